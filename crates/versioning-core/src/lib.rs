@@ -1,0 +1,1 @@
+//! Optimistic locking as values and a state machine.
