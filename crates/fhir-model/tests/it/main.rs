@@ -1,0 +1,5 @@
+//! Properties of the crate as a whole, on generated trees, hostile bytes, the project's fixtures
+//! and, where they are present, the official examples.
+
+mod generate;
+mod json;
