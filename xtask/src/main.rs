@@ -1,0 +1,25 @@
+//! The project's automation: `cargo xtask COMMAND`. One module per command.
+
+mod packages;
+
+use clap::{Parser, Subcommand};
+
+/// Firelock's automation.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Fetch the pinned definition packages into target/packages and check their digests.
+    Packages(packages::Arguments),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().command {
+        Command::Packages(arguments) => packages::run(&arguments),
+    }
+}
