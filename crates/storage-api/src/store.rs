@@ -86,7 +86,8 @@ pub trait Store: Send + Sync + 'static {
     fn history<'a>(&'a self, request: &'a HistoryRequest) -> Answer<'a, HistoryPage>;
 
     /// Applies a write set, all or nothing. Resolves when the outcome is durable, losers
-    /// included. Dropping the future does not undo the commit.
+    /// included. The set is accepted when this is called, not when the future is polled, and
+    /// dropping the future does not undo the commit.
     fn commit(&self, set: WriteSet) -> Answer<'static, Commit>;
 
     /// The generation that write sets must be made with.
