@@ -1,0 +1,242 @@
+//! One request, in the order in which it is checked: the first failure answers.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use fhir_definitions::FhirVersion;
+use fhir_service::{Answer, CapabilityMode, HistoryParameters, Operation, Request, Service};
+use futures_util::FutureExt;
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body, Incoming};
+use hyper::header::{ALLOW, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::{Method, Response, StatusCode};
+use rulebook::{Failure, Interaction, ParameterProblem};
+use storage_api::HistoryScope;
+use versioning_core::Usage;
+
+use crate::query::Query;
+use crate::response::{X_REQUEST_ID, response};
+use crate::route::Target;
+use crate::server::{Mount, Shared};
+use crate::{body, conditional, negotiate, prefer};
+
+impl Shared {
+    /// Answers one request. Never fails: what goes wrong becomes an answer.
+    pub(crate) async fn handle(self: Arc<Self>, request: hyper::Request<Incoming>) -> Response<Full<Bytes>> {
+        let (parts, body) = request.into_parts();
+        let head = parts.method == Method::HEAD;
+        let trace = self.trace(&parts.headers);
+        let answered = AssertUnwindSafe(self.answer(&parts, body, &trace)).catch_unwind().await;
+        let mut response = match answered {
+            Ok(response) => response,
+            Err(_) => {
+                tracing::error!(%trace, method = %parts.method, path = parts.uri.path(), "a handler panicked");
+                let mount = self.mount(parts.uri.path()).map_or(&self.fallback, |(mount, _)| &mount.service);
+                response(mount.refuse(&Failure::Internal, &trace), &trace)
+            }
+        };
+        tracing::debug!(%trace, method = %parts.method, path = parts.uri.path(), status = response.status().as_u16());
+        if head {
+            withhold_body(&mut response);
+        }
+        response
+    }
+
+    async fn answer(&self, parts: &Parts, body: Incoming, trace: &str) -> Response<Full<Bytes>> {
+        let path = parts.uri.path();
+        let Some((mount, below)) = self.mount(path) else {
+            let failure = self
+                .check_sizes(parts)
+                .err()
+                .unwrap_or_else(|| Failure::NoRoute { path: path.chars().take(200).collect() });
+            return response(self.fallback.refuse(&failure, trace), trace);
+        };
+        let service = &mount.service;
+        match self.prepare(mount, below, parts, body, trace).await {
+            Ok(Prepared::Request(request)) => response(service.handle(request).await, trace),
+            Ok(Prepared::Options(allow)) => options(allow, trace),
+            Err(failure) => response(service.refuse(&failure, trace), trace),
+        }
+    }
+
+    /// Steps 1 to 5 of the order of checks; what comes after is the service's.
+    async fn prepare(
+        &self,
+        mount: &Mount,
+        below: &str,
+        parts: &Parts,
+        body: Incoming,
+        trace: &str,
+    ) -> Result<Prepared, Failure> {
+        let rulebook = mount.service.rulebook();
+        let version = rulebook.version();
+        let target = Target::parse(below, version)?;
+        let interaction = if parts.method == Method::OPTIONS {
+            // STU3 asks for capabilities by OPTIONS as well as by GET.
+            if target != Target::Base || version != FhirVersion::Stu3 {
+                return Ok(Prepared::Options(target.allow()));
+            }
+            Interaction::Capabilities
+        } else {
+            target.interaction(&parts.method)?
+        };
+        if !rulebook.offers(interaction) {
+            return Err(Failure::NotOffered(interaction));
+        }
+        self.check_sizes(parts)?;
+        let has_body = matches!(interaction, Interaction::Create | Interaction::Update);
+        let bytes = if has_body { body::read(body, &self.limits).await? } else { skip(body).await };
+        let mut query = Query::parse(parts.uri.query())?;
+        negotiate::check_accept(&parts.headers, query.take("_format")?.as_deref(), version)?;
+        if has_body {
+            negotiate::check_content_type(&parts.headers, version)?;
+        }
+        let usage = match (interaction.is_safe(), rulebook.lenient_tags()) {
+            (true, _) => Usage::Read,
+            (false, false) => Usage::Write,
+            (false, true) => Usage::LenientWrite,
+        };
+        let precondition = conditional::precondition(&parts.headers, usage)?;
+        let preferences = prefer::preferences(&parts.headers);
+        let operation = operation(target, interaction, bytes, &mut query, version)?;
+        refuse_unknown(query, preferences.strict)?;
+        let base = self.base_url(parts, mount);
+        Ok(Prepared::Request(Request { operation, precondition, preferences, base, trace: trace.to_owned() }))
+    }
+
+    fn check_sizes(&self, parts: &Parts) -> Result<(), Failure> {
+        let target = parts.uri.path_and_query().map_or(0, |target| target.as_str().len());
+        if target > self.limits.uri_bytes_max {
+            return Err(Failure::UriTooLong { max: self.limits.uri_bytes_max });
+        }
+        // Each line costs its name, its value, a colon, a space and two line-end bytes.
+        let headers: usize =
+            parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+        if headers > self.limits.header_bytes_max {
+            return Err(Failure::HeadersTooLarge { max: self.limits.header_bytes_max });
+        }
+        Ok(())
+    }
+
+    /// The mount that a path is under, and the path below it.
+    fn mount<'a>(&self, path: &'a str) -> Option<(&Mount, &'a str)> {
+        self.mounts.iter().find_map(|mount| {
+            let below = path.strip_prefix(mount.path.as_str())?;
+            (below.is_empty() || below.starts_with('/')).then_some((mount, below))
+        })
+    }
+
+    /// The id that the client gave this request, or a new one.
+    fn trace(&self, headers: &HeaderMap) -> String {
+        let legible = |id: &&str| {
+            !id.is_empty()
+                && id.len() <= 64
+                && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+        };
+        let sent = headers.get(X_REQUEST_ID).and_then(|id| id.to_str().ok()).filter(legible);
+        sent.map_or_else(|| self.fallback.ids().trace_id().to_string(), str::to_owned)
+    }
+
+    /// The URL under which clients see a mount.
+    fn base_url(&self, parts: &Parts, mount: &Mount) -> String {
+        if let Some(base) = &self.base_url {
+            return format!("{base}{}", mount.path);
+        }
+        let from_header = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
+        let authority = parts.uri.authority().map(hyper::http::uri::Authority::as_str).or(from_header);
+        let authority = authority.filter(|host| host.parse::<hyper::http::uri::Authority>().is_ok());
+        format!("http://{}{}", authority.unwrap_or(&self.local_authority), mount.path)
+    }
+}
+
+/// What a request comes to before the service sees it.
+enum Prepared {
+    Request(Request),
+    Options(&'static [&'static str]),
+}
+
+fn operation(
+    target: Target,
+    interaction: Interaction,
+    body: Bytes,
+    query: &mut Query,
+    version: FhirVersion,
+) -> Result<Operation, Failure> {
+    let mut history = |scope| {
+        let pairs = std::mem::take(query).into_pairs();
+        let (parameters, rest) = HistoryParameters::parse(pairs, version)?;
+        *query = rest.into();
+        Ok(Operation::History { scope, parameters })
+    };
+    match target {
+        Target::SystemHistory => history(HistoryScope::All),
+        Target::TypeHistory(kind) => history(HistoryScope::Kind(kind.into())),
+        Target::InstanceHistory(key) => history(HistoryScope::Key(key)),
+        Target::Version(key, version_id) => Ok(Operation::Vread { key, version_id }),
+        Target::Type(resource_type) => Ok(Operation::Create { resource_type, body }),
+        Target::Instance(key) => Ok(match interaction {
+            Interaction::Update => Operation::Update { key, body },
+            Interaction::Delete => Operation::Delete(key),
+            _ => Operation::Read(key),
+        }),
+        Target::Base | Target::Metadata => Ok(Operation::Capabilities(capability_mode(query, version)?)),
+    }
+}
+
+fn capability_mode(query: &mut Query, version: FhirVersion) -> Result<CapabilityMode, Failure> {
+    if version == FhirVersion::Stu3 {
+        return Ok(CapabilityMode::Full);
+    }
+    match query.take("mode")?.as_deref() {
+        None | Some("full") => Ok(CapabilityMode::Full),
+        Some("normative") => Ok(CapabilityMode::Normative),
+        Some("terminology") => Ok(CapabilityMode::Terminology),
+        Some(value) => Err(Failure::Parameter {
+            name: "mode".to_owned(),
+            problem: ParameterProblem::Malformed {
+                value: value.chars().take(64).collect(),
+                expected: "full, normative or terminology",
+            },
+        }),
+    }
+}
+
+/// Parameters that nothing took are passed over, unless the client asked for strictness.
+fn refuse_unknown(query: Query, strict: bool) -> Result<(), Failure> {
+    match query.into_pairs().into_iter().find(|(name, _)| name != "_pretty") {
+        Some((name, _)) if strict => Err(Failure::Parameter {
+            name: name.chars().take(64).collect(),
+            problem: ParameterProblem::Unknown,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// A method without a body may come with one all the same; it is read so that the connection
+/// can be used again, and has no meaning.
+async fn skip(mut body: Incoming) -> Bytes {
+    const SKIP_MAX: u64 = 64 * 1024;
+    if body.size_hint().upper().is_some_and(|upper| upper <= SKIP_MAX) {
+        while let Some(Ok(_)) = body.frame().await {}
+    }
+    Bytes::new()
+}
+
+fn options(allow: &'static [&'static str], trace: &str) -> Response<Full<Bytes>> {
+    let mut answer = response(Answer { status: 204, ..Answer::default() }, trace);
+    if let Ok(value) = HeaderValue::try_from(allow.join(", ")) {
+        answer.headers_mut().insert(ALLOW, value);
+    }
+    answer
+}
+
+/// HEAD: the header fields of GET, its length included, without the content.
+fn withhold_body(response: &mut Response<Full<Bytes>>) {
+    let length = response.body().size_hint().lower();
+    if response.status() != StatusCode::NOT_MODIFIED && response.status() != StatusCode::NO_CONTENT {
+        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    *response.body_mut() = Full::default();
+}

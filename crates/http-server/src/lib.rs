@@ -1,0 +1,15 @@
+#![doc = include_str!("../README.md")]
+
+mod body;
+mod conditional;
+mod handler;
+mod limits;
+mod negotiate;
+mod prefer;
+mod query;
+mod response;
+mod route;
+mod server;
+
+pub use limits::Limits;
+pub use server::{Mount, Server, Settings};
