@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rand::RngCore;
+use rand::Rng as _;
 use storage_api::{Clock, RequestId, Timestamp, VersionTag};
 use uuid::Uuid;
 

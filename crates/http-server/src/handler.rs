@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use fhir_definitions::FhirVersion;
-use fhir_service::{Answer, CapabilityMode, HistoryParameters, Operation, Request, Service};
+use fhir_service::{Answer, CapabilityMode, HistoryParameters, Operation, Request};
 use futures_util::FutureExt;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
