@@ -178,9 +178,8 @@ impl Service {
         // counted, which is dear and wrong by the time it is read.
         let whole = page.next.is_none() && parameters.cursor.is_none();
         let total = whole.then_some(page.versions.len() as u64);
-        let id = self.ids.trace_id().to_string();
         let head = BundleHead {
-            id: Some(&id),
+            id: Some(&context.trace),
             last_updated: Some(Instant::from_micros(self.ids.now().0)),
             total,
             links: &links,

@@ -128,12 +128,13 @@ impl Shared {
         })
     }
 
-    /// The id that the client gave this request, or a new one.
+    /// The id that the client gave this request, if it can be a FHIR id too, or a new one: it
+    /// names the request in logs, in `X-Request-Id` and in outcomes.
     fn trace(&self, headers: &HeaderMap) -> String {
         let legible = |id: &&str| {
             !id.is_empty()
                 && id.len() <= 64
-                && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+                && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte))
         };
         let sent = headers.get(X_REQUEST_ID).and_then(|id| id.to_str().ok()).filter(legible);
         sent.map_or_else(|| self.fallback.ids().trace_id().to_string(), str::to_owned)

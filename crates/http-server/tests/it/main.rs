@@ -1,0 +1,5 @@
+//! The HTTP edge as clients see it.
+
+mod client;
+mod harness;
+mod transcripts;
