@@ -76,7 +76,7 @@ row! {
         name,
         /// Type, or none for `Element`, `Resource`, `Base` and the system types.
         base,
-        /// One of `KIND_*` and the flags `TYPE_*`.
+        /// Kind and the flags `TYPE_*`.
         kind,
         /// Fields, or none for system types.
         fields,
@@ -260,11 +260,13 @@ row! {
     }
 }
 
-/// `TypeRow::kind`, lower byte.
+/// `TypeRow::kind`, lower byte. A primitive has this plus its place in [`PRIMITIVES`].
 pub(crate) const KIND_RESOURCE: u16 = 0;
 pub(crate) const KIND_COMPLEX: u16 = 1;
-pub(crate) const KIND_PRIMITIVE: u16 = 2;
-pub(crate) const KIND_SYSTEM: u16 = 3;
+pub(crate) const KIND_SYSTEM: u16 = 2;
+pub(crate) const KIND_PRIMITIVE: u16 = 16;
+/// The bits of `TypeRow::kind` that hold the kind.
+pub(crate) const KIND_MASK: u16 = 0xFF;
 /// Set in `TypeRow::kind` when no instance has exactly this type.
 pub(crate) const TYPE_ABSTRACT: u16 = 1 << 8;
 /// Set in `TypeRow::kind` when the type only restricts its base.
@@ -279,6 +281,31 @@ pub(crate) const ELEMENT_XHTML: u16 = 1 << 4;
 
 /// Set in `InvariantRow::severity` when the rule is advice.
 pub(crate) const BEST_PRACTICE: u16 = 1 << 8;
+
+/// The primitive types of all versions, by number.
+pub(crate) const PRIMITIVES: [&str; 21] = [
+    "base64Binary",
+    "boolean",
+    "canonical",
+    "code",
+    "date",
+    "dateTime",
+    "decimal",
+    "id",
+    "instant",
+    "integer",
+    "integer64",
+    "markdown",
+    "oid",
+    "positiveInt",
+    "string",
+    "time",
+    "unsignedInt",
+    "uri",
+    "url",
+    "uuid",
+    "xhtml",
+];
 
 /// Codes of `http://hl7.org/fhir/search-param-type`, by number.
 pub(crate) const SEARCH_TYPES: [&str; 9] =

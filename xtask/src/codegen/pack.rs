@@ -126,7 +126,7 @@ impl<'a> Packer<'a> {
             let row = TypeRow {
                 name: self.strings.id(name)?,
                 base: defined.base.as_deref().map_or(Ok(NONE), |base| self.type_id(base))?,
-                kind: kind_bits(defined),
+                kind: kind_bits(name, defined)?,
                 fields: defined.fields.map_or(Ok(NONE), small)?,
                 regex: self.optional_string(defined.regex.as_deref())?,
                 invariants: self.invariants(&defined.invariants)?,
@@ -341,15 +341,16 @@ fn place(codes: &[&str], code: &str) -> Result<u16> {
     small(found.with_context(|| format!("{code:?} is none of {codes:?}"))?)
 }
 
-fn kind_bits(defined: &Type) -> u16 {
+fn kind_bits(name: &str, defined: &Type) -> Result<u16> {
     let kind = match defined.kind {
         Kind::Resource => format::KIND_RESOURCE,
         Kind::Complex => format::KIND_COMPLEX,
-        Kind::Primitive => format::KIND_PRIMITIVE,
+        Kind::Primitive => format::KIND_PRIMITIVE + place(&format::PRIMITIVES, name)?,
         Kind::System => format::KIND_SYSTEM,
     };
-    kind | if defined.is_abstract { format::TYPE_ABSTRACT } else { 0 }
-        | if defined.is_profile { format::TYPE_PROFILE } else { 0 }
+    let is_abstract = if defined.is_abstract { format::TYPE_ABSTRACT } else { 0 };
+    let is_profile = if defined.is_profile { format::TYPE_PROFILE } else { 0 };
+    Ok(kind | is_abstract | is_profile)
 }
 
 fn flag_bits(shape: &Shape) -> u16 {

@@ -269,7 +269,11 @@ impl<'a> TreeBuilder<'a> {
         if self.kind != Kind::Primitive {
             return None;
         }
-        let value = self.children.get(self.name)?.iter().find(|child| child.path.ends_with(".value"))?;
+        let value = self
+            .children
+            .get(self.name)?
+            .iter()
+            .find(|child| child.path.rsplit('.').next() == Some("value"))?;
         let extensions = value.types.iter().flat_map(|entry| &entry.extension);
         extensions
             .filter(|extension| REGEX.contains(&extension.url.as_str()))
@@ -327,7 +331,8 @@ fn resolve_content_references(
         let (from, to) = (find(&from)?, find(&to)?);
         model.elements[from].content_reference = Some(to);
         model.elements[from].children = model.elements[to].children;
-        model.elements[from].shape.types = model.elements[to].shape.types.clone();
+        let types = model.elements[to].shape.types.clone();
+        model.elements[from].shape.types = types;
     }
     Ok(())
 }
