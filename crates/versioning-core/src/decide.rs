@@ -252,7 +252,7 @@ fn check_exists_where_named(
     if policy.no_current == NoCurrentVersion::FailsPrecondition {
         return Ok(());
     }
-    if may_be_absent && precondition.if_match().is_none() {
+    if may_be_absent && judged_if_match(precondition, policy).is_none() {
         return Ok(());
     }
     match current {
@@ -260,6 +260,12 @@ fn check_exists_where_named(
         Current::Deleted(tombstone) => Err(Refusal::Gone(tombstone.version)),
         Current::Live(_) => Ok(()),
     }
+}
+
+/// If-Match, unless the policy does not look at it: then the request is decided as if it had not
+/// been sent, existence included.
+fn judged_if_match<'p>(precondition: &'p Precondition, policy: &LockPolicy) -> Option<&'p TagSet> {
+    precondition.if_match().filter(|_| policy.if_match != IfMatchPolicy::Ignored)
 }
 
 /// RFC 9110 13.2.2 for a method that writes.
@@ -280,8 +286,8 @@ fn check_if_match_or_date(
     current: Current,
     policy: &LockPolicy,
 ) -> Result<(), Refusal> {
-    match precondition.if_match() {
-        Some(tags) if policy.if_match != IfMatchPolicy::Ignored => match (tags, current) {
+    match judged_if_match(precondition, policy) {
+        Some(tags) => match (tags, current) {
             (TagSet::Any, Current::Live(_)) => Ok(()),
             (TagSet::Any, _) | (_, Current::Absent { .. }) => {
                 Err(Refusal::NothingToMatch(current.head().map(|head| head.version)))
@@ -294,7 +300,7 @@ fn check_if_match_or_date(
                 }
             }
         },
-        _ => check_unmodified_since(precondition, current),
+        None => check_unmodified_since(precondition, current),
     }
 }
 
@@ -309,3 +315,6 @@ fn check_unmodified_since(precondition: &Precondition, current: Current) -> Resu
         Err(Refusal::ModifiedSince(head.version))
     }
 }
+
+#[cfg(test)]
+mod tests;
