@@ -59,8 +59,8 @@ pub enum Change {
 /// Why a request may not go on. Statuses and words are the rulebook's business.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Refusal {
-    /// The policy wants If-Match and no version was named. Carries the head, if there is one
-    /// that the client could have named.
+    /// The policy wants If-Match and no version was named. Carries the version that the client
+    /// could have named, if there is one: the head, or the tombstone where that can be restored.
     IfMatchMissing(Option<VersionToken>),
     /// If-Match names another version than the newest, given here.
     Stale(VersionToken),
@@ -160,14 +160,13 @@ fn update(
     policy: &LockPolicy,
 ) -> Result<Decision, Refusal> {
     let may_create = policy.update_create == UpdateCreate::Allowed;
-    // Where PUT cannot create, a missing If-Match is noticed before anything is looked up, with
-    // one exception: an id that never existed is then no target for PUT at all.
+    // Comes before a missing If-Match: an id that never existed is no target for PUT at all.
     let never_existed = matches!(current, Current::Absent { .. });
     let names_target = policy.no_current == NoCurrentVersion::FailsPrecondition;
     if !may_create && never_existed && names_target {
         return Err(Refusal::CreateNotAllowed);
     }
-    check_if_match_present(precondition, current, !may_create, policy)?;
+    check_if_match_present(precondition, current, policy)?;
     check_exists_where_named(precondition, current, may_create, policy)?;
     check_write(precondition, current, policy)?;
     Ok(match current {
@@ -185,8 +184,7 @@ fn patch(
     content: Content,
     policy: &LockPolicy,
 ) -> Result<Decision, Refusal> {
-    let missing_comes_first = policy.update_create == UpdateCreate::Refused;
-    check_if_match_present(precondition, current, missing_comes_first, policy)?;
+    check_if_match_present(precondition, current, policy)?;
     let head = match current {
         Current::Absent { .. } => return Err(Refusal::NotFound),
         Current::Deleted(tombstone) => return Err(Refusal::Gone(tombstone.version)),
@@ -197,8 +195,7 @@ fn patch(
 }
 
 fn delete(precondition: &Precondition, current: Current, policy: &LockPolicy) -> Result<Decision, Refusal> {
-    let missing_comes_first = policy.update_create == UpdateCreate::Refused;
-    check_if_match_present(precondition, current, missing_comes_first, policy)?;
+    check_if_match_present(precondition, current, policy)?;
     // A deletion of what is not there is no error by itself, only when a version is named.
     check_exists_where_named(precondition, current, true, policy)?;
     check_write(precondition, current, policy)?;
@@ -222,22 +219,26 @@ fn replace_or_keep(head: Head, content: Content, policy: &LockPolicy) -> Decisio
     }
 }
 
-/// If-Match where the policy wants it. `*` names no version, so on a live resource it counts
-/// as missing; on anything else it fails by itself later.
+/// If-Match where the policy wants it. `*` names no version and counts as missing.
+///
+/// Where PUT may create, a missing If-Match concerns live resources only; elsewhere it is noticed
+/// before existence is.
 fn check_if_match_present(
     precondition: &Precondition,
     current: Current,
-    before_existence: bool,
     policy: &LockPolicy,
 ) -> Result<(), Refusal> {
     if policy.if_match != IfMatchPolicy::Compulsory || precondition.names_a_version() {
         return Ok(());
     }
-    match current {
-        Current::Live(head) => Err(Refusal::IfMatchMissing(Some(head.version))),
-        _ if policy.no_current == NoCurrentVersion::NotFound => Err(Refusal::IfMatchMissing(None)),
-        _ if before_existence && precondition.if_match().is_none() => Err(Refusal::IfMatchMissing(None)),
-        _ => Ok(()),
+    let nameable = match (current, policy.no_current) {
+        (Current::Live(head), _) => return Err(Refusal::IfMatchMissing(Some(head.version))),
+        (Current::Deleted(tombstone), NoCurrentVersion::FailsPrecondition) => Some(tombstone.version),
+        (Current::Deleted(_), NoCurrentVersion::NotFound) | (Current::Absent { .. }, _) => None,
+    };
+    match policy.update_create {
+        UpdateCreate::Allowed => Ok(()),
+        UpdateCreate::Refused => Err(Refusal::IfMatchMissing(nameable)),
     }
 }
 

@@ -30,3 +30,33 @@ fn an_ignored_if_match_does_not_ask_for_existence_either() {
         }
     }
 }
+
+fn compulsory(update_create: UpdateCreate, no_current: NoCurrentVersion) -> LockPolicy {
+    LockPolicy { if_match: IfMatchPolicy::Compulsory, update_create, no_current, ..LockPolicy::fhir() }
+}
+
+#[test]
+fn any_counts_as_missing_where_missing_is_noticed_before_existence() {
+    let policy = compulsory(UpdateCreate::Refused, NoCurrentVersion::FailsPrecondition);
+    let any = Precondition::NONE.with_if_match(TagSet::Any);
+    let missing = |named| Decision::Refuse(Refusal::IfMatchMissing(named));
+    for intent in [Intent::Patch(Content::Unseen), Intent::Delete] {
+        assert_eq!(decide(&any, Current::NEVER, intent, &policy), missing(None));
+    }
+    for intent in [Intent::Update(Content::Unseen), Intent::Patch(Content::Unseen), Intent::Delete] {
+        // The tombstone is what the client could have named, so the refusal shows it.
+        assert_eq!(decide(&any, Current::Deleted(HEAD), intent, &policy), missing(Some(HEAD.version)));
+    }
+}
+
+#[test]
+fn with_update_create_a_missing_if_match_concerns_live_resources_only() {
+    let update = Intent::Update(Content::Unseen);
+    for no_current in [NoCurrentVersion::FailsPrecondition, NoCurrentVersion::NotFound] {
+        let policy = compulsory(UpdateCreate::Allowed, no_current);
+        let decision = decide(&Precondition::NONE, Current::NEVER, update, &policy);
+        assert!(matches!(decision, Decision::Write { change: Change::Created, .. }), "{decision:?}");
+        let decision = decide(&Precondition::NONE, Current::Live(HEAD), update, &policy);
+        assert_eq!(decision, Decision::Refuse(Refusal::IfMatchMissing(Some(HEAD.version))));
+    }
+}
