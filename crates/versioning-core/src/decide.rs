@@ -272,6 +272,7 @@ fn judged_if_match<'p>(precondition: &'p Precondition, policy: &LockPolicy) -> O
 /// RFC 9110 13.2.2 for a method that writes.
 fn check_write(precondition: &Precondition, current: Current, policy: &LockPolicy) -> Result<(), Refusal> {
     check_if_match_or_date(precondition, current, policy)?;
+    check_date_names_one_version(precondition, current, policy)?;
     match (precondition.if_none_match(), current) {
         (Some(TagSet::Any), Current::Live(head)) => Err(Refusal::Exists(head.version)),
         (Some(tags), Current::Live(head)) if tags.names(head.version, policy.scheme) => {
@@ -305,12 +306,33 @@ fn check_if_match_or_date(
     }
 }
 
+/// If-Unmodified-Since. RFC 9110 13.1.4 passes over it where there is no date to compare with; a
+/// write that expects a version is refused all the same when there is none.
 fn check_unmodified_since(precondition: &Precondition, current: Current) -> Result<(), Refusal> {
     let Some(date) = precondition.if_unmodified_since() else { return Ok(()) };
     let Some(head) = current.head() else { return Err(Refusal::NothingToMatch(None)) };
-    let second = head.at.seconds();
-    let told_apart = head.previous_at.is_none_or(|previous| previous.seconds() != second);
-    if second < date.0 || (second == date.0 && told_apart) {
+    if head.at.seconds() <= date.0 { Ok(()) } else { Err(Refusal::ModifiedSince(head.version)) }
+}
+
+/// A date names the newest version only if the version before it has another second. Refusing a
+/// read for that would help nobody; a write would replace a version that its client never saw.
+fn check_date_names_one_version(
+    precondition: &Precondition,
+    current: Current,
+    policy: &LockPolicy,
+) -> Result<(), Refusal> {
+    if judged_if_match(precondition, policy).is_some() {
+        return Ok(());
+    }
+    let (Some(date), Some(head)) = (precondition.if_unmodified_since(), current.head()) else {
+        return Ok(());
+    };
+    let alone_in_its_second = match head.previous_at {
+        Some(previous) => previous.seconds() != head.at.seconds(),
+        // A later version without a known predecessor follows a purge, perhaps within the second.
+        None => head.version.number <= VersionNumber::FIRST,
+    };
+    if head.at.seconds() < date.0 || alone_in_its_second {
         Ok(())
     } else {
         Err(Refusal::ModifiedSince(head.version))

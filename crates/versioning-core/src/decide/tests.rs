@@ -60,3 +60,35 @@ fn with_update_create_a_missing_if_match_concerns_live_resources_only() {
         assert_eq!(decision, Decision::Refuse(Refusal::IfMatchMissing(Some(HEAD.version))));
     }
 }
+
+fn unmodified_since(second: i64) -> Precondition {
+    Precondition::NONE.with_if_unmodified_since(crate::HttpDate(second))
+}
+
+#[test]
+fn a_date_cannot_vouch_for_the_first_version_after_a_purge() {
+    // Version 1 was read in second 60 and purged; version 2 came in the same second.
+    let after_purge = Head { previous_at: None, ..HEAD };
+    let first =
+        Head { version: VersionToken { number: VersionNumber::FIRST, ..HEAD.version }, ..after_purge };
+    let update = |head| {
+        decide(
+            &unmodified_since(60),
+            Current::Live(head),
+            Intent::Update(Content::Unseen),
+            &LockPolicy::fhir(),
+        )
+    };
+    assert_eq!(update(after_purge), Decision::Refuse(Refusal::ModifiedSince(HEAD.version)));
+    assert!(matches!(update(first), Decision::Write { .. }));
+}
+
+#[test]
+fn a_read_by_date_is_judged_as_the_rfc_has_it() {
+    let twice_in_a_second = Head { previous_at: Some(Timestamp(60_000_000)), ..HEAD };
+    let current = Current::Live(twice_in_a_second);
+    let decision = decide(&unmodified_since(60), current, Intent::Read, &LockPolicy::fhir());
+    assert_eq!(decision, Decision::Show(twice_in_a_second));
+    let decision = decide(&unmodified_since(60), current, Intent::Delete, &LockPolicy::fhir());
+    assert_eq!(decision, Decision::Refuse(Refusal::ModifiedSince(HEAD.version)));
+}
