@@ -1,0 +1,5 @@
+//! The tests of the lock core: its decision table, its parser, its concurrency.
+
+mod domain;
+mod golden;
+mod table;
