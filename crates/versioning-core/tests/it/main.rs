@@ -1,5 +1,6 @@
 //! The tests of the lock core: its decision table, its parser, its concurrency.
 
 mod domain;
+mod fields;
 mod golden;
 mod table;
