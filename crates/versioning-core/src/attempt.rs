@@ -199,6 +199,12 @@ impl<'a> Committing<'a> {
     }
 
     /// The store cannot say whether it committed, and its record of requests cannot either.
+    ///
+    /// A driver whose commit was not answered first looks for the version [`next`](Self::next) in
+    /// the history. Its own request wrote it: [`handle_committed`](Self::handle_committed). Another
+    /// request did: [`handle_lost`](Self::handle_lost). Nobody did, and the newest number is below
+    /// it: the same commit again, under the same guard. The number was used but its version was
+    /// purged: nobody can tell, and only this answer is left; to decide again could write twice.
     pub fn handle_unknown(self) -> Effect<'a> {
         Effect::Reply(Reply::Unknown)
     }

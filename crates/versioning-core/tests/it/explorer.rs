@@ -62,7 +62,7 @@ impl<'w> Search<'w> {
 fn starts() -> [Current; 3] {
     let first = head(VersionNumber::FIRST, Current::NEVER);
     let second = head(VersionNumber::new(2), Current::Live(first));
-    [Current::NEVER, Current::Live(first), Current::Deleted(second)]
+    [Current::NEVER, Current::Live(second), Current::Deleted(second)]
 }
 
 /// Every multiset of `size` kinds.
