@@ -4,4 +4,5 @@ mod domain;
 mod explorer;
 mod fields;
 mod golden;
+mod no_alloc;
 mod table;
