@@ -59,8 +59,8 @@ pub enum Change {
 /// Why a request may not go on. Statuses and words are the rulebook's business.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Refusal {
-    /// The policy wants If-Match and no version was named. Carries the head, if there is one
-    /// that the client could have named.
+    /// The policy wants If-Match and no version was named. Carries the version that the client
+    /// could have named, if there is one: the head, or the tombstone where that can be restored.
     IfMatchMissing(Option<VersionToken>),
     /// If-Match names another version than the newest, given here.
     Stale(VersionToken),
@@ -160,14 +160,13 @@ fn update(
     policy: &LockPolicy,
 ) -> Result<Decision, Refusal> {
     let may_create = policy.update_create == UpdateCreate::Allowed;
-    // Where PUT cannot create, a missing If-Match is noticed before anything is looked up, with
-    // one exception: an id that never existed is then no target for PUT at all.
+    // Comes before a missing If-Match: an id that never existed is no target for PUT at all.
     let never_existed = matches!(current, Current::Absent { .. });
     let names_target = policy.no_current == NoCurrentVersion::FailsPrecondition;
     if !may_create && never_existed && names_target {
         return Err(Refusal::CreateNotAllowed);
     }
-    check_if_match_present(precondition, current, !may_create, policy)?;
+    check_if_match_present(precondition, current, policy)?;
     check_exists_where_named(precondition, current, may_create, policy)?;
     check_write(precondition, current, policy)?;
     Ok(match current {
@@ -185,8 +184,7 @@ fn patch(
     content: Content,
     policy: &LockPolicy,
 ) -> Result<Decision, Refusal> {
-    let missing_comes_first = policy.update_create == UpdateCreate::Refused;
-    check_if_match_present(precondition, current, missing_comes_first, policy)?;
+    check_if_match_present(precondition, current, policy)?;
     let head = match current {
         Current::Absent { .. } => return Err(Refusal::NotFound),
         Current::Deleted(tombstone) => return Err(Refusal::Gone(tombstone.version)),
@@ -197,8 +195,7 @@ fn patch(
 }
 
 fn delete(precondition: &Precondition, current: Current, policy: &LockPolicy) -> Result<Decision, Refusal> {
-    let missing_comes_first = policy.update_create == UpdateCreate::Refused;
-    check_if_match_present(precondition, current, missing_comes_first, policy)?;
+    check_if_match_present(precondition, current, policy)?;
     // A deletion of what is not there is no error by itself, only when a version is named.
     check_exists_where_named(precondition, current, true, policy)?;
     check_write(precondition, current, policy)?;
@@ -222,22 +219,26 @@ fn replace_or_keep(head: Head, content: Content, policy: &LockPolicy) -> Decisio
     }
 }
 
-/// If-Match where the policy wants it. `*` names no version, so on a live resource it counts
-/// as missing; on anything else it fails by itself later.
+/// If-Match where the policy wants it. `*` names no version and counts as missing.
+///
+/// Where PUT may create, a missing If-Match concerns live resources only; elsewhere it is noticed
+/// before existence is.
 fn check_if_match_present(
     precondition: &Precondition,
     current: Current,
-    before_existence: bool,
     policy: &LockPolicy,
 ) -> Result<(), Refusal> {
     if policy.if_match != IfMatchPolicy::Compulsory || precondition.names_a_version() {
         return Ok(());
     }
-    match current {
-        Current::Live(head) => Err(Refusal::IfMatchMissing(Some(head.version))),
-        _ if policy.no_current == NoCurrentVersion::NotFound => Err(Refusal::IfMatchMissing(None)),
-        _ if before_existence && precondition.if_match().is_none() => Err(Refusal::IfMatchMissing(None)),
-        _ => Ok(()),
+    let nameable = match (current, policy.no_current) {
+        (Current::Live(head), _) => return Err(Refusal::IfMatchMissing(Some(head.version))),
+        (Current::Deleted(tombstone), NoCurrentVersion::FailsPrecondition) => Some(tombstone.version),
+        (Current::Deleted(_), NoCurrentVersion::NotFound) | (Current::Absent { .. }, _) => None,
+    };
+    match policy.update_create {
+        UpdateCreate::Allowed => Ok(()),
+        UpdateCreate::Refused => Err(Refusal::IfMatchMissing(nameable)),
     }
 }
 
@@ -252,7 +253,7 @@ fn check_exists_where_named(
     if policy.no_current == NoCurrentVersion::FailsPrecondition {
         return Ok(());
     }
-    if may_be_absent && precondition.if_match().is_none() {
+    if may_be_absent && judged_if_match(precondition, policy).is_none() {
         return Ok(());
     }
     match current {
@@ -262,9 +263,16 @@ fn check_exists_where_named(
     }
 }
 
+/// If-Match, unless the policy does not look at it: then the request is decided as if it had not
+/// been sent, existence included.
+fn judged_if_match<'p>(precondition: &'p Precondition, policy: &LockPolicy) -> Option<&'p TagSet> {
+    precondition.if_match().filter(|_| policy.if_match != IfMatchPolicy::Ignored)
+}
+
 /// RFC 9110 13.2.2 for a method that writes.
 fn check_write(precondition: &Precondition, current: Current, policy: &LockPolicy) -> Result<(), Refusal> {
     check_if_match_or_date(precondition, current, policy)?;
+    check_date_names_one_version(precondition, current, policy)?;
     match (precondition.if_none_match(), current) {
         (Some(TagSet::Any), Current::Live(head)) => Err(Refusal::Exists(head.version)),
         (Some(tags), Current::Live(head)) if tags.names(head.version, policy.scheme) => {
@@ -280,8 +288,8 @@ fn check_if_match_or_date(
     current: Current,
     policy: &LockPolicy,
 ) -> Result<(), Refusal> {
-    match precondition.if_match() {
-        Some(tags) if policy.if_match != IfMatchPolicy::Ignored => match (tags, current) {
+    match judged_if_match(precondition, policy) {
+        Some(tags) => match (tags, current) {
             (TagSet::Any, Current::Live(_)) => Ok(()),
             (TagSet::Any, _) | (_, Current::Absent { .. }) => {
                 Err(Refusal::NothingToMatch(current.head().map(|head| head.version)))
@@ -294,18 +302,42 @@ fn check_if_match_or_date(
                 }
             }
         },
-        _ => check_unmodified_since(precondition, current),
+        None => check_unmodified_since(precondition, current),
     }
 }
 
+/// If-Unmodified-Since. RFC 9110 13.1.4 passes over it where there is no date to compare with; a
+/// write that expects a version is refused all the same when there is none.
 fn check_unmodified_since(precondition: &Precondition, current: Current) -> Result<(), Refusal> {
     let Some(date) = precondition.if_unmodified_since() else { return Ok(()) };
     let Some(head) = current.head() else { return Err(Refusal::NothingToMatch(None)) };
-    let second = head.at.seconds();
-    let told_apart = head.previous_at.is_none_or(|previous| previous.seconds() != second);
-    if second < date.0 || (second == date.0 && told_apart) {
+    if head.at.seconds() <= date.0 { Ok(()) } else { Err(Refusal::ModifiedSince(head.version)) }
+}
+
+/// A date names the newest version only if the version before it has another second. Refusing a
+/// read for that would help nobody; a write would replace a version that its client never saw.
+fn check_date_names_one_version(
+    precondition: &Precondition,
+    current: Current,
+    policy: &LockPolicy,
+) -> Result<(), Refusal> {
+    if judged_if_match(precondition, policy).is_some() {
+        return Ok(());
+    }
+    let (Some(date), Some(head)) = (precondition.if_unmodified_since(), current.head()) else {
+        return Ok(());
+    };
+    let alone_in_its_second = match head.previous_at {
+        Some(previous) => previous.seconds() != head.at.seconds(),
+        // A later version without a known predecessor follows a purge, perhaps within the second.
+        None => head.version.number <= VersionNumber::FIRST,
+    };
+    if head.at.seconds() < date.0 || alone_in_its_second {
         Ok(())
     } else {
         Err(Refusal::ModifiedSince(head.version))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! The four conditional request fields of RFC 9110 section 13.1, read from header bytes.
 
+use alloc::vec::Vec;
 use core::fmt;
 
 use crate::date::{HttpDate, parse_http_date};
@@ -38,8 +39,8 @@ impl Field {
 /// How forgiving the reading is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Usage {
-    /// GET or HEAD. A bare token (`3` for `W/"3"`) is read as a tag and a malformed
-    /// If-Unmodified-Since is ignored: a wrong answer to a read costs nothing.
+    /// GET or HEAD. A bare token (`3` for `W/"3"`) is read as a tag, and a date field without a
+    /// date, or with several that differ, is ignored: a wrong answer to a read costs nothing.
     Read,
     /// Any method that writes: strict, and If-Modified-Since does not apply (RFC 9110 13.1.3).
     Write,
@@ -122,8 +123,9 @@ pub struct ConditionalFields {
     precondition: Precondition,
     // Set once a line of the field was seen, so that a field without a tag is noticed.
     seen: [bool; 4],
-    // A repeated, different If-Modified-Since makes the field unusable: it is ignored.
+    // A date field that RFC 9110 says to ignore: no date, or several that differ.
     modified_since_unusable: bool,
+    unmodified_since_unusable: bool,
 }
 
 impl ConditionalFields {
@@ -134,6 +136,7 @@ impl ConditionalFields {
             precondition: Precondition::default(),
             seen: [false; 4],
             modified_since_unusable: false,
+            unmodified_since_unusable: false,
         }
     }
 
@@ -155,27 +158,20 @@ impl ConditionalFields {
         if self.usage != Usage::Read {
             return;
         }
-        let date = parse_http_date(value);
-        let known = &mut self.precondition.if_modified_since;
-        if date.is_none() || known.is_some_and(|known| Some(known) != date) {
+        if date_line(value, &mut self.precondition.if_modified_since).is_err() {
             self.modified_since_unusable = true;
         }
-        *known = date;
     }
 
     fn unmodified_since_line(&mut self, value: &[u8]) -> Result<(), FieldError> {
-        let field = Field::IfUnmodifiedSince;
-        let Some(date) = parse_http_date(value) else {
-            return match self.usage {
-                Usage::Read => Ok(()),
-                Usage::Write | Usage::LenientWrite => {
-                    Err(FieldError { field, problem: Problem::NotADate, offset: 0 })
-                }
-            };
-        };
-        match self.precondition.if_unmodified_since.replace(date) {
-            Some(known) if known != date => Err(FieldError { field, problem: Problem::Repeated, offset: 0 }),
-            _ => Ok(()),
+        match date_line(value, &mut self.precondition.if_unmodified_since) {
+            Err(_) if self.usage == Usage::Read => {
+                self.unmodified_since_unusable = true;
+                Ok(())
+            }
+            read => {
+                read.map_err(|problem| FieldError { field: Field::IfUnmodifiedSince, problem, offset: 0 })
+            }
         }
     }
 
@@ -191,6 +187,9 @@ impl ConditionalFields {
         }
         if self.modified_since_unusable {
             precondition.if_modified_since = None;
+        }
+        if self.unmodified_since_unusable {
+            precondition.if_unmodified_since = None;
         }
         Ok(precondition)
     }
@@ -273,6 +272,15 @@ impl Precondition {
     /// Whether If-Match names this version.
     pub fn names(&self, version: VersionToken, scheme: VersionScheme) -> bool {
         self.if_match.as_ref().is_some_and(|tags| tags.names(version, scheme))
+    }
+}
+
+/// Takes the date of one line; every line of a field has to say the same.
+fn date_line(line: &[u8], known: &mut Option<HttpDate>) -> Result<(), Problem> {
+    let date = parse_http_date(line).ok_or(Problem::NotADate)?;
+    match known.replace(date) {
+        Some(earlier) if earlier != date => Err(Problem::Repeated),
+        _ => Ok(()),
     }
 }
 
@@ -375,33 +383,37 @@ impl TagList<'_> {
     }
 }
 
-/// What the header fuzz target and its property test both assert of any bytes: reading ends, a
-/// strict reading that succeeds is printed and read back as the same, and lenient reading
-/// accepts all that strict reading accepts.
+/// What the header fuzz target and its property test both assert of any bytes, read as lines
+/// that end with a line feed: reading ends; what strict reading accepts, lenient reading and one
+/// line with all of the list accept as the same, and its print is read back as the same.
 #[doc(hidden)]
-pub fn check_fields(line: &[u8]) {
+pub fn check_fields(bytes: &[u8]) {
     use alloc::string::ToString;
 
+    let read = |field, usage, bytes: &[u8]| {
+        let mut fields = ConditionalFields::new(usage);
+        bytes.split(|byte| *byte == b'\n').try_for_each(|line| fields.line(field, line))?;
+        fields.finish()
+    };
     for field in Field::ALL {
-        let read = |usage, line: &[u8]| {
-            let mut fields = ConditionalFields::new(usage);
-            fields.line(field, line).and_then(|()| fields.finish())
+        let for_a_read = read(field, Usage::Read, bytes);
+        let lenient = read(field, Usage::LenientWrite, bytes);
+        let Ok(precondition) = read(field, Usage::Write, bytes) else { continue };
+        assert_eq!(lenient.as_ref(), Ok(&precondition));
+        let tags = match field {
+            Field::IfMatch => &precondition.if_match,
+            Field::IfNoneMatch => &precondition.if_none_match,
+            Field::IfModifiedSince | Field::IfUnmodifiedSince => continue,
         };
-        let strict = read(Usage::Write, line);
-        let Ok(precondition) = strict else { continue };
-        assert_eq!(read(Usage::LenientWrite, line).as_ref(), Ok(&precondition));
-        for (field_of_tags, tags) in
-            [(Field::IfMatch, &precondition.if_match), (Field::IfNoneMatch, &precondition.if_none_match)]
-        {
-            let Some(tags) = tags else { continue };
-            assert_eq!(field_of_tags, field);
-            assert!(tags.tags().count() <= TAGS_MAX);
-            // Display escapes bytes outside ASCII and backslashes, so only plain tags are read back.
-            if tags.tags().all(|tag| {
-                tag.opaque().iter().all(|byte| byte.is_ascii() && *byte != b'\\' && *byte != b'\'')
-            }) {
-                assert_eq!(read(Usage::Write, tags.to_string().as_bytes()).as_ref(), Ok(&precondition));
-            }
+        assert_eq!(for_a_read.as_ref(), Ok(&precondition));
+        let Some(tags) = tags else { panic!("{} was sent and is absent", field.name()) };
+        assert!(tags.tags().count() <= TAGS_MAX);
+        let joined: Vec<u8> = bytes.iter().map(|byte| if *byte == b'\n' { b',' } else { *byte }).collect();
+        assert_eq!(read(field, Usage::Write, &joined).as_ref(), Ok(&precondition));
+        // Print escapes bytes outside ASCII, backslashes and apostrophes.
+        let is_plain = |byte: &u8| byte.is_ascii() && !matches!(byte, b'\\' | b'\'');
+        if tags.tags().all(|tag| tag.opaque().iter().all(is_plain)) {
+            assert_eq!(read(field, Usage::Write, tags.to_string().as_bytes()).as_ref(), Ok(&precondition));
         }
     }
 }
