@@ -78,8 +78,11 @@ impl TestServer {
         let (stop, stopped) = oneshot::channel::<()>();
         let (tell, told) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
-            let runtime =
-                tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("runtime");
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(2)
+                .enable_all()
+                .build()
+                .expect("runtime");
             runtime.block_on(async move {
                 let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("bind");
                 tell.send(listener.local_addr().expect("address")).expect("tell");
@@ -120,8 +123,7 @@ pub(crate) fn default_mounts() -> Vec<(String, Arc<dyn Rulebook>)> {
     let mut mounts: Vec<(String, Arc<dyn Rulebook>)> = FhirVersion::ALL
         .into_iter()
         .map(|version| {
-            let rulebook: Arc<dyn Rulebook> =
-                Arc::new(FhirRulebook::new(version, LockSettings::of(version)));
+            let rulebook: Arc<dyn Rulebook> = Arc::new(FhirRulebook::new(version, LockSettings::of(version)));
             (format!("/{}", version.label()), rulebook)
         })
         .collect();

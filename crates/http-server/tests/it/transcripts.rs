@@ -88,9 +88,12 @@ fn play(text: &str, file: &Path, wrong: &mut Vec<String>) -> String {
         if let Some(rest) = line.strip_prefix('>') {
             sent.push(substitute(rest.strip_prefix(' ').unwrap_or(rest), &names));
         } else if let Some(millis) = line.strip_prefix("@clock +") {
-            server.clock.advance(millis.trim().parse().unwrap_or_else(|_| panic!("{}: milliseconds", place())));
+            server
+                .clock
+                .advance(millis.trim().parse().unwrap_or_else(|_| panic!("{}: milliseconds", place())));
         } else if let Some(binding) = line.strip_prefix("@let ") {
-            let (name, what) = binding.split_once('=').unwrap_or_else(|| panic!("{}: @let NAME = what", place()));
+            let (name, what) =
+                binding.split_once('=').unwrap_or_else(|| panic!("{}: @let NAME = what", place()));
             let response = last.as_ref().unwrap_or_else(|| panic!("{}: nothing came back yet", place()));
             names.insert(name.trim().to_owned(), pick(response, what.trim()));
         } else if let Some(expected) = line.strip_prefix('=') {

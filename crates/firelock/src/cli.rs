@@ -1,0 +1,67 @@
+//! The command line, as typed.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Durability, StoreKind};
+
+/// A FHIR server that never loses an update.
+///
+/// Every write says which version it replaces, or is decided again against the newest one; a
+/// stale client is refused and told what is current.
+#[derive(Debug, Parser)]
+#[command(name = "firelock", version, arg_required_else_help = true)]
+#[command(after_help = "Start here:\n  \
+    firelock serve\n  \
+    curl -i http://127.0.0.1:8080/R4/metadata\n\n\
+    Docs: README.md walks through a conflict with curl.")]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve the FHIR APIs over HTTP.
+    Serve(ServeArguments),
+    /// Verify every version chain of a data folder, without changing anything.
+    Check(CheckArguments),
+}
+
+/// Flags win over the configuration file, which wins over the defaults.
+#[derive(Debug, Default, Args)]
+#[command(after_help = "Without a configuration file these APIs are served:\n  \
+    /STU3 /R4 /R4B /R5   plain FHIR of that version\n  \
+    /spine/STU3          NHS Spine update rules: If-Match compulsory, 409 and 412\n\n\
+    Signals: SIGTERM and SIGINT finish the requests that were accepted, then stop.")]
+pub(crate) struct ServeArguments {
+    /// Address and port to listen on [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// URL under which clients reach the server, for Location, links and fullUrl
+    /// [default: the Host header of each request]
+    #[arg(long, value_name = "URL")]
+    pub(crate) base_url: Option<String>,
+    /// Folder with the data; made if it does not exist [default: ./firelock-data]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Where resources are kept: `memory` forgets everything at the end [default: sqlite]
+    #[arg(long, value_name = "STORE")]
+    pub(crate) store: Option<StoreKind>,
+    /// Configuration file (TOML)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// `full`: an acknowledged write survives a power failure. `normal`: it survives a crash of
+    /// the process, but a power failure may undo the last ones [default: full]
+    #[arg(long, value_name = "LEVEL")]
+    pub(crate) durability: Option<Durability>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArguments {
+    /// Folder with the data
+    #[arg(long, value_name = "DIR", default_value = "./firelock-data")]
+    pub(crate) data: PathBuf,
+}
