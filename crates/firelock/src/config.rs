@@ -185,7 +185,7 @@ impl FileLimits {
     fn limits(&self) -> Result<(http_server::Limits, fhir_service::Limits)> {
         let mut http = http_server::Limits::default();
         let mut service = fhir_service::Limits::default();
-        let mut set = |target: &mut usize, value: Option<usize>| *target = value.unwrap_or(*target);
+        let set = |target: &mut usize, value: Option<usize>| *target = value.unwrap_or(*target);
         set(&mut http.connections_max, self.connections_max);
         set(&mut http.uri_bytes_max, self.uri_bytes_max);
         set(&mut http.header_bytes_max, self.header_bytes_max);
