@@ -4,6 +4,7 @@ mod ci;
 mod codegen;
 mod crash;
 mod http;
+mod load;
 mod packages;
 mod server;
 mod tidy;
@@ -26,6 +27,8 @@ enum Command {
     Codegen(codegen::Arguments),
     /// Kill the server while clients write, and look for what is missing.
     Crash(crash::Arguments),
+    /// Drive a FHIR server and report rates, latencies and lost updates.
+    Load(load::Arguments),
     /// Fetch the pinned definition packages into target/packages and check their digests.
     Packages(packages::Arguments),
     /// Check the crate graph and which crate names which library.
@@ -37,6 +40,7 @@ fn main() -> anyhow::Result<()> {
         Command::Ci => ci::run(),
         Command::Codegen(arguments) => codegen::run(&arguments),
         Command::Crash(arguments) => crash::run(&arguments),
+        Command::Load(arguments) => load::run(&arguments),
         Command::Packages(arguments) => packages::run(&arguments),
         Command::Tidy => tidy::run(),
     }
