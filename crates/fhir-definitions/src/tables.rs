@@ -166,3 +166,6 @@ pub(crate) fn find_slot(
     }
     None
 }
+
+#[cfg(test)]
+mod tests;
