@@ -3,6 +3,8 @@
 mod codegen;
 mod packages;
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 /// Firelock's automation.
@@ -21,9 +23,16 @@ enum Command {
     Packages(packages::Arguments),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Arguments::parse().command {
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
         Command::Codegen(arguments) => codegen::run(&arguments),
         Command::Packages(arguments) => packages::run(&arguments),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

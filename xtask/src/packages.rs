@@ -133,8 +133,10 @@ impl Package {
     fn pack(&self, folder: &Path) -> Result<()> {
         let name = format!("{}@{}", self.name, self.version);
         let output = Command::new("npm")
-            .args(["pack", &name, "--silent", "--pack-destination"])
+            .args(["pack", &name, "--loglevel=error", "--pack-destination"])
             .arg(folder)
+            // npm's own patience is more than a minute per package.
+            .args(["--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000"])
             .output()
             .context("cannot run npm, which fetches the FHIR definition packages; is it installed?")?;
         ensure!(

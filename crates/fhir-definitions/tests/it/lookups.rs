@@ -37,6 +37,11 @@ fn every_name_resolves_in_its_place() {
     let mut places = 0;
     for version in FhirVersion::ALL {
         for fields in all_fields(Definitions::of(version)) {
+            let positions: Vec<_> = fields.json_names().map(|(name, ..)| fields.position(name)).collect();
+            assert!(
+                positions.iter().all(Option::is_some) && positions.is_sorted_by(|a, b| a < b),
+                "{fields:?}"
+            );
             let mut seen = BTreeSet::new();
             for (name, element, type_ref) in fields.json_names() {
                 assert!(seen.insert(name), "{fields:?} has {name} twice");

@@ -1,5 +1,8 @@
 //! Search parameters and compartments.
 
+use std::fs;
+use std::path::Path;
+
 use fhir_definitions::{
     ComponentDef, Definitions, FhirVersion, SearchParameterDef, SearchType, TypeDef, resource_types,
 };
@@ -212,4 +215,27 @@ fn compartments_name_parameters_that_exist() {
         (FhirVersion::Stu3, "Provenance", "target.patient"),
     ];
     assert_eq!(unknown, expected, "only the chains of STU3");
+}
+
+/// What another implementation extracted from the official examples, where those files are at hand: every parameter
+/// that it found a value for is in the tables, under the same code and the same definition.
+#[test]
+fn parameters_with_golden_values_exist() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/suites/search-golden");
+    for (version, file) in [(FhirVersion::Stu3, "stu3.ndjson"), (FhirVersion::R4, "r4.ndjson")] {
+        let Ok(lines) = fs::read_to_string(folder.join(file)) else {
+            println!("SKIPPED: {} is not there", folder.join(file).display());
+            continue;
+        };
+        for line in lines.lines() {
+            let golden: serde_json::Value = serde_json::from_str(line).expect("the file is NDJSON");
+            let text = |key: &str| golden[key].as_str().unwrap_or_default().to_owned();
+            if text("sp").starts_with("example") {
+                continue;
+            }
+            let found = parameter(version, &text("type"), &text("code"));
+            assert_eq!(found.url().rsplit('/').next(), Some(&*text("sp")), "{version}");
+            assert!(found.expression().is_some());
+        }
+    }
 }
