@@ -198,9 +198,9 @@ fn types_know_their_ancestors() {
 #[test]
 fn simple_quantities_are_quantities_without_a_comparator() {
     for version in FhirVersion::ALL {
-        let numerator = only_type(element(version, "Range.low"));
-        assert_eq!(numerator.name(), "Quantity");
-        let simple = numerator.profile().expect("a range is made of simple quantities");
+        let low = only_type(element(version, "Range.low"));
+        assert_eq!(low.name(), "Quantity");
+        let simple = low.profile().expect("a range is made of simple quantities");
         assert_eq!((simple.name(), simple.is_profile()), ("SimpleQuantity", true));
         assert_eq!(simple.element("comparator").map(ElementDef::max), Some(Some(0)));
         assert_eq!(simple.element("value"), type_named(version, "Quantity").element("value"));
