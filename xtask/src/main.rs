@@ -9,6 +9,8 @@ mod packages;
 mod server;
 mod tidy;
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 /// Firelock's automation.
