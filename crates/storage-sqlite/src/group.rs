@@ -19,6 +19,8 @@ pub(crate) struct Position {
     pub(crate) seq: i64,
     /// The newest stamp.
     pub(crate) at: i64,
+    /// Whether there may be terms: while there never was one, none is looked for.
+    pub(crate) indexed: bool,
 }
 
 impl Position {
@@ -31,7 +33,9 @@ impl Position {
             let sql = "SELECT value FROM meta WHERE name = ?1";
             connection.query_row(sql, [name], |row| row.get::<_, i64>(0)).optional()
         };
+        let indexed = "SELECT EXISTS (SELECT 1 FROM term)";
         Ok(Self {
+            indexed: connection.query_row(indexed, [], |row| row.get(0))?,
             seq: seq.max(kept("newest_seq")?.unwrap_or_default()),
             at: at.max(kept("newest_at")?.unwrap_or_default()),
         })
@@ -51,11 +55,29 @@ impl Position {
 /// The outcome of one write set. An error here is its own: the group goes on.
 pub(crate) type Outcome = Result<Commit, StoreError>;
 
+/// Why a write set could not be judged or written.
+#[derive(Debug)]
+pub(crate) enum GroupError {
+    /// Its own fault, found before anything was written.
+    Refused(StoreError),
+    /// SQLite failed: the transaction cannot go on.
+    Sqlite(rusqlite::Error),
+    /// What is stored makes no sense, and something may have been written.
+    Corrupt(String),
+}
+
+impl From<rusqlite::Error> for GroupError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
 /// What the write sets of one commit have done so far.
 pub(crate) struct Group<'a> {
-    connection: &'a Connection,
+    pub(crate) connection: &'a Connection,
     symbols: &'a Symbols,
     pub(crate) position: Position,
+    pub(crate) match_steps_max: usize,
     /// Keys as they will be after the commit.
     pub(crate) heads: HashMap<Key, Option<ResourceRow>>,
     /// Symbols that this commit creates.
@@ -63,18 +85,33 @@ pub(crate) struct Group<'a> {
 }
 
 impl<'a> Group<'a> {
-    pub(crate) fn new(connection: &'a Connection, symbols: &'a Symbols, position: Position) -> Self {
-        Self { connection, symbols, position, heads: HashMap::new(), new_symbols: HashMap::new() }
+    pub(crate) fn new(
+        connection: &'a Connection,
+        symbols: &'a Symbols,
+        position: Position,
+        match_steps_max: usize,
+    ) -> Self {
+        Self {
+            connection,
+            symbols,
+            position,
+            match_steps_max,
+            heads: HashMap::new(),
+            new_symbols: HashMap::new(),
+        }
     }
 
     /// Judges every guard of the set, then appends all of its writes or none. An error means
     /// that the transaction cannot go on.
-    pub(crate) fn apply(&mut self, set: WriteSet, now: Timestamp) -> rusqlite::Result<Outcome> {
+    pub(crate) fn apply(&mut self, set: &WriteSet, now: Timestamp) -> Result<Outcome, GroupError> {
         let at = now.0.max(self.position.at);
         let mut lost = Vec::new();
         for (guard, what) in set.guards.iter().enumerate() {
-            if let Some(now) = self.judge(what, at)? {
-                lost.push(Lost { guard, now });
+            match self.judge(what, at) {
+                Ok(None) => {}
+                Ok(Some(now)) => lost.push(Lost { guard, now }),
+                Err(GroupError::Refused(error)) => return Ok(Err(error)),
+                Err(error) => return Err(error),
             }
         }
         if !lost.is_empty() {
@@ -82,31 +119,33 @@ impl<'a> Group<'a> {
         }
         self.position.at = at;
         let before = self.position.seq;
-        let mut claims = Vec::new();
-        for write in set.writes {
+        for write in &set.writes {
             match write {
                 Write::Version(version) => self.append(version, set.request)?,
-                Write::Terms { .. } => {}
-                Write::Purge(key) => self.purge(&key)?,
-                Write::Claim { scope, value, expires } => claims.push((scope, value, expires)),
+                Write::Terms { key, terms } => self.replace_terms(key, terms)?,
+                Write::Purge(key) => self.purge(key)?,
+                Write::Claim { .. } => {}
             }
         }
-        for (scope, value, expires) in claims {
-            self.claim(scope, &value, self.position.seq - before, expires)?;
+        // A claim is known by the place of the commit that made it, the last one of its set.
+        for write in &set.writes {
+            if let Write::Claim { scope, value, expires } = write {
+                self.claim(*scope, value, self.position.seq - before, *expires)?;
+            }
         }
         let seq = Seq(self.position.seq.unsigned_abs());
         Ok(Ok(Commit::Committed(Committed { seq, at: Timestamp(at) })))
     }
 
     /// What a guard met, if it does not hold.
-    fn judge(&mut self, guard: &Guard, at: i64) -> rusqlite::Result<Option<Now>> {
+    fn judge(&mut self, guard: &Guard, at: i64) -> Result<Option<Now>, GroupError> {
         match guard {
             Guard::Head(key, wanted) => {
                 let current = self.head(key)?.map_or(Current::NEVER, |row| row.current());
                 Ok((!wanted.holds(&current)).then_some(Now::Head(current)))
             }
-            Guard::Matches(..) => Ok(None),
-            Guard::Unclaimed(scope, value) => self.claimed(*scope, value, at),
+            Guard::Matches(query, expected) => self.judge_matches(query, expected),
+            Guard::Unclaimed(scope, value) => Ok(self.claimed(*scope, value, at)?),
         }
     }
 
@@ -119,7 +158,7 @@ impl<'a> Group<'a> {
     }
 
     /// The row of a key as this group leaves it.
-    fn head(&mut self, key: &Key) -> rusqlite::Result<Option<ResourceRow>> {
+    pub(crate) fn head(&mut self, key: &Key) -> rusqlite::Result<Option<ResourceRow>> {
         if let Some(row) = self.heads.get(key) {
             return Ok(*row);
         }
@@ -131,14 +170,18 @@ impl<'a> Group<'a> {
         Ok(row)
     }
 
-    fn known_symbol(&self, kind: SymbolKind, text: &CompactString) -> rusqlite::Result<Option<i64>> {
+    pub(crate) fn known_symbol(
+        &self,
+        kind: SymbolKind,
+        text: &CompactString,
+    ) -> rusqlite::Result<Option<i64>> {
         if let Some(number) = self.new_symbols.get(&(kind, text.clone())) {
             return Ok(Some(*number));
         }
         self.symbols.number(self.connection, kind, text)
     }
 
-    fn symbol(&mut self, kind: SymbolKind, text: &CompactString) -> rusqlite::Result<i64> {
+    pub(crate) fn symbol(&mut self, kind: SymbolKind, text: &CompactString) -> rusqlite::Result<i64> {
         if let Some(number) = self.known_symbol(kind, text)? {
             return Ok(number);
         }
@@ -147,7 +190,7 @@ impl<'a> Group<'a> {
         Ok(number)
     }
 
-    fn append(&mut self, write: VersionWrite, request: RequestId) -> rusqlite::Result<()> {
+    fn append(&mut self, write: &VersionWrite, request: RequestId) -> Result<(), GroupError> {
         let kind = self.symbol(SymbolKind::Kind, &write.key.kind)?;
         let before = self.head(&write.key)?;
         let newest = before.and_then(|row| row.newest());
@@ -167,9 +210,25 @@ impl<'a> Group<'a> {
         } else {
             row.res = self.insert_resource(kind, &write.key.id, &row)?;
         }
-        self.insert_version(kind, newest, &row, &write, request)?;
-        self.heads.insert(write.key, Some(row));
+        self.heads.insert(write.key.clone(), Some(row));
+        let terms = self.replace_entries(row.res, before, &write.terms)?;
+        self.insert_version(newest, &row, write, request, terms.as_deref())?;
+        let sql = "INSERT INTO version_by_type (type, seq) VALUES (?1, ?2)";
+        self.connection.prepare_cached(sql)?.execute((kind, row.seq))?;
         Ok(())
+    }
+
+    /// The row of a resource that is referred to, created if it has none yet.
+    pub(crate) fn placeholder(&mut self, key: &Key) -> rusqlite::Result<i64> {
+        if let Some(row) = self.head(key)? {
+            return Ok(row.res);
+        }
+        let kind = self.symbol(SymbolKind::Kind, &key.kind)?;
+        let mut row =
+            ResourceRow { res: 0, state: State::Absent, number: 0, seq: 0, at: 0, tag: 0, previous_at: None };
+        row.res = self.insert_resource(kind, &key.id, &row)?;
+        self.heads.insert(key.clone(), Some(row));
+        Ok(row.res)
     }
 
     fn insert_resource(&self, kind: i64, id: &str, row: &ResourceRow) -> rusqlite::Result<i64> {
@@ -205,19 +264,19 @@ impl<'a> Group<'a> {
 
     fn insert_version(
         &self,
-        kind: i64,
         prev: Option<i64>,
         row: &ResourceRow,
         write: &VersionWrite,
         request: RequestId,
+        terms: Option<&[u8]>,
     ) -> rusqlite::Result<()> {
         let (content, splice) = match &write.body {
             Some(Body { bytes, splice }) => (Content::Inline(bytes.clone()), *splice),
             None => (Content::None, 0),
         };
         let sql = "INSERT INTO version
-                   (seq, res, ver, prev, at, tag, method, request, codec, splice, body)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+                   (seq, res, ver, prev, at, tag, method, request, codec, splice, terms, body)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
         self.connection.prepare_cached(sql)?.execute((
             row.seq,
             row.res,
@@ -229,19 +288,19 @@ impl<'a> Group<'a> {
             request.0,
             content.codec(),
             splice,
+            terms,
             content.blob(),
         ))?;
-        let sql = "INSERT INTO version_by_type (type, seq) VALUES (?1, ?2)";
-        self.connection.prepare_cached(sql)?.execute((kind, row.seq))?;
         Ok(())
     }
 
     /// Removes a key's versions. The row stays and keeps the highest number used.
-    fn purge(&mut self, key: &Key) -> rusqlite::Result<()> {
+    fn purge(&mut self, key: &Key) -> Result<(), GroupError> {
         let (Some(row), Some(kind)) = (self.head(key)?, self.known_symbol(SymbolKind::Kind, &key.kind)?)
         else {
             return Ok(());
         };
+        self.replace_entries(row.res, Some(row), &[])?;
         let mut next = row.newest();
         while let Some(seq) = next {
             next = Link::find(self.connection, seq)?.and_then(|link| link.prev);
@@ -254,7 +313,7 @@ impl<'a> Group<'a> {
         let sql = "UPDATE resource SET floor = ver WHERE res = ?1";
         self.connection.prepare_cached(sql)?.execute([row.res])?;
         self.heads.insert(key.clone(), Some(purged));
-        self.position.save(self.connection)
+        Ok(self.position.save(self.connection)?)
     }
 
     fn claim(

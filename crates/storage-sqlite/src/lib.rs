@@ -1,10 +1,12 @@
 #![doc = include_str!("../README.md")]
 
 mod connection;
+mod encoding;
 mod error;
 mod group;
 mod history;
 mod lock;
+mod matching;
 mod options;
 mod pool;
 mod queue;
@@ -13,6 +15,7 @@ mod rows;
 mod schema;
 mod store;
 mod symbols;
+mod term_index;
 mod writer;
 
 pub use error::OpenError;

@@ -32,6 +32,9 @@ pub struct Options {
     pub queue_bytes_max: usize,
     /// A write set above this is refused as too large, whatever the queue holds.
     pub set_bytes_max: usize,
+    /// Index rows that a guard on a query may look at in the writer, where everybody waits for
+    /// it: about two milliseconds. A query that needs more is refused as too costly.
+    pub match_steps_max: usize,
     /// Connections that reads share. Reads do not block each other while there is one each.
     pub readers: usize,
     /// A page of history ends early once its bodies have this many bytes.
@@ -56,6 +59,7 @@ impl Default for Options {
             queue_sets_max: 4096,
             queue_bytes_max: 256 * MIB,
             set_bytes_max: 128 * MIB,
+            match_steps_max: 1_000,
             readers: 4,
             page_bytes_max: 16 * MIB,
             page_cache_bytes: 16 * MIB,

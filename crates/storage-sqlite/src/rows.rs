@@ -1,6 +1,7 @@
 //! Rows as values.
 
 use bytes::Bytes;
+use compact_str::CompactString;
 use rusqlite::{Connection, OptionalExtension, Row};
 use storage_api::{Current, Head, Method, RequestId, Timestamp, VersionNumber, VersionTag, VersionToken};
 
@@ -67,6 +68,16 @@ impl ResourceRow {
     pub(crate) fn find(connection: &Connection, kind: i64, id: &str) -> rusqlite::Result<Option<Self>> {
         let sql = "SELECT res, state, ver, seq, at, tag, prev_at FROM resource WHERE id = ?1 AND type = ?2";
         connection.prepare_cached(sql)?.query_row((id, kind), Self::read).optional()
+    }
+
+    /// The row with this number, its kind and its id.
+    pub(crate) fn find_named(
+        connection: &Connection,
+        res: i64,
+    ) -> rusqlite::Result<Option<(Self, i64, CompactString)>> {
+        let sql = "SELECT res, state, ver, seq, at, tag, prev_at, type, id FROM resource WHERE res = ?1";
+        let read = |row: &Row<'_>| Ok((Self::read(row)?, row.get(7)?, row.get::<_, String>(8)?.into()));
+        connection.prepare_cached(sql)?.query_row([res], read).optional()
     }
 
     pub(crate) fn current(&self) -> Current {

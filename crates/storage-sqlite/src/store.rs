@@ -8,8 +8,8 @@ use std::thread::{self, JoinHandle};
 
 use rusqlite::{Connection, OptionalExtension};
 use storage_api::{
-    Answer, Clock, Commit, Guard, HistoryPage, HistoryRequest, IndexGeneration, Key, Record, Store,
-    StoreError, StoredVersion, VersionSelector, Write, WriteSet,
+    Answer, Clock, Commit, HistoryPage, HistoryRequest, IndexGeneration, Key, Record, Store, StoreError,
+    StoredVersion, VersionSelector, Write, WriteSet,
 };
 
 use crate::OpenError;
@@ -132,17 +132,6 @@ fn weight(set: &WriteSet) -> usize {
     content.fold(entries, usize::saturating_add)
 }
 
-/// Whether the set needs the index of terms, which this version does not keep.
-fn uses_terms(set: &WriteSet) -> bool {
-    let queries = set.guards.iter().any(|guard| matches!(guard, Guard::Matches(..)));
-    queries
-        || set.writes.iter().any(|write| match write {
-            Write::Version(version) => !version.terms.is_empty(),
-            Write::Terms { .. } => true,
-            Write::Purge(_) | Write::Claim { .. } => false,
-        })
-}
-
 impl Store for SqliteStore {
     fn read<'a>(&'a self, key: &'a Key) -> Answer<'a, Record> {
         Box::pin(async move { self.shared.read(|reader| reader.snapshot(|reader| reader.read(key))) })
@@ -169,9 +158,6 @@ impl Store for SqliteStore {
         let bytes = weight(&set);
         if let Err(error) = set.check() {
             return Box::pin(ready(Err(error)));
-        }
-        if uses_terms(&set) {
-            return Box::pin(ready(Err(StoreError::Unavailable("terms are not indexed yet".to_owned()))));
         }
         if bytes > self.shared.options.set_bytes_max {
             return Box::pin(ready(Err(StoreError::TooLarge)));

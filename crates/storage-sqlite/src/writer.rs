@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use rusqlite::Connection;
-use storage_api::{Clock, Commit, StoreError};
+use storage_api::{Clock, Commit, StoreError, WriteSet};
 
 use crate::connection::open_writer;
 use crate::error::store_error;
-use crate::group::{Group, Outcome, Position};
+use crate::group::{Group, GroupError, Outcome, Position};
 use crate::options::Options;
 use crate::queue::{Job, Queue, Reply};
 use crate::symbols::Symbols;
@@ -42,21 +42,28 @@ impl Writer {
         while let Some(jobs) = self.queue.take(self.options.group_sets_max, self.options.group_bytes_max) {
             let (sets, replies): (Vec<_>, Vec<_>) =
                 jobs.into_iter().map(|job: Job| (job.set, job.reply)).unzip();
-            let count = replies.len();
-            let ending = match self.reopen() {
-                Ok(connection) => self.commit(connection, sets),
-                Err(why) => Ending::Failed(why),
-            };
-            let outcomes = match ending {
-                Ending::Durable(outcomes) => outcomes,
-                Ending::Failed(error) => vec![Err(error); count],
-                Ending::Unknown => vec![Ok(Commit::Unknown); count],
-            };
-            answer(replies, outcomes);
+            answer(replies, self.write(&sets));
         }
         if let Some(connection) = self.connection.take() {
             // What is not moved now stays in the log, which the next start reads.
             let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        }
+    }
+
+    /// The outcome of each set, final when this returns.
+    fn write(&mut self, sets: &[WriteSet]) -> Vec<Outcome> {
+        let ending = match self.reopen() {
+            Ok(connection) => self.commit(connection, sets),
+            Err(why) => Ending::Failed(why),
+        };
+        match ending {
+            Ending::Durable(outcomes) => outcomes,
+            // Only one of them met the damage: the others must not suffer for it.
+            Ending::Failed(StoreError::Corrupt(_)) if sets.len() > 1 => {
+                sets.chunks(1).flat_map(|set| self.write(set)).collect()
+            }
+            Ending::Failed(error) => vec![Err(error); sets.len()],
+            Ending::Unknown => vec![Ok(Commit::Unknown); sets.len()],
         }
     }
 
@@ -77,22 +84,26 @@ impl Writer {
     }
 
     /// Judges and writes a group in one transaction.
-    fn commit(&mut self, connection: Connection, sets: Vec<storage_api::WriteSet>) -> Ending {
-        let mut group = Group::new(&connection, &self.symbols, self.position);
-        let applied = begin(&connection).and_then(|()| {
-            sets.into_iter().map(|set| group.apply(set, self.clock.now())).collect::<Result<Vec<_>, _>>()
-        });
+    fn commit(&mut self, connection: Connection, sets: &[WriteSet]) -> Ending {
+        if let Err(error) = begin(&connection) {
+            return self.roll_back(connection, store_error(&error));
+        }
+        let mut group = Group::new(&connection, &self.symbols, self.position, self.options.match_steps_max);
+        let applied: Result<Vec<Outcome>, GroupError> =
+            sets.iter().map(|set| group.apply(set, self.clock.now())).collect();
         let Group { position, new_symbols, .. } = group;
         let outcomes = match applied {
             Ok(outcomes) => outcomes,
-            Err(error) => return self.roll_back(connection, &error),
+            Err(GroupError::Sqlite(error)) => return self.roll_back(connection, store_error(&error)),
+            Err(GroupError::Refused(error)) => return self.roll_back(connection, error),
+            Err(GroupError::Corrupt(what)) => return self.roll_back(connection, StoreError::Corrupt(what)),
         };
         match connection.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([])) {
             Ok(_) => {}
             Err(error) => {
                 return match store_error(&error) {
                     // The commit did not begin, or did not fit: certainly nothing was written.
-                    StoreError::Full | StoreError::Busy => self.roll_back(connection, &error),
+                    failure @ (StoreError::Full | StoreError::Busy) => self.roll_back(connection, failure),
                     _ => Ending::Unknown,
                 };
             }
@@ -107,8 +118,7 @@ impl Writer {
 
     /// Ends a transaction that failed before its commit. A connection that cannot even do that
     /// is given up.
-    fn roll_back(&mut self, connection: Connection, error: &rusqlite::Error) -> Ending {
-        let failure = store_error(error);
+    fn roll_back(&mut self, connection: Connection, failure: StoreError) -> Ending {
         // SQLite may have rolled back by itself, and then there is nothing to end.
         if connection.is_autocommit() || connection.execute_batch("ROLLBACK").is_ok() {
             self.connection = Some(connection);
