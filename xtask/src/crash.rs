@@ -108,7 +108,14 @@ async fn live(
         .map(|client| {
             let name = format!("{life}-{client}");
             let random = StdRng::seed_from_u64(seed ^ u64::from(client));
-            tokio::spawn(write(server.address, name, arguments.resources, random, Arc::clone(told), stopped.clone()))
+            tokio::spawn(write(
+                server.address,
+                name,
+                arguments.resources,
+                random,
+                Arc::clone(told),
+                stopped.clone(),
+            ))
         })
         .collect();
     tokio::time::sleep(time).await;
@@ -178,7 +185,9 @@ async fn update(client: &mut Client, id: &str, write: &str) -> Result<Step> {
             Ok(Step::Written(version))
         }
         409 | 412 => Ok(Step::Refused),
-        status => Ok(Step::Unexpected(format!("PUT answered {status}: {}", String::from_utf8_lossy(&reply.body)))),
+        status => {
+            Ok(Step::Unexpected(format!("PUT answered {status}: {}", String::from_utf8_lossy(&reply.body))))
+        }
     }
 }
 

@@ -37,13 +37,20 @@ enum Command {
     Tidy,
 }
 
-fn main() -> anyhow::Result<()> {
-    match Arguments::parse().command {
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
         Command::Ci => ci::run(),
         Command::Codegen(arguments) => codegen::run(&arguments),
         Command::Crash(arguments) => crash::run(&arguments),
         Command::Load(arguments) => load::run(&arguments),
         Command::Packages(arguments) => packages::run(&arguments),
         Command::Tidy => tidy::run(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

@@ -15,7 +15,8 @@ pub(crate) fn build(release: bool) -> Result<PathBuf> {
         cargo.arg("--release");
     }
     ensure!(cargo.status().context("cargo build")?.success(), "the server does not build");
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from);
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from);
     Ok(target.join(if release { "release" } else { "debug" }).join("firelock"))
 }
 
@@ -44,7 +45,8 @@ impl Server {
         let stdout = child.stdout.take().context("no stdout")?;
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line)?;
-        let address = line.trim().strip_prefix("firelock listening on http://").and_then(|text| text.parse().ok());
+        let address =
+            line.trim().strip_prefix("firelock listening on http://").and_then(|text| text.parse().ok());
         let Some(address) = address else {
             let status = child.wait()?;
             bail!("the server did not start ({status}); its first line was {line:?}");

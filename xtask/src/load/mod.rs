@@ -88,7 +88,10 @@ struct Plan {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    ensure!(arguments.clients > 0 && arguments.resources >= arguments.clients, "each client needs a resource");
+    ensure!(
+        arguments.clients > 0 && arguments.resources >= arguments.clients,
+        "each client needs a resource"
+    );
     let rest = arguments.target.strip_prefix("http://").context("--target begins with http://")?;
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
     let measured = Duration::from_secs(arguments.seconds);
@@ -106,10 +109,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         warm_up: measured / 10,
         measured,
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(arguments.threads)
-        .enable_all()
-        .build()?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(arguments.threads).enable_all().build()?;
     let reports = runtime.block_on(drive(plan, arguments))?;
     report(arguments, reports)
 }
@@ -248,12 +249,7 @@ fn value_of(body: &[u8]) -> Result<u64> {
 impl Report {
     fn new() -> Result<Self> {
         let histogram = Histogram::new_with_bounds(1, 60_000_000, 3)?;
-        Ok(Self {
-            reads: histogram.clone(),
-            writes: histogram,
-            statuses: BTreeMap::new(),
-            lost: Vec::new(),
-        })
+        Ok(Self { reads: histogram.clone(), writes: histogram, statuses: BTreeMap::new(), lost: Vec::new() })
     }
 }
 
@@ -276,7 +272,8 @@ fn report(arguments: &Arguments, reports: Vec<Report>) -> Result<()> {
             println!("{}", line(name, histogram, arguments.seconds));
         }
     }
-    let statuses: Vec<String> = whole.statuses.iter().map(|(status, count)| format!("{status}: {count}")).collect();
+    let statuses: Vec<String> =
+        whole.statuses.iter().map(|(status, count)| format!("{status}: {count}")).collect();
     println!("  statuses  {}", statuses.join(", "));
     println!("  lost updates  {}", whole.lost.len());
     for lost in whole.lost.iter().take(5) {

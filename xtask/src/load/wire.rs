@@ -25,7 +25,8 @@ pub(crate) struct Seen {
 
 impl Wire {
     pub(crate) async fn connect(authority: &str) -> Result<Self> {
-        let stream = TcpStream::connect(authority).await.with_context(|| format!("connect to {authority}"))?;
+        let stream =
+            TcpStream::connect(authority).await.with_context(|| format!("connect to {authority}"))?;
         stream.set_nodelay(true)?;
         Ok(Self { stream, buffer: vec![0; 64 * 1024], filled: 0 })
     }
@@ -95,7 +96,9 @@ impl Wire {
         loop {
             let (start, length) = loop {
                 match httparse::parse_chunk_size(&self.buffer[at..self.filled]) {
-                    Ok(httparse::Status::Complete((used, length))) => break (at + used, usize::try_from(length)?),
+                    Ok(httparse::Status::Complete((used, length))) => {
+                        break (at + used, usize::try_from(length)?);
+                    }
                     Ok(httparse::Status::Partial) => self.fill().await?,
                     Err(_) => bail!("a chunk without a size"),
                 }
