@@ -34,8 +34,8 @@ impl Service {
             };
             draws += 1;
             match self.write(write, prepare).await {
-                Err(Failure::Refused { refusal: Refusal::IdTaken, .. })
-                    if draws < self.limits.id_draws_max => {}
+                Err(Failure::Refused(refused))
+                    if refused.refusal == Refusal::IdTaken && draws < self.limits.id_draws_max => {}
                 Err(failure) => return Err(failure),
                 Ok(written) => {
                     return self.written(&written.outcome(&key, Success::Created), context);

@@ -19,5 +19,5 @@ pub use answer::{Answer, Payload};
 pub use history::HistoryParameters;
 pub use ids::{Entropy, Ids, SystemClock, SystemEntropy};
 pub use limits::Limits;
-pub use request::{CapabilityMode, Operation, Preferences, Request};
+pub use request::{CapabilityMode, Handling, Operation, Preferences, Request};
 pub use service::Service;

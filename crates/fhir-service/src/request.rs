@@ -83,8 +83,27 @@ impl Operation {
 pub struct Preferences {
     /// `return=…`
     pub returning: Option<Return>,
-    /// `handling=strict`
-    pub strict: bool,
+    /// `handling=…`
+    pub handling: Option<Handling>,
+}
+
+/// What a client wants done with parameters that are not known (`Prefer: handling=…`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Handling {
+    /// The request is refused.
+    Strict,
+    /// They are passed over, as without the preference.
+    Lenient,
+}
+
+impl Handling {
+    /// The preference as RFC 7240 spells it.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Strict => "strict",
+            Self::Lenient => "lenient",
+        }
+    }
 }
 
 /// Parameter `mode` of capabilities (R4 and later).

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use fhir_model::json::Value;
 use fhir_model::{Instant, Splice, splice};
-use rulebook::{Failure, LocationForm, Resource, Return, Rulebook, Success, Verdict};
+use rulebook::{Failure, LocationForm, Refused, Resource, Return, Rulebook, Success, Verdict};
 use storage_api::{Body, Key, Store, StoreError, Timestamp, VersionToken};
-use versioning_core::{Precondition, Refusal, VersionId};
+use versioning_core::{NoCurrentVersion, Precondition, Refusal, VersionId};
 
 use crate::answer::{Answer, Payload};
 use crate::request::{Operation, Request};
@@ -107,18 +107,23 @@ impl Service {
             Refusal::Exists(version) | Refusal::NamedByIfNoneMatch(version) => {
                 (Some(version), precondition.if_none_match().map(ToString::to_string))
             }
-            Refusal::ModifiedSince(version) | Refusal::Gone(version) => (Some(version), None),
+            Refusal::ModifiedSince(version) => (Some(version), None),
+            // Where deleted is not found, a tombstone's tag is of no use to anyone.
+            Refusal::Gone(version) => {
+                let policy = self.rulebook.lock_policy(&key.kind);
+                (Some(version).filter(|_| policy.no_current == NoCurrentVersion::FailsPrecondition), None)
+            }
             Refusal::NotFound | Refusal::CreateNotAllowed | Refusal::IdTaken | Refusal::Contended { .. } => {
                 (None, None)
             }
         };
-        Failure::Refused {
+        Failure::Refused(Box::new(Refused {
             refusal,
             resource: resource(key),
             interaction,
             current: current.map(|version| self.version_id(&key.kind, version)),
-            received,
-        }
+            received: received.map(|received| shortened(&received)),
+        }))
     }
 
     /// A stored body with its version meta put back.
@@ -148,6 +153,9 @@ impl Service {
             )),
             (Return::Minimal | Return::Representation, _) => None,
         };
+        // A tombstone has nothing to represent, so that preference cannot be followed.
+        let followed = |returning: &Return| *returning != Return::Representation || payload.is_some();
+        let applied = context.preferences.returning.filter(followed);
         let version_id = write.version.map(|version| self.version_id(&write.key.kind, version));
         let names_location = match write.success {
             Success::Created | Success::Restored => true,
@@ -162,7 +170,7 @@ impl Service {
                 .filter(|_| names_location)
                 .map(|version| self.location(write.key, version, context)),
             payload,
-            applied: context.preferences.returning,
+            applied,
             ..Answer::default()
         })
     }
@@ -191,6 +199,15 @@ pub(crate) struct Outcome<'a> {
     pub(crate) at: Option<Timestamp>,
     /// The content to represent.
     pub(crate) body: Option<(VersionToken, Timestamp, &'a Body)>,
+}
+
+/// What a client sent, short enough to be quoted.
+pub(crate) fn shortened(text: &str) -> String {
+    const QUOTED_MAX: usize = 200;
+    if text.chars().count() <= QUOTED_MAX {
+        return text.to_owned();
+    }
+    text.chars().take(QUOTED_MAX).chain(['…']).collect()
 }
 
 pub(crate) fn resource(key: &Key) -> Resource {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use fhir_definitions::FhirVersion;
-use fhir_service::{Answer, CapabilityMode, HistoryParameters, Operation, Request};
+use fhir_service::{Answer, CapabilityMode, Handling, HistoryParameters, Operation, Request};
 use futures_util::FutureExt;
-use http_body_util::{BodyExt, Full};
-use hyper::body::{Body, Incoming};
+use http_body_util::Full;
+use hyper::body::{Body as _, Incoming};
 use hyper::header::{ALLOW, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Response, StatusCode};
@@ -16,11 +16,15 @@ use rulebook::{Failure, Interaction, ParameterProblem};
 use storage_api::HistoryScope;
 use versioning_core::Usage;
 
+use crate::body::Upload;
 use crate::query::Query;
-use crate::response::{X_REQUEST_ID, response};
+use crate::response::{X_CORRELATION_ID, X_REQUEST_ID, response};
 use crate::route::Target;
 use crate::server::{Mount, Shared};
-use crate::{body, conditional, negotiate, prefer};
+use crate::{conditional, negotiate, prefer};
+
+/// A longer correlation id is not sent back.
+const CORRELATION_ID_LEN_MAX: usize = 256;
 
 impl Shared {
     /// Answers one request. Never fails: what goes wrong becomes an answer.
@@ -28,15 +32,21 @@ impl Shared {
         let (parts, body) = request.into_parts();
         let head = parts.method == Method::HEAD;
         let trace = self.trace(&parts.headers);
-        let answered = AssertUnwindSafe(self.answer(&parts, body, &trace)).catch_unwind().await;
-        let mut response = match answered {
-            Ok(response) => response,
-            Err(_) => {
-                tracing::error!(%trace, method = %parts.method, path = parts.uri.path(), "a handler panicked");
-                let mount = self.mount(parts.uri.path()).map_or(&self.fallback, |(mount, _)| &mount.service);
-                response(mount.refuse(&Failure::Internal, &trace), &trace)
-            }
-        };
+        let mut upload = Upload::new(body, &parts.headers);
+        let answered = AssertUnwindSafe(self.answer(&parts, &mut upload, &trace)).catch_unwind().await;
+        let mut response = answered.unwrap_or_else(|_| {
+            tracing::error!(%trace, method = %parts.method, path = parts.uri.path(), "a handler panicked");
+            let mount = self.mount(parts.uri.path()).map_or(&self.fallback, |(mount, _)| &mount.service);
+            response(mount.refuse(&Failure::Internal, &trace), &trace)
+        });
+        // A client that was too slow already is not waited for again.
+        if response.status() != StatusCode::REQUEST_TIMEOUT {
+            upload.discard(&self.limits).await;
+        }
+        if let Some(id) = parts.headers.get(X_CORRELATION_ID).filter(|id| id.len() <= CORRELATION_ID_LEN_MAX)
+        {
+            response.headers_mut().insert(X_CORRELATION_ID, id.clone());
+        }
         tracing::debug!(%trace, method = %parts.method, path = parts.uri.path(), status = response.status().as_u16());
         if head {
             withhold_body(&mut response);
@@ -44,18 +54,20 @@ impl Shared {
         response
     }
 
-    async fn answer(&self, parts: &Parts, body: Incoming, trace: &str) -> Response<Full<Bytes>> {
+    async fn answer(&self, parts: &Parts, upload: &mut Upload, trace: &str) -> Response<Full<Bytes>> {
         let path = parts.uri.path();
         let Some((mount, below)) = self.mount(path) else {
-            let failure = self
-                .check_sizes(parts)
-                .err()
-                .unwrap_or_else(|| Failure::NoRoute { path: path.chars().take(200).collect() });
+            let failure = Failure::NoRoute { path: path.chars().take(200).collect() };
             return response(self.fallback.refuse(&failure, trace), trace);
         };
         let service = &mount.service;
-        match self.prepare(mount, below, parts, body, trace).await {
-            Ok(Prepared::Request(request)) => response(service.handle(request).await, trace),
+        match self.prepare(mount, below, parts, upload, trace).await {
+            Ok(Prepared::Request(request)) => {
+                let handling = request.preferences.handling;
+                let mut response = response(service.handle(*request).await, trace);
+                prefer::add_handling(response.headers_mut(), handling);
+                response
+            }
             Ok(Prepared::Options(allow)) => options(allow, trace),
             Err(failure) => response(service.refuse(&failure, trace), trace),
         }
@@ -67,12 +79,16 @@ impl Shared {
         mount: &Mount,
         below: &str,
         parts: &Parts,
-        body: Incoming,
+        upload: &mut Upload,
         trace: &str,
     ) -> Result<Prepared, Failure> {
         let rulebook = mount.service.rulebook();
         let version = rulebook.version();
         let target = Target::parse(below, version)?;
+        // What an API does not offer has no methods that could be listed.
+        if let Some(interaction) = target.only_interaction().filter(|only| !rulebook.offers(*only)) {
+            return Err(Failure::NotOffered(interaction));
+        }
         let interaction = if parts.method == Method::OPTIONS {
             // STU3 asks for capabilities by OPTIONS as well as by GET.
             if target != Target::Base || version != FhirVersion::Stu3 {
@@ -86,11 +102,12 @@ impl Shared {
             return Err(Failure::NotOffered(interaction));
         }
         self.check_sizes(parts)?;
-        let has_body = matches!(interaction, Interaction::Create | Interaction::Update);
-        let bytes = if has_body { body::read(body, &self.limits).await? } else { skip(body).await };
+        target.check_id()?;
+        // A body where none has a meaning is read all the same: a request counts when it is whole.
+        let bytes = upload.read(&self.limits).await?;
         let mut query = Query::parse(parts.uri.query())?;
         negotiate::check_accept(&parts.headers, query.take("_format")?.as_deref(), version)?;
-        if has_body {
+        if matches!(interaction, Interaction::Create | Interaction::Update) {
             negotiate::check_content_type(&parts.headers, version)?;
         }
         let usage = match (interaction.is_safe(), rulebook.lenient_tags()) {
@@ -101,9 +118,10 @@ impl Shared {
         let precondition = conditional::precondition(&parts.headers, usage)?;
         let preferences = prefer::preferences(&parts.headers);
         let operation = operation(target, interaction, bytes, &mut query, version)?;
-        refuse_unknown(query, preferences.strict)?;
+        refuse_unknown(query, preferences.handling)?;
         let base = self.base_url(parts, mount);
-        Ok(Prepared::Request(Request { operation, precondition, preferences, base, trace: trace.to_owned() }))
+        let request = Request { operation, precondition, preferences, base, trace: trace.to_owned() };
+        Ok(Prepared::Request(Box::new(request)))
     }
 
     fn check_sizes(&self, parts: &Parts) -> Result<(), Failure> {
@@ -154,7 +172,7 @@ impl Shared {
 
 /// What a request comes to before the service sees it.
 enum Prepared {
-    Request(Request),
+    Request(Box<Request>),
     Options(&'static [&'static str]),
 }
 
@@ -205,24 +223,14 @@ fn capability_mode(query: &mut Query, version: FhirVersion) -> Result<Capability
 }
 
 /// Parameters that nothing took are passed over, unless the client asked for strictness.
-fn refuse_unknown(query: Query, strict: bool) -> Result<(), Failure> {
+fn refuse_unknown(query: Query, handling: Option<Handling>) -> Result<(), Failure> {
     match query.into_pairs().into_iter().find(|(name, _)| name != "_pretty") {
-        Some((name, _)) if strict => Err(Failure::Parameter {
+        Some((name, _)) if handling == Some(Handling::Strict) => Err(Failure::Parameter {
             name: name.chars().take(64).collect(),
             problem: ParameterProblem::Unknown,
         }),
         _ => Ok(()),
     }
-}
-
-/// A method without a body may come with one all the same; it is read so that the connection
-/// can be used again, and has no meaning.
-async fn skip(mut body: Incoming) -> Bytes {
-    const SKIP_MAX: u64 = 64 * 1024;
-    if body.size_hint().upper().is_some_and(|upper| upper <= SKIP_MAX) {
-        while let Some(Ok(_)) = body.frame().await {}
-    }
-    Bytes::new()
 }
 
 fn options(allow: &'static [&'static str], trace: &str) -> Response<Full<Bytes>> {

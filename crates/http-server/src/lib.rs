@@ -5,6 +5,7 @@ mod conditional;
 mod handler;
 mod limits;
 mod negotiate;
+mod opening;
 mod prefer;
 mod query;
 mod response;

@@ -15,6 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use crate::Limits;
+use crate::opening::Opening;
 
 /// An API at a path.
 #[derive(Clone)]
@@ -114,6 +115,7 @@ impl Server {
             async move { Ok::<_, Infallible>(shared.handle(request).await) }
         });
         let builder = builder(&self.shared.limits);
+        let stream = Opening::new(stream, self.shared.limits.header_time_max);
         let connection = builder.serve_connection(TokioIo::new(stream), handle).into_owned();
         let watched = graceful.watch(connection);
         tokio::spawn(async move {
@@ -126,8 +128,9 @@ impl Server {
 }
 
 fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
-    // Above this the protocol layer refuses by itself, without an outcome.
-    let buffer_bytes_max = (limits.header_bytes_max + limits.uri_bytes_max) * 4;
+    // Above this the protocol layer refuses by itself, without an outcome. It wants 8 KiB at least.
+    let header_section_bytes_max = limits.header_bytes_max.saturating_add(limits.uri_bytes_max);
+    let buffer_bytes_max = header_section_bytes_max.saturating_mul(4).max(8 * 1024);
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()

@@ -92,7 +92,7 @@ impl Rulebook for FhirRulebook {
 
     fn rule(&self, failure: &Failure) -> Rule {
         let (status, issue, code) = match failure {
-            Failure::Refused { refusal, interaction, .. } => self.refusal(refusal, *interaction),
+            Failure::Refused(refused) => self.refusal(&refused.refusal, refused.interaction),
             Failure::NoRoute { .. } => (404, IssueType::NotFound, "no-route"),
             Failure::UnknownType { .. } => (404, IssueType::NotSupported, "unknown-type"),
             Failure::MethodNotAllowed { .. } => (405, IssueType::NotSupported, "method-not-allowed"),
