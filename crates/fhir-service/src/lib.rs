@@ -6,6 +6,7 @@ mod content;
 mod create;
 mod delete;
 mod history;
+mod idempotency;
 mod ids;
 mod limits;
 mod read;

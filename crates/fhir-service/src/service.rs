@@ -7,9 +7,10 @@ use fhir_model::json::Value;
 use fhir_model::{Instant, Splice, splice};
 use rulebook::{Failure, LocationForm, Refused, Resource, Return, Rulebook, Success, Verdict};
 use storage_api::{Body, Key, Store, StoreError, Timestamp, VersionToken};
-use versioning_core::{NoCurrentVersion, Precondition, Refusal, VersionId};
+use versioning_core::{NoCurrentVersion, Precondition, Refusal, TagSet, VersionId};
 
 use crate::answer::{Answer, Payload};
+use crate::idempotency::Claim;
 use crate::request::{Operation, Request};
 use crate::{Ids, Limits};
 
@@ -57,8 +58,9 @@ impl Service {
         if !self.rulebook.offers(interaction) {
             return Err(Failure::NotOffered(interaction));
         }
-        let Request { operation, precondition, preferences, base, trace } = request;
-        let context = Context { precondition, preferences, base, trace };
+        let claim = self.claim(&request);
+        let Request { operation, precondition, preferences, base, trace, .. } = request;
+        let context = Context { precondition, preferences, base, trace, claim };
         match operation {
             Operation::Read(key) => self.read(&key, &context).await,
             Operation::Vread { key, version_id } => self.vread(&key, &version_id, &context).await,
@@ -68,6 +70,31 @@ impl Service {
             Operation::History { scope, parameters } => self.history(scope, parameters, &context).await,
             Operation::Capabilities(mode) => self.capabilities(mode, &context),
         }
+    }
+
+    /// What an idempotency key stands for: this operation, on this resource, with this content
+    /// and these conditions.
+    fn claim(&self, request: &Request) -> Option<Claim> {
+        let key = request.idempotency_key.as_deref()?;
+        let (name, body): (String, &[u8]) = match &request.operation {
+            Operation::Create { resource_type, body } => (resource_type.clone(), body),
+            Operation::Update { key, body } => (key.to_string(), body),
+            Operation::Delete(key) => (key.to_string(), &[]),
+            Operation::Read(_)
+            | Operation::Vread { .. }
+            | Operation::History { .. }
+            | Operation::Capabilities(_) => {
+                return None;
+            }
+        };
+        let condition = |tags: Option<&TagSet>| tags.map(ToString::to_string).unwrap_or_default();
+        let if_match = condition(request.precondition.if_match());
+        let if_none_match = condition(request.precondition.if_none_match());
+        let interaction = request.operation.interaction().code();
+        let parts =
+            [interaction.as_bytes(), name.as_bytes(), body, if_match.as_bytes(), if_none_match.as_bytes()];
+        let expires = Timestamp(self.ids.now().0.saturating_add(self.limits.idempotency_time_us));
+        Some(Claim::new(key, &parts, expires))
     }
 
     /// The answer to a failure.
@@ -189,6 +216,7 @@ pub(crate) struct Context {
     pub(crate) preferences: crate::Preferences,
     pub(crate) base: String,
     pub(crate) trace: String,
+    pub(crate) claim: Option<Claim>,
 }
 
 /// A write that went well.

@@ -120,7 +120,9 @@ impl Shared {
         let operation = operation(target, interaction, bytes, &mut query, version)?;
         refuse_unknown(query, preferences.handling)?;
         let base = self.base_url(parts, mount);
-        let request = Request { operation, precondition, preferences, base, trace: trace.to_owned() };
+        let idempotency_key = if interaction.is_safe() { None } else { idempotency_key(&parts.headers)? };
+        let trace = trace.to_owned();
+        let request = Request { operation, precondition, preferences, idempotency_key, base, trace };
         Ok(Prepared::Request(Box::new(request)))
     }
 
@@ -167,6 +169,20 @@ impl Shared {
         let authority = parts.uri.authority().map(hyper::http::uri::Authority::as_str).or(from_header);
         let authority = authority.filter(|host| host.parse::<hyper::http::uri::Authority>().is_ok());
         format!("http://{}{}", authority.unwrap_or(&self.local_authority), mount.path)
+    }
+}
+
+/// The name of a write: up to 255 visible ASCII characters, with or without quotes.
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Failure> {
+    const LENGTH_MAX: usize = 255;
+    let mut lines = headers.get_all("idempotency-key").iter();
+    let Some(line) = lines.next() else { return Ok(None) };
+    let key = line.to_str().map(|key| key.trim().trim_matches('"')).unwrap_or_default();
+    let legible = (1..=LENGTH_MAX).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
+    if legible && lines.next().is_none() {
+        Ok(Some(key.to_owned()))
+    } else {
+        Err(Failure::MalformedIdempotencyKey)
     }
 }
 
