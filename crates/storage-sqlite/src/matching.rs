@@ -63,7 +63,7 @@ impl Group<'_> {
             let mut rows = statement.query((param, low, high))?;
             while let Some(row) = rows.next()? {
                 steps += 1;
-                if steps > self.match_steps_max {
+                if steps > self.tables.match_steps_max {
                     return Err(too_costly());
                 }
                 if search.look_at(self, row.get(0)?)? {

@@ -5,6 +5,7 @@ use compact_str::CompactString;
 use rusqlite::{Connection, OptionalExtension, Row};
 use storage_api::{Current, Head, Method, RequestId, Timestamp, VersionNumber, VersionTag, VersionToken};
 
+use crate::blobs::Hash;
 use crate::error::nonsense;
 
 /// What `resource.state` says.
@@ -133,6 +134,8 @@ pub(crate) enum Content {
     None,
     /// In the row.
     Inline(Bytes),
+    /// In the file of this name.
+    File(Hash),
 }
 
 impl Content {
@@ -141,6 +144,7 @@ impl Content {
         match self {
             Self::None => 0,
             Self::Inline(_) => 1,
+            Self::File(_) => 2,
         }
     }
 
@@ -149,15 +153,16 @@ impl Content {
         match self {
             Self::None => None,
             Self::Inline(bytes) => Some(bytes),
+            Self::File(hash) => Some(hash),
         }
     }
 
     /// From the columns `codec` and `body`, of which `codec` is the one at `column`.
     pub(crate) fn read(row: &Row<'_>, column: usize) -> rusqlite::Result<Self> {
-        let bytes = || -> rusqlite::Result<Bytes> { Ok(Bytes::from(row.get::<_, Vec<u8>>(column + 1)?)) };
         match row.get(column)? {
             0 => Ok(Self::None),
-            1 => Ok(Self::Inline(bytes()?)),
+            1 => Ok(Self::Inline(Bytes::copy_from_slice(row.get_ref(column + 1)?.as_blob()?))),
+            2 => Ok(Self::File(row.get(column + 1)?)),
             codec => Err(nonsense(column, codec)),
         }
     }
@@ -194,6 +199,18 @@ impl VersionRow {
                 content: Content::read(row, 8)?,
             })
         };
+        connection.prepare_cached(sql)?.query_row([seq], read).optional()
+    }
+}
+
+impl VersionRow {
+    /// The row before, and where the content is.
+    pub(crate) fn find_content(
+        connection: &Connection,
+        seq: i64,
+    ) -> rusqlite::Result<Option<(Option<i64>, Content)>> {
+        let sql = "SELECT prev, codec, body FROM version WHERE seq = ?1";
+        let read = |row: &Row<'_>| Ok((row.get(0)?, Content::read(row, 1)?));
         connection.prepare_cached(sql)?.query_row([seq], read).optional()
     }
 }

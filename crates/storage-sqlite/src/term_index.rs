@@ -41,7 +41,7 @@ impl Group<'_> {
         }
         new.sort_unstable();
         new.dedup();
-        self.position.indexed |= !new.is_empty();
+        self.effects.position.indexed |= !new.is_empty();
         self.write_difference(res, &old, &new)?;
         Ok(pack(&new))
     }
@@ -49,7 +49,7 @@ impl Group<'_> {
     /// The entries of a resource's newest version.
     pub(crate) fn entries(&self, row: &ResourceRow) -> Result<Vec<Entry>, GroupError> {
         // As long as nothing was ever indexed there is nothing to look up.
-        if row.state != State::Live || !self.position.indexed {
+        if row.state != State::Live || !self.effects.position.indexed {
             return Ok(Vec::new());
         }
         let sql = "SELECT terms FROM version WHERE seq = ?1";
