@@ -1,5 +1,6 @@
 //! The project's automation: `cargo xtask COMMAND`. One module per command.
 
+mod codegen;
 mod packages;
 
 use clap::{Parser, Subcommand};
@@ -14,12 +15,15 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Generate the tables of crate fhir-definitions from the published packages.
+    Codegen(codegen::Arguments),
     /// Fetch the pinned definition packages into target/packages and check their digests.
     Packages(packages::Arguments),
 }
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
+        Command::Codegen(arguments) => codegen::run(&arguments),
         Command::Packages(arguments) => packages::run(&arguments),
     }
 }
