@@ -1,0 +1,13 @@
+#![doc = include_str!("../README.md")]
+
+mod error;
+mod extractor;
+mod gate;
+mod normal;
+mod parameters;
+mod values;
+
+pub use error::ExtractError;
+pub use extractor::Extractor;
+pub use normal::normalised;
+pub use parameters::{Component, Parameter, Parameters};

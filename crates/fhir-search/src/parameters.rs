@@ -1,0 +1,281 @@
+//! The search parameters of one resource type, compiled.
+
+use compact_str::{CompactString, format_compact};
+use fhir_definitions::{Definitions, SearchParameterDef, SearchType, TypeDef};
+use fhirpath::Expression;
+
+use crate::gate::Gate;
+
+/// The search parameters of one resource type, sorted by code.
+#[derive(Debug)]
+pub struct Parameters {
+    all: Vec<Parameter>,
+    /// What is evaluated: parameters that ask for the same share one.
+    pub(crate) rules: Vec<Rule>,
+    /// By the name of a member: the rules it opens. Sorted.
+    opened: Vec<(&'static str, Vec<usize>)>,
+    /// Rules that are always evaluated.
+    always: Vec<usize>,
+}
+
+/// A search parameter of one resource type.
+#[derive(Debug)]
+pub struct Parameter {
+    definition: SearchParameterDef,
+    rule: Option<usize>,
+    only: Option<TypeDef>,
+    term: CompactString,
+    components: Vec<Component>,
+    split: bool,
+}
+
+/// A part of a composite parameter.
+#[derive(Clone, Debug)]
+pub struct Component {
+    /// Its type.
+    pub search_type: SearchType,
+    /// The code of the parameter that it stands for, where the definition names one that exists.
+    pub code: Option<&'static str>,
+}
+
+/// One expression whose values become terms.
+#[derive(Debug)]
+pub(crate) struct Rule {
+    pub(crate) code: &'static str,
+    pub(crate) term: CompactString,
+    pub(crate) search_type: SearchType,
+    pub(crate) expression: Expression,
+    /// The system of bare codes.
+    pub(crate) system: Option<&'static str>,
+    pub(crate) components: Vec<(SearchType, Expression)>,
+    /// Whether its terms are written.
+    pub(crate) is_indexed: bool,
+}
+
+impl Parameter {
+    /// Its definition.
+    pub fn definition(&self) -> SearchParameterDef {
+        self.definition
+    }
+
+    /// The name that its terms have.
+    pub fn term(&self) -> &str {
+        &self.term
+    }
+
+    /// The only type that its references point to, where another parameter's terms hold those of other types too.
+    pub fn only(&self) -> Option<TypeDef> {
+        self.only
+    }
+
+    /// Its parts, if it is a composite.
+    pub fn components(&self) -> &[Component] {
+        &self.components
+    }
+
+    /// Whether each part of a composite is found under the parameter it stands for: the composite concerns the
+    /// resource as a whole, so its parts need not be kept together.
+    pub fn is_split(&self) -> bool {
+        self.split
+    }
+
+    /// Whether resources can be found by it.
+    pub fn is_supported(&self) -> bool {
+        self.rule.is_some() && self.definition.search_type() != SearchType::Special
+    }
+}
+
+impl Parameters {
+    pub(crate) fn compile(owner: TypeDef) -> Self {
+        let mut compiled =
+            Self { all: Vec::new(), rules: Vec::new(), opened: Vec::new(), always: Vec::new() };
+        for definition in owner.search_parameters() {
+            compiled.add(definition, owner);
+        }
+        compiled.opened.sort_unstable_by_key(|(name, _)| *name);
+        compiled
+    }
+
+    /// The parameter with this code.
+    pub fn get(&self, code: &str) -> Option<&Parameter> {
+        let found = self.all.binary_search_by(|known| known.definition.code().cmp(code)).ok()?;
+        self.all.get(found)
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Parameter> {
+        self.all.iter()
+    }
+
+    pub(crate) fn rule(&self, parameter: &Parameter) -> Option<&Rule> {
+        parameter.rule.and_then(|rule| self.rules.get(rule))
+    }
+
+    /// The rules that a member of this name opens.
+    pub(crate) fn opened_by(&self, member: &str) -> &[usize] {
+        let name = member.strip_prefix('_').unwrap_or(member);
+        let found = self.opened.binary_search_by(|(known, _)| (*known).cmp(name));
+        found.ok().and_then(|at| self.opened.get(at)).map_or(&[], |(_, rules)| rules)
+    }
+
+    pub(crate) fn always(&self) -> &[usize] {
+        &self.always
+    }
+
+    fn add(&mut self, definition: SearchParameterDef, owner: TypeDef) {
+        let components: Vec<Component> = definition
+            .components()
+            .map(|part| Component { search_type: part.search_type(), code: part.code() })
+            .collect();
+        let mut parameter = Parameter {
+            definition,
+            rule: None,
+            only: None,
+            term: CompactString::default(),
+            split: is_split(definition, owner),
+            components,
+        };
+        if let Some((whole, text, only)) = wanted(definition, owner) {
+            parameter.rule = self.rule_for(whole, text, owner, parameter.split);
+            parameter.only = only;
+            if let Some(rule) = self.rule(&parameter) {
+                parameter.term.clone_from(&rule.term);
+            }
+        }
+        self.all.push(parameter);
+    }
+
+    /// The rule of an expression: one that is there already, or a new one.
+    fn rule_for(
+        &mut self,
+        definition: SearchParameterDef,
+        text: &'static str,
+        owner: TypeDef,
+        split: bool,
+    ) -> Option<usize> {
+        let search_type = definition.search_type();
+        let components = definition
+            .components()
+            .map(|part| Some((part.search_type(), Expression::parse(part.expression()).ok()?)))
+            .collect::<Option<Vec<_>>>()?;
+        let expression = Expression::parse(text).ok()?;
+        let same = |rule: &Rule| {
+            components.is_empty() && rule.search_type == search_type && rule.expression == expression
+        };
+        if let Some(known) = self.rules.iter().position(same) {
+            return Some(known);
+        }
+        let index = self.rules.len();
+        match Gate::of(text, owner) {
+            Gate::Open => self.always.push(index),
+            Gate::Members(names) => {
+                for name in names {
+                    self.open(name, index);
+                }
+            }
+        }
+        let code = definition.code();
+        self.rules.push(Rule {
+            code,
+            term: term_name(owner, code),
+            search_type,
+            expression,
+            system: bound_system(owner, text),
+            components,
+            is_indexed: !split && search_type != SearchType::Special && !is_row(code),
+        });
+        Some(index)
+    }
+
+    fn open(&mut self, name: &'static str, rule: usize) {
+        match self.opened.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, rules)) => rules.push(rule),
+            None => self.opened.push((name, vec![rule])),
+        }
+    }
+}
+
+/// Parameters that the store's own row answers.
+fn is_row(code: &str) -> bool {
+    matches!(code, "_id" | "_lastUpdated")
+}
+
+/// The name of a parameter's terms: those that every resource has are found across types.
+fn term_name(owner: TypeDef, code: &str) -> CompactString {
+    if code.starts_with('_') { code.into() } else { format_compact!("{}.{code}", owner.name()) }
+}
+
+/// The parameter and the expression whose terms hold a parameter's values, and the type that it is restricted to.
+///
+/// `subject.where(resolve() is Patient)` is found in the terms of `subject`, if there is a parameter for them: what a
+/// reference points to is part of its term.
+fn wanted(
+    definition: SearchParameterDef,
+    owner: TypeDef,
+) -> Option<(SearchParameterDef, &'static str, Option<TypeDef>)> {
+    let text = definition.expression()?;
+    let restricted = || {
+        let (path, target) = text.strip_suffix(')')?.split_once(".where(resolve() is ")?;
+        let target = owner.definitions().resource_type(target)?;
+        let whole = owner
+            .search_parameters()
+            .find(|other| other.search_type() == SearchType::Reference && other.expression() == Some(path))?;
+        Some((whole, whole.expression()?, Some(target)))
+    };
+    if definition.search_type() == SearchType::Reference
+        && let Some(found) = restricted()
+    {
+        return Some(found);
+    }
+    Some((definition, text, None))
+}
+
+/// Whether a composite can be asked for part by part: it concerns the whole resource, and every part is the value of
+/// a parameter of its own.
+fn is_split(definition: SearchParameterDef, owner: TypeDef) -> bool {
+    let is_same = |part: fhir_definitions::ComponentDef| {
+        let Some(whole) = part.code().and_then(|code| owner.search_parameter(code)) else { return false };
+        let own = whole.expression().unwrap_or_default();
+        whole.search_type() == part.search_type()
+            && (own == format!("{}.{}", owner.name(), part.expression())
+                || own.contains(&format!("({} as", part_path(owner, part.expression())))
+                || own.starts_with(&format!("{}.", part_path(owner, part.expression()))))
+    };
+    definition.search_type() == SearchType::Composite
+        && definition.expression() == Some(owner.name())
+        && definition.components().all(is_same)
+}
+
+/// `Observation.value` of `value.as(Quantity)`.
+fn part_path(owner: TypeDef, part: &str) -> String {
+    let path = part.split(['.', '(']).next().unwrap_or(part);
+    format!("{}.{path}", owner.name())
+}
+
+/// The one system of a plain path to a code that is bound to codes of a single system.
+fn bound_system(owner: TypeDef, text: &str) -> Option<&'static str> {
+    let mut fields = owner.fields();
+    let mut found = None;
+    let (first, path) = text.split_once('.')?;
+    if first != owner.name() {
+        return None;
+    }
+    for name in path.split('.') {
+        let element = fields.element(name)?;
+        let inside = element.types().next()?;
+        found = Some((element, inside));
+        fields = element.fields_as(inside);
+    }
+    let (element, inside) = found.filter(|(_, inside)| inside.name() == "code")?;
+    let _ = inside;
+    let mut groups = element.binding()?.value_set().codes()?.groups();
+    match (groups.next(), groups.next()) {
+        (Some(only), None) => only.system(),
+        _ => None,
+    }
+}
+
+/// The parameters of a type.
+pub(crate) fn compile(definitions: Definitions, resource_type: &str) -> Option<Parameters> {
+    definitions.resource_type(resource_type).map(Parameters::compile)
+}

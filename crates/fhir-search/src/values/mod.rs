@@ -1,0 +1,101 @@
+//! From an element to the values that a parameter of some type finds it by (FHIR, search, "search parameter types").
+
+mod dates;
+mod numbers;
+mod references;
+mod texts;
+mod tokens;
+
+use compact_str::{CompactString, format_compact};
+use fhir_definitions::SearchType;
+use fhir_model::json::{Object, Value as Json};
+use fhirpath::{Element, Item, System};
+use storage_api::{Coding, Term, Value};
+
+pub(crate) use references::points_to;
+
+/// What an element is looked at for.
+pub(crate) struct Place<'a> {
+    pub(crate) search_type: SearchType,
+    /// The system of bare codes.
+    pub(crate) system: Option<&'static str>,
+    /// Where this server is known under.
+    pub(crate) bases: &'a [&'a str],
+}
+
+/// Takes values one by one.
+pub(crate) type Sink<'a> = &'a mut dyn FnMut(Value);
+
+/// Gives the values of an item. An element of a kind that the parameter's type has no use for gives none.
+pub(crate) fn values(item: &Item<'_>, place: &Place<'_>, sink: Sink<'_>) {
+    let element = match item {
+        Item::Element(element) => element,
+        Item::Value(System::Boolean(truth)) if place.search_type == SearchType::Token => {
+            return tokens::truth(*truth, sink);
+        }
+        Item::Value(System::String(text)) => {
+            return match place.search_type {
+                SearchType::String => texts::text(text, sink),
+                SearchType::Token => tokens::bare(text, None, sink),
+                SearchType::Uri => sink(Value::Uri(CompactString::from(&**text))),
+                _ => {}
+            };
+        }
+        Item::Value(_) | Item::Type(_) => return,
+    };
+    match place.search_type {
+        SearchType::Token => tokens::values(element, place.system, sink),
+        SearchType::String => texts::values(element, sink),
+        SearchType::Reference => references::values(element, place.bases, sink),
+        SearchType::Date => dates::values(element, sink),
+        SearchType::Number => numbers::number(element, sink),
+        SearchType::Quantity => numbers::quantities(element, sink),
+        SearchType::Uri => {
+            if let Some(text) = element.value().and_then(Json::as_str) {
+                sink(Value::Uri(text.into()));
+            }
+        }
+        SearchType::Composite | SearchType::Special => {}
+    }
+}
+
+/// Adds the terms that modifiers ask for: the identifier in a reference (`:identifier`), and the type of an
+/// identifier (`:of-type`).
+pub(crate) fn side_terms(item: &Item<'_>, place: &Place<'_>, term: &str, terms: &mut Vec<Term>) {
+    let Some(object) = item.as_element().and_then(Element::value).and_then(Json::as_object) else { return };
+    match place.search_type {
+        SearchType::Reference => {
+            if let Some(identifier) = object.get("identifier").and_then(Json::as_object)
+                && object.get("resourceType").is_none()
+            {
+                let param = format_compact!("{term}:identifier");
+                tokens::identifier(identifier, &mut |value| terms.push(Term { param: param.clone(), value }));
+            }
+        }
+        SearchType::Token => {
+            if let (Some(concept), Some(value)) =
+                (object.get("type").and_then(Json::as_object), string(object, "value"))
+            {
+                let param = format_compact!("{term}:of-type");
+                tokens::concept(concept, &mut |kind| {
+                    let code = Value::Token(Coding { code: value.into(), system: None });
+                    terms.push(Term { param: param.clone(), value: Value::Composite(vec![kind, code]) });
+                });
+            }
+        }
+        _ => {}
+    }
+}
+
+fn string<'a>(object: &'a Object, name: &str) -> Option<&'a str> {
+    object.get(name).and_then(Json::as_str)
+}
+
+/// The items of a member that is a list, or the one that it is.
+fn each<'a>(object: &'a Object, name: &str) -> &'a [Json] {
+    match object.get(name) {
+        Some(Json::Array(items)) => items,
+        Some(one) => std::slice::from_ref(one),
+        None => &[],
+    }
+}

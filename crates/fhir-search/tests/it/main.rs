@@ -1,0 +1,6 @@
+//! Integration tests of `fhir-search`.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod golden;
+mod terms;
