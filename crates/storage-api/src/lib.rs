@@ -4,6 +4,7 @@ mod error;
 mod history;
 mod key;
 mod query;
+mod search;
 mod store;
 mod term;
 mod write_set;
@@ -11,7 +12,10 @@ mod write_set;
 pub use error::StoreError;
 pub use history::{HistoryPage, HistoryRequest, HistoryScope, Interval, Order};
 pub use key::{Key, RequestId, Seq};
-pub use query::{CodingTest, Condition, Equality, NumberRange, Query, SystemTest, Test, matches};
+pub use query::{
+    Candidate, Clause, CodingTest, Condition, NumberRange, Query, SystemTest, Test, is_below, matches,
+};
+pub use search::{Place, SearchPage, SearchRequest};
 pub use store::{Answer, Body, Clock, Record, Store, StoredVersion, VersionSelector};
 pub use term::{Coding, Number, Reference, Term, Value};
 pub use versioning_core::{Current, Head, Timestamp, VersionNumber, VersionTag, VersionToken};

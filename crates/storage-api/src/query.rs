@@ -3,38 +3,66 @@
 
 use compact_str::CompactString;
 
-use crate::{Coding, Interval, Number, Reference, Term, Value};
+use crate::{Coding, Interval, Key, Number, Reference, Term, Timestamp, Value};
 
 /// Which live resources of one kind are meant: those for which every condition holds.
-///
-/// For now there are equalities only, the ones that criteria of conditional writes may use.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Query {
     /// The kind.
     pub kind: CompactString,
-    /// All of them must hold. A store answers only queries with at least one.
+    /// All of them must hold. A guard has at least one; a search without any finds all of the kind.
     pub conditions: Vec<Condition>,
 }
 
-/// Holds if one of its alternatives does.
+/// Holds if one of its alternatives does, or, turned round, if none does.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Condition {
-    /// The alternatives. Without any the condition never holds.
-    pub any: Vec<Equality>,
+    /// The alternatives. None of none holds.
+    pub any: Vec<Clause>,
+    /// Whether it holds when no alternative does.
+    pub negated: bool,
 }
 
-/// Holds if one of the resource's terms has this parameter and passes the test.
+impl Condition {
+    /// Holds if one of the alternatives does.
+    pub fn any(any: Vec<Clause>) -> Self {
+        Self { any, negated: false }
+    }
+
+    /// Holds if none of the alternatives does.
+    pub fn none(any: Vec<Clause>) -> Self {
+        Self { any, negated: true }
+    }
+}
+
+/// One thing that may hold of a resource.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Equality {
-    /// The parameter.
-    pub param: CompactString,
-    /// What its value must be.
-    pub test: Test,
+pub enum Clause {
+    /// One of the resource's terms has this parameter and passes the test.
+    Term {
+        /// The parameter.
+        param: CompactString,
+        /// What its value must be.
+        test: Test,
+    },
+    /// The resource has this id.
+    Id(CompactString),
+    /// Its newest version was committed in this span of time.
+    Updated(Interval),
+}
+
+impl Clause {
+    /// A clause on terms.
+    pub fn term(param: impl Into<CompactString>, test: Test) -> Self {
+        Self::Term { param: param.into(), test }
+    }
 }
 
 /// What a value must be.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Test {
+    /// Anything.
+    Present,
     /// A token.
     Token(CodingTest),
     /// A text, to the letter.
@@ -44,10 +72,21 @@ pub enum Test {
         /// As it was written.
         original: CompactString,
     },
+    /// A text that, normalised, begins like this.
+    TextPrefix(CompactString),
+    /// A text that, normalised, has this somewhere.
+    TextContains(CompactString),
     /// A reference.
     Reference(Reference),
     /// A span of time that lies within this one.
     Date(Interval),
+    /// A span of time by its ends.
+    Span {
+        /// Where its first moment lies.
+        low: Interval,
+        /// Where its last moment lies.
+        high: Interval,
+    },
     /// A number in a range.
     Number(NumberRange),
     /// A number in a range with a unit.
@@ -59,6 +98,8 @@ pub enum Test {
     },
     /// A URI.
     Uri(CompactString),
+    /// A URI that is this one or lies below it, by whole path segments.
+    UriBelow(CompactString),
     /// Components that pass each its test, as many as there are tests.
     Composite(Vec<Test>),
 }
@@ -66,8 +107,8 @@ pub enum Test {
 /// What a coding must be.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CodingTest {
-    /// The code.
-    pub code: CompactString,
+    /// The code; `None` for any.
+    pub code: Option<CompactString>,
     /// The system.
     pub system: SystemTest,
 }
@@ -92,27 +133,64 @@ pub struct NumberRange {
     pub high: Number,
 }
 
-/// Whether a live resource of the query's kind with these terms is meant.
-pub fn matches(query: &Query, terms: &[Term]) -> bool {
-    query.conditions.iter().all(|condition| {
-        condition.any.iter().any(|equality| {
-            terms.iter().any(|term| term.param == equality.param && equality.test.passes(&term.value))
-        })
-    })
+/// A live resource as queries see it.
+#[derive(Clone, Copy, Debug)]
+pub struct Candidate<'a> {
+    /// Which.
+    pub key: &'a Key,
+    /// When its newest version was committed.
+    pub at: Timestamp,
+    /// What it is found by.
+    pub terms: &'a [Term],
+}
+
+/// Whether a live resource is meant.
+pub fn matches(query: &Query, candidate: &Candidate<'_>) -> bool {
+    candidate.key.kind == query.kind
+        && query
+            .conditions
+            .iter()
+            .all(|condition| condition.any.iter().any(|clause| clause.holds(candidate)) != condition.negated)
+}
+
+impl Clause {
+    /// Whether it holds of a resource.
+    pub fn holds(&self, candidate: &Candidate<'_>) -> bool {
+        match self {
+            Self::Term { param, test } => {
+                candidate.terms.iter().any(|term| term.param == *param && test.passes(&term.value))
+            }
+            Self::Id(id) => candidate.key.id == *id,
+            Self::Updated(span) => span.contains(candidate.at),
+        }
+    }
+}
+
+impl Interval {
+    /// Whether a moment lies in it.
+    pub fn contains(self, moment: Timestamp) -> bool {
+        self.low <= moment && moment <= self.high
+    }
 }
 
 impl Test {
     /// Whether `value` is what the test wants.
     pub fn passes(&self, value: &Value) -> bool {
         match (self, value) {
+            (Self::Present, _) => true,
             (Self::Token(test), Value::Token(coding)) => test.passes(coding),
             (Self::Text { normal, original }, Value::Text { normal: n, original: o }) => {
                 normal == n && original == o
             }
+            (Self::TextPrefix(start), Value::Text { normal, .. }) => normal.starts_with(start.as_str()),
+            (Self::TextContains(part), Value::Text { normal, .. }) => normal.contains(part.as_str()),
             (Self::Reference(wanted), Value::Reference(reference)) => wanted == reference,
             (Self::Date(span), Value::Date(date)) => {
                 // A span that ends before it begins lies within nothing.
                 span.low <= date.low && date.low <= date.high && date.high <= span.high
+            }
+            (Self::Span { low, high }, Value::Date(date)) => {
+                low.contains(date.low) && high.contains(date.high)
             }
             (Self::Number(range), Value::Number(number)) => range.contains(*number),
             (Self::Quantity { value: range, unit: test }, Value::Quantity { value, unit }) => {
@@ -120,6 +198,7 @@ impl Test {
                     && test.as_ref().is_none_or(|test| unit.as_ref().is_some_and(|unit| test.passes(unit)))
             }
             (Self::Uri(wanted), Value::Uri(uri)) => wanted == uri,
+            (Self::UriBelow(above), Value::Uri(uri)) => is_below(above.as_bytes(), uri.as_bytes()),
             (Self::Composite(tests), Value::Composite(values)) => {
                 tests.len() == values.len()
                     && tests.iter().zip(values).all(|(test, value)| test.passes(value))
@@ -129,10 +208,17 @@ impl Test {
     }
 }
 
+/// Whether a URI is `above`, or continues it behind a slash.
+pub fn is_below(above: &[u8], uri: &[u8]) -> bool {
+    uri.strip_prefix(above).is_some_and(|rest| {
+        rest.first().is_none_or(|next| *next == b'/') || above.last().is_some_and(|last| *last == b'/')
+    })
+}
+
 impl CodingTest {
     /// Whether `coding` is what the test wants.
     pub fn passes(&self, coding: &Coding) -> bool {
-        self.code == coding.code
+        self.code.as_ref().is_none_or(|code| *code == coding.code)
             && match &self.system {
                 SystemTest::Any => true,
                 SystemTest::None => coding.system.is_none(),
@@ -162,7 +248,7 @@ mod tests {
     }
 
     fn token_test(code: &str, system: SystemTest) -> Test {
-        Test::Token(CodingTest { code: code.into(), system })
+        Test::Token(CodingTest { code: Some(code.into()), system })
     }
 
     fn number(value: f64) -> Number {
@@ -208,7 +294,7 @@ mod tests {
         let value = |n, unit| Value::Quantity { value: number(n), unit };
         let range = NumberRange { low: number(4.5), high: number(5.5) };
         let any = Test::Quantity { value: range, unit: None };
-        let mg = CodingTest { code: "mg".into(), system: SystemTest::Any };
+        let mg = CodingTest { code: Some("mg".into()), system: SystemTest::Any };
         let in_mg = Test::Quantity { value: range, unit: Some(mg) };
         assert!(any.passes(&value(5.0, None)));
         assert!(any.passes(&value(5.5, Some(coding("g", None)))));
@@ -231,21 +317,78 @@ mod tests {
 
     #[test]
     fn all_conditions_must_hold_and_one_alternative_of_each() {
-        let equality = |param: &str, code: &str| Equality {
-            param: param.into(),
-            test: token_test(code, SystemTest::Any),
-        };
+        let clause = |param: &str, code: &str| Clause::term(param, token_test(code, SystemTest::Any));
         let terms = [Term::new("p", token("a", None)), Term::new("q", token("b", None))];
-        let query = |conditions: Vec<Vec<Equality>>| Query {
-            kind: "K".into(),
-            conditions: conditions.into_iter().map(|any| Condition { any }).collect(),
+        let key = Key::new("K", "1");
+        let holds = |conditions: Vec<Condition>| {
+            let candidate = Candidate { key: &key, at: Timestamp(5), terms: &terms };
+            matches(&Query { kind: "K".into(), conditions }, &candidate)
         };
-        assert!(matches(&query(vec![vec![equality("p", "a")], vec![equality("q", "b")]]), &terms));
-        assert!(matches(&query(vec![vec![equality("p", "x"), equality("q", "b")]]), &terms));
-        assert!(!matches(&query(vec![vec![equality("p", "a")], vec![equality("q", "x")]]), &terms));
-        assert!(!matches(&query(vec![vec![equality("p", "b")]]), &terms), "the parameter counts");
-        assert!(!matches(&query(vec![vec![]]), &terms));
-        assert!(matches(&query(vec![]), &terms));
+        let any = |clauses: &[(&str, &str)]| {
+            Condition::any(clauses.iter().map(|(param, code)| clause(param, code)).collect())
+        };
+        assert!(holds(vec![any(&[("p", "a")]), any(&[("q", "b")])]));
+        assert!(holds(vec![any(&[("p", "x"), ("q", "b")])]));
+        assert!(!holds(vec![any(&[("p", "a")]), any(&[("q", "x")])]));
+        assert!(!holds(vec![any(&[("p", "b")])]), "the parameter counts");
+        assert!(!holds(vec![any(&[])]));
+        assert!(holds(vec![]));
+        assert!(holds(vec![Condition::none(vec![])]));
+        assert!(!holds(vec![Condition::none(vec![clause("p", "a")])]));
+        assert!(holds(vec![Condition::none(vec![clause("p", "b")])]));
+        assert!(holds(vec![Condition::any(vec![Clause::term("p", Test::Present)])]));
+        assert!(!holds(vec![Condition::any(vec![Clause::term("r", Test::Present)])]));
+        assert!(holds(vec![Condition::any(vec![Clause::Id("1".into())])]));
+        assert!(!holds(vec![Condition::any(vec![Clause::Id("2".into())])]));
+        for (low, high, expected) in [(5, 5, true), (0, 4, false), (6, 9, false), (0, 9, true)] {
+            let span = Interval { low: Timestamp(low), high: Timestamp(high) };
+            assert_eq!(holds(vec![Condition::any(vec![Clause::Updated(span)])]), expected);
+        }
+        let other = Candidate { key: &Key::new("L", "1"), at: Timestamp(5), terms: &terms };
+        assert!(!matches(&Query { kind: "K".into(), conditions: vec![] }, &other), "the kind counts");
+    }
+
+    #[test]
+    fn texts_begin_and_contain_and_uris_lie_below() {
+        let text = Value::Text { normal: "abc d".into(), original: "ABC d".into() };
+        for (start, part, expected) in
+            [("", "", (true, true)), ("ab", "c d", (true, true)), ("b", "x", (false, false))]
+        {
+            let passes =
+                (Test::TextPrefix(start.into()).passes(&text), Test::TextContains(part.into()).passes(&text));
+            assert_eq!(passes, expected, "{start} {part}");
+        }
+        for (above, expected) in [
+            ("http://a/b", true),
+            ("http://a", true),
+            ("http://a/", true),
+            ("http://a/b/c", false),
+            ("http", false),
+        ] {
+            assert_eq!(
+                Test::UriBelow(above.into()).passes(&Value::Uri("http://a/b".into())),
+                expected,
+                "{above}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_span_is_tested_by_both_ends() {
+        let span = |low, high| Interval { low: Timestamp(low), high: Timestamp(high) };
+        let test = Test::Span { low: span(0, 10), high: span(5, 20) };
+        for (low, high, expected) in
+            [(0, 5, true), (10, 20, true), (-1, 5, false), (0, 4, false), (11, 12, false)]
+        {
+            assert_eq!(test.passes(&Value::Date(span(low, high))), expected, "{low}..={high}");
+        }
+    }
+
+    #[test]
+    fn a_system_alone_is_enough() {
+        let test = Test::Token(CodingTest { code: None, system: SystemTest::Is("s".into()) });
+        assert!(test.passes(&token("a", Some("s"))) && test.passes(&token("", Some("s"))));
+        assert!(!test.passes(&token("a", None)) && !test.passes(&token("a", Some("t"))));
     }
 
     #[test]

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use versioning_core::{Current, Timestamp, VersionNumber, VersionToken};
 
 use crate::{
-    Commit, HistoryPage, HistoryRequest, IndexGeneration, Key, Method, RequestId, Seq, StoreError, WriteSet,
+    Commit, HistoryPage, HistoryRequest, IndexGeneration, Key, Method, RequestId, SearchPage, SearchRequest,
+    Seq, StoreError, WriteSet,
 };
 
 /// What every operation of a store gives: a future that needs no particular runtime.
@@ -84,6 +85,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// A page of versions in commit order.
     fn history<'a>(&'a self, request: &'a HistoryRequest) -> Answer<'a, HistoryPage>;
+
+    /// A page of the live resources that match, by the meaning of [`matches`](crate::matches).
+    fn search<'a>(&'a self, request: &'a SearchRequest) -> Answer<'a, SearchPage>;
 
     /// Applies a write set, all or nothing. Resolves when the outcome is durable, losers
     /// included. The set is accepted when this is called, not when the future is polled, and

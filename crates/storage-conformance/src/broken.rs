@@ -9,8 +9,8 @@ use compact_str::CompactString;
 use pollster::block_on;
 use storage_api::{
     Answer, Clock, Commit, Committed, Current, Guard, Head, HistoryPage, HistoryRequest, HistoryScope,
-    IndexGeneration, Key, Order, Record, RequestId, Seq, Store, StoreError, StoredVersion, Timestamp,
-    VersionNumber, VersionSelector, Write, WriteSet,
+    IndexGeneration, Key, Order, Record, RequestId, SearchPage, SearchRequest, Seq, Store, StoreError,
+    StoredVersion, Timestamp, VersionNumber, VersionSelector, Write, WriteSet,
 };
 
 use crate::bench::{newest_first, pin};
@@ -340,6 +340,10 @@ impl Store for BrokenStore {
 
     fn history<'a>(&'a self, request: &'a HistoryRequest) -> Answer<'a, HistoryPage> {
         Box::pin(ready(self.flawed_history(request)))
+    }
+
+    fn search<'a>(&'a self, request: &'a SearchRequest) -> Answer<'a, SearchPage> {
+        self.inner.search(request)
     }
 
     fn commit(&self, set: WriteSet) -> Answer<'static, Commit> {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use storage_api::{
-    Answer, Commit, HistoryPage, HistoryRequest, IndexGeneration, Key, Record, Store, StoredVersion,
-    VersionSelector, WriteSet,
+    Answer, Commit, HistoryPage, HistoryRequest, IndexGeneration, Key, Record, SearchPage, SearchRequest,
+    Store, StoredVersion, VersionSelector, WriteSet,
 };
 
 /// What happens to one commit.
@@ -50,6 +50,10 @@ impl Store for FaultyStore {
 
     fn history<'a>(&'a self, request: &'a HistoryRequest) -> Answer<'a, HistoryPage> {
         self.inner.history(request)
+    }
+
+    fn search<'a>(&'a self, request: &'a SearchRequest) -> Answer<'a, SearchPage> {
+        self.inner.search(request)
     }
 
     fn commit(&self, set: WriteSet) -> Answer<'static, Commit> {

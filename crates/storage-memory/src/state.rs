@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use storage_api::{
-    Commit, Committed, Current, Guard, Head, HistoryPage, HistoryRequest, HistoryScope, Interval, Key, Lost,
-    Now, Order, Query, Record, RequestId, Scope, Seq, StoredVersion, Term, Timestamp, VersionNumber,
-    VersionSelector, VersionWrite, Write, WriteSet, matches,
+    Candidate, Commit, Committed, Current, Guard, Head, HistoryPage, HistoryRequest, HistoryScope, Interval,
+    Key, Lost, Now, Order, Place, Query, Record, RequestId, Scope, SearchPage, SearchRequest, Seq,
+    StoredVersion, Term, Timestamp, VersionNumber, VersionSelector, VersionWrite, Write, WriteSet, matches,
 };
 
 /// The low 48 bits of a tag.
@@ -20,11 +20,14 @@ pub(crate) struct State {
     commits: BTreeMap<Seq, Arc<StoredVersion>>,
     claims: BTreeMap<(Scope, Bytes), Claim>,
     newest: Seq,
+    /// The highest place that was given to a resource.
+    places: u64,
     stamped: Timestamp,
 }
 
 /// A key that was ever written.
 struct Resource {
+    place: Place,
     /// The highest number that was purged.
     floor: VersionNumber,
     /// Oldest first.
@@ -34,8 +37,8 @@ struct Resource {
 }
 
 impl Resource {
-    fn above(floor: VersionNumber) -> Self {
-        Self { floor, versions: Vec::new(), terms: Vec::new() }
+    fn above(floor: VersionNumber, place: Place) -> Self {
+        Self { place, floor, versions: Vec::new(), terms: Vec::new() }
     }
 }
 
@@ -132,17 +135,42 @@ impl State {
         }
     }
 
-    /// The live keys that match, sorted.
+    /// The live resources that match, sorted by key.
+    fn found<'a>(&'a self, query: &'a Query) -> impl Iterator<Item = (&'a Key, &'a Resource)> {
+        self.resources.iter().filter(|(key, resource)| {
+            resource.versions.last().is_some_and(|newest| {
+                let candidate = Candidate { key, at: newest.at, terms: &resource.terms };
+                newest.body.is_some() && matches(query, &candidate)
+            })
+        })
+    }
+
     fn matching(&self, query: &Query) -> Vec<Key> {
-        let of_kind = self.resources.iter().filter(|(key, resource)| {
-            key.kind == query.kind && resource.versions.last().is_some_and(|newest| newest.body.is_some())
-        });
-        of_kind.filter(|(_, resource)| matches(query, &resource.terms)).map(|(key, _)| key.clone()).collect()
+        self.found(query).map(|(key, _)| key.clone()).collect()
+    }
+
+    pub(crate) fn search(&self, request: &SearchRequest) -> SearchPage {
+        let behind = |place: Place| request.after.is_none_or(|after| place > after);
+        let mut found: Vec<&Resource> = self
+            .found(&request.query)
+            .map(|(_, resource)| resource)
+            .filter(|found| behind(found.place))
+            .collect();
+        found.sort_unstable_by_key(|resource| resource.place);
+        let more = found.len() > request.limit;
+        found.truncate(request.limit);
+        let next = found.last().map(|resource| resource.place).filter(|_| more);
+        let newest = found.into_iter().filter_map(|resource| resource.versions.last());
+        SearchPage { found: newest.map(|version| StoredVersion::clone(version)).collect(), next }
     }
 
     fn append(&mut self, write: VersionWrite, request: RequestId, at: Timestamp) {
         self.newest = Seq(self.newest.0 + 1);
-        let unused = || Resource::above(VersionNumber::NONE);
+        let places = &mut self.places;
+        let unused = || {
+            *places += 1;
+            Resource::above(VersionNumber::NONE, Place(*places))
+        };
         let resource = self.resources.entry(write.key.clone()).or_insert_with(unused);
         let version = Arc::new(StoredVersion {
             key: write.key,
@@ -170,8 +198,9 @@ impl State {
 
     fn purge(&mut self, key: &Key) {
         let floor = self.current(key).number();
-        let purged = self.resources.insert(key.clone(), Resource::above(floor));
-        for version in purged.into_iter().flat_map(|resource| resource.versions) {
+        let Some(resource) = self.resources.get_mut(key) else { return };
+        let purged = std::mem::replace(resource, Resource::above(floor, resource.place));
+        for version in purged.versions {
             self.commits.remove(&version.seq);
         }
     }

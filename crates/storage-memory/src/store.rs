@@ -4,8 +4,8 @@ use std::future::ready;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use storage_api::{
-    Answer, Clock, Commit, HistoryPage, HistoryRequest, IndexGeneration, Key, Record, Store, StoreError,
-    StoredVersion, VersionSelector, WriteSet,
+    Answer, Clock, Commit, HistoryPage, HistoryRequest, IndexGeneration, Key, Record, SearchPage,
+    SearchRequest, Store, StoreError, StoredVersion, VersionSelector, WriteSet,
 };
 
 use crate::state::State;
@@ -56,6 +56,10 @@ impl Store for MemoryStore {
 
     fn history<'a>(&'a self, request: &'a HistoryRequest) -> Answer<'a, HistoryPage> {
         Box::pin(async move { self.answer(|state| state.history(request)).await })
+    }
+
+    fn search<'a>(&'a self, request: &'a SearchRequest) -> Answer<'a, SearchPage> {
+        Box::pin(async move { self.answer(|state| state.search(request)).await })
     }
 
     fn commit(&self, set: WriteSet) -> Answer<'static, Commit> {

@@ -4,7 +4,8 @@
 //! never mistaken and the order stays. Systems and local targets are numbers from their tables.
 
 use storage_api::{
-    Coding, CodingTest, Key, Number, NumberRange, Reference, SystemTest, Test, Timestamp, Value,
+    Coding, CodingTest, Interval, Key, Number, NumberRange, Reference, SystemTest, Test, Timestamp, Value,
+    is_below,
 };
 
 /// Finds the numbers that stand for systems and for resources of this store.
@@ -154,8 +155,18 @@ pub(crate) enum Pattern {
     Exact(Vec<u8>),
     /// Bytes that begin like this.
     Prefix(Vec<u8>),
+    /// Any value.
+    Any,
+    /// A coding behind these bytes, of any code, whose system has this number; an empty one is none.
+    System(Vec<u8>, Vec<u8>),
+    /// A text with this in its normalised form.
+    Contains(Vec<u8>),
+    /// A URI that is this one or lies below it.
+    Below(Vec<u8>),
     /// A date that lies between these ends.
     Date([u8; 8], [u8; 8]),
+    /// A date whose first moment lies between the first two, and its last between the others.
+    Span([[u8; 8]; 4]),
     /// A number between these, both included.
     Number([u8; 8], [u8; 8]),
     /// The same with a unit.
@@ -170,7 +181,20 @@ impl Pattern {
         let exact =
             |value: Value, names| encode(&value, names).map(|bytes| bytes.map_or(Self::Never, Self::Exact));
         Ok(match test {
+            Test::Present => Self::Any,
             Test::Token(test) => Self::coding(vec![TOKEN], test, names)?,
+            Test::TextPrefix(start) => {
+                let mut bytes = vec![TEXT];
+                push_escaped(&mut bytes, start.as_bytes());
+                Self::Prefix(bytes)
+            }
+            Test::TextContains(part) => Self::Contains(part.as_bytes().to_vec()),
+            Test::UriBelow(above) => Self::Below(above.as_bytes().to_vec()),
+            Test::Span { low, high } => {
+                let ends = |span: &Interval| [ordered_instant(span.low), ordered_instant(span.high)];
+                let ([a, b], [c, d]) = (ends(low), ends(high));
+                Self::Span([a, b, c, d])
+            }
             Test::Text { normal, original } => {
                 exact(Value::Text { normal: normal.clone(), original: original.clone() }, names)?
             }
@@ -194,7 +218,8 @@ impl Pattern {
     }
 
     fn coding(mut start: Vec<u8>, test: &CodingTest, names: &mut impl Names) -> rusqlite::Result<Self> {
-        push_text(&mut start, &test.code);
+        let Some(code) = &test.code else { return Self::of_system(start, test, names) };
+        push_text(&mut start, code);
         Ok(match &test.system {
             SystemTest::Any => Self::Prefix(start),
             SystemTest::None => Self::Exact(start),
@@ -208,13 +233,33 @@ impl Pattern {
         })
     }
 
+    /// Any code, of one system, of none, or of whatever.
+    fn of_system(start: Vec<u8>, test: &CodingTest, names: &mut impl Names) -> rusqlite::Result<Self> {
+        Ok(match &test.system {
+            SystemTest::Any => Self::Prefix(start),
+            SystemTest::None => Self::System(start, Vec::new()),
+            SystemTest::Is(system) => names.system(system)?.map_or(Self::Never, |number| {
+                let mut bytes = Vec::new();
+                push_number(&mut bytes, number);
+                Self::System(start, bytes)
+            }),
+        })
+    }
+
     /// From where to where the values lie that can pass; the end is excluded.
     pub(crate) fn range(&self) -> Option<(Vec<u8>, Vec<u8>)> {
         Some(match self {
             Self::Never => return None,
             Self::Exact(bytes) => (bytes.clone(), [bytes, &[0][..]].concat()),
             Self::Prefix(bytes) => (bytes.clone(), successor(bytes.clone())),
-            Self::Date(low, high) => between(DATE, low, high),
+            Self::Any => (vec![0], vec![u8::MAX]),
+            Self::System(start, _) => (start.clone(), successor(start.clone())),
+            Self::Contains(_) => (vec![TEXT], vec![TEXT + 1]),
+            Self::Below(above) => {
+                let bytes = [&[URI], &above[..]].concat();
+                (bytes.clone(), successor(bytes))
+            }
+            Self::Date(low, high) | Self::Span([low, high, _, _]) => between(DATE, low, high),
             Self::Number(low, high) => between(NUMBER, low, high),
             Self::Quantity(low, high, _) => between(QUANTITY, low, high),
             Self::Composite(parts) => match parts.first() {
@@ -238,6 +283,20 @@ impl Pattern {
             Self::Never => false,
             Self::Exact(bytes) => value == bytes,
             Self::Prefix(bytes) => value.starts_with(bytes),
+            Self::Any => true,
+            Self::System(start, number) => value.strip_prefix(&start[..]).is_some_and(|rest| {
+                let end = rest.iter().position(|byte| *byte == 0);
+                end.and_then(|end| rest.get(end + 1..)).is_some_and(|system| system == number)
+            }),
+            Self::Contains(part) => value.strip_prefix(&[TEXT]).is_some_and(|rest| {
+                let normal = rest.split(|byte| *byte == 0).next().unwrap_or_default();
+                part.is_empty() || unescape(normal).windows(part.len()).any(|window| window == part)
+            }),
+            Self::Below(above) => value.strip_prefix(&[URI]).is_some_and(|uri| is_below(above, uri)),
+            Self::Span([a, b, c, d]) => split(value, DATE).is_some_and(|(from, rest)| {
+                let to = <&[u8; 8]>::try_from(rest);
+                a <= from && from <= b && to.is_ok_and(|to| c <= to && to <= d)
+            }),
             Self::Date(low, high) => split(value, DATE).is_some_and(|(from, rest)| {
                 low <= from && <&[u8; 8]>::try_from(rest).is_ok_and(|to| from <= to && to <= high)
             }),

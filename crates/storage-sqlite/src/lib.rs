@@ -20,6 +20,7 @@ mod queue;
 mod reader;
 mod rows;
 mod schema;
+mod search;
 mod shared;
 mod store;
 mod symbols;

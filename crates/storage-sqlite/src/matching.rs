@@ -1,11 +1,13 @@
-//! Queries inside the writer's transaction: candidates from the index, each looked at whole.
+//! Queries: candidates from the index, each looked at whole. Guards ask inside the writer's
+//! transaction, searches in a reader's snapshot; both by this one plan.
 
 use std::collections::HashSet;
 
 use compact_str::CompactString;
-use storage_api::{Condition, Key, Now, Query, StoreError};
+use rusqlite::{Connection, OptionalExtension};
+use storage_api::{Clause, Interval, Key, Now, Query, StoreError, Timestamp};
 
-use crate::encoding::{Entry, Names, Pattern};
+use crate::encoding::{Entry, Names, Pattern, unpack};
 use crate::group::{Group, GroupError};
 use crate::rows::{ResourceRow, State};
 use crate::symbols::SymbolKind;
@@ -14,24 +16,150 @@ use crate::symbols::SymbolKind;
 const ESTIMATE_MAX: i64 = 64;
 
 /// Looks names up without creating any.
-struct Looking<'a, 'b>(&'a mut Group<'b>);
+pub(crate) trait Look: Names {
+    /// The number of a text, if it has one.
+    fn symbol(&mut self, kind: SymbolKind, text: &CompactString) -> rusqlite::Result<Option<i64>>;
+}
 
-impl Names for Looking<'_, '_> {
-    fn system(&mut self, system: &str) -> rusqlite::Result<Option<i64>> {
-        self.0.known_symbol(SymbolKind::System, &CompactString::from(system))
-    }
+/// What a query comes to in this store.
+pub(crate) struct Plan {
+    pub(crate) kind: i64,
+    conditions: Vec<Planned>,
+}
 
-    fn target(&mut self, key: &Key) -> rusqlite::Result<Option<i64>> {
-        Ok(self.0.head(key)?.map(|row| row.res))
-    }
+/// A condition with its alternatives; those that nothing can pass are left out.
+struct Planned {
+    any: Vec<Alternative>,
+    negated: bool,
 }
 
 /// One alternative of a condition, with its place in the index.
-struct Alternative {
-    param: i64,
-    pattern: Pattern,
-    low: Vec<u8>,
-    high: Vec<u8>,
+pub(crate) enum Alternative {
+    Entry { param: i64, pattern: Pattern, low: Vec<u8>, high: Vec<u8> },
+    Id(CompactString),
+    Updated(Interval),
+}
+
+/// A live resource that is looked at.
+pub(crate) struct Looked<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) at: i64,
+    pub(crate) entries: &'a [Entry],
+}
+
+impl Plan {
+    /// `None` if the store has never seen the kind.
+    pub(crate) fn of(query: &Query, names: &mut impl Look) -> rusqlite::Result<Option<Self>> {
+        let Some(kind) = names.symbol(SymbolKind::Kind, &query.kind)? else { return Ok(None) };
+        let mut conditions = Vec::with_capacity(query.conditions.len());
+        for condition in &query.conditions {
+            let mut any = Vec::with_capacity(condition.any.len());
+            for clause in &condition.any {
+                any.extend(Alternative::of(clause, names)?);
+            }
+            conditions.push(Planned { any, negated: condition.negated });
+        }
+        Ok(Some(Self { kind, conditions }))
+    }
+
+    /// The condition with the fewest candidates among those that the index can answer.
+    pub(crate) fn driver(&self, connection: &Connection) -> rusqlite::Result<Option<&[Alternative]>> {
+        let indexed = |planned: &&Planned| {
+            !planned.negated && planned.any.iter().all(|one| !matches!(one, Alternative::Updated(_)))
+        };
+        let mut indexed = self.conditions.iter().filter(indexed).map(|planned| planned.any.as_slice());
+        let Some(mut best) = indexed.next() else { return Ok(None) };
+        let mut fewest = None;
+        for condition in indexed {
+            let before = fewest.map_or_else(|| estimate(connection, best), Ok)?;
+            let count = estimate(connection, condition)?;
+            fewest = Some(before.min(count));
+            if count < before {
+                best = condition;
+            }
+        }
+        Ok(Some(best))
+    }
+
+    /// Whether every condition holds.
+    pub(crate) fn holds(&self, looked: &Looked<'_>) -> bool {
+        self.conditions
+            .iter()
+            .all(|planned| planned.any.iter().any(|one| one.holds(looked)) != planned.negated)
+    }
+
+    /// Whether a resource has to be looked at together with what it is found by.
+    pub(crate) fn needs_entries(&self) -> bool {
+        let entry = |one: &Alternative| matches!(one, Alternative::Entry { .. });
+        self.conditions.iter().any(|planned| planned.any.iter().any(entry))
+    }
+}
+
+fn estimate(connection: &Connection, condition: &[Alternative]) -> rusqlite::Result<i64> {
+    let sql = "SELECT count(*) FROM
+               (SELECT 1 FROM term WHERE param = ?1 AND value >= ?2 AND value < ?3 LIMIT ?4)";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut count = 0;
+    for one in condition {
+        count += match one {
+            Alternative::Entry { param, low, high, .. } => {
+                statement.query_row((param, low, high, ESTIMATE_MAX), |row| row.get(0))?
+            }
+            Alternative::Id(_) | Alternative::Updated(_) => 1,
+        };
+        if count > ESTIMATE_MAX {
+            break;
+        }
+    }
+    Ok(count)
+}
+
+impl Alternative {
+    fn of(clause: &Clause, names: &mut impl Look) -> rusqlite::Result<Option<Self>> {
+        Ok(match clause {
+            Clause::Id(id) => Some(Self::Id(id.clone())),
+            Clause::Updated(span) => Some(Self::Updated(*span)),
+            Clause::Term { param, test } => {
+                let Some(param) = names.symbol(SymbolKind::Param, param)? else { return Ok(None) };
+                let pattern = Pattern::of(test, names)?;
+                pattern.range().map(|(low, high)| Self::Entry { param, pattern, low, high })
+            }
+        })
+    }
+
+    fn holds(&self, looked: &Looked<'_>) -> bool {
+        match self {
+            Self::Id(id) => id == looked.id,
+            Self::Updated(span) => span.contains(Timestamp(looked.at)),
+            Self::Entry { param, pattern, .. } => {
+                looked.entries.iter().any(|(entry, value)| entry == param && pattern.passes(value))
+            }
+        }
+    }
+}
+
+/// What a version row keeps of its terms; `None` if the bytes are damaged.
+pub(crate) fn entries_of(connection: &Connection, seq: i64) -> rusqlite::Result<Option<Vec<Entry>>> {
+    let sql = "SELECT terms FROM version WHERE seq = ?1";
+    let mut statement = connection.prepare_cached(sql)?;
+    let packed: Option<Option<Vec<u8>>> = statement.query_row([seq], |row| row.get(0)).optional()?;
+    Ok(unpack(&packed.flatten().unwrap_or_default()))
+}
+
+impl Names for Group<'_> {
+    fn system(&mut self, system: &str) -> rusqlite::Result<Option<i64>> {
+        self.known_symbol(SymbolKind::System, &CompactString::from(system))
+    }
+
+    fn target(&mut self, key: &Key) -> rusqlite::Result<Option<i64>> {
+        Ok(self.head(key)?.map(|row| row.res))
+    }
+}
+
+impl Look for Group<'_> {
+    fn symbol(&mut self, kind: SymbolKind, text: &CompactString) -> rusqlite::Result<Option<i64>> {
+        self.known_symbol(kind, text)
+    }
 }
 
 impl Group<'_> {
@@ -48,18 +176,24 @@ impl Group<'_> {
 
     /// The live resources that match, at most `limit` of them, in no particular order.
     fn matching(&mut self, query: &Query, limit: usize) -> Result<Vec<Key>, GroupError> {
-        let Some(kind) = self.known_symbol(SymbolKind::Kind, &query.kind)? else { return Ok(Vec::new()) };
-        let mut conditions = Vec::with_capacity(query.conditions.len());
-        for condition in &query.conditions {
-            conditions.push(self.compile(condition)?);
-        }
+        let Some(plan) = Plan::of(query, self)? else { return Ok(Vec::new()) };
         let too_costly = || GroupError::Refused(StoreError::TooCostly);
-        let driver = self.driver(&conditions)?.ok_or_else(too_costly)?;
-        let mut search = Search::new(query, kind, &conditions, limit);
+        let driver = plan.driver(self.connection)?.ok_or_else(too_costly)?;
+        let mut search = Search { query, plan: &plan, seen: HashSet::new(), found: Vec::new(), limit };
         let mut steps = 0;
+        let connection = self.connection;
         let sql = "SELECT res FROM term WHERE param = ?1 AND value >= ?2 AND value < ?3";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        for Alternative { param, low, high, .. } in driver {
+        let mut statement = connection.prepare_cached(sql)?;
+        for one in driver {
+            let Alternative::Entry { param, low, high, .. } = one else {
+                if let Alternative::Id(id) = one
+                    && let Some(row) = self.head(&Key { kind: query.kind.clone(), id: id.clone() })?
+                    && search.look_at(self, row.res)?
+                {
+                    return Ok(search.found);
+                }
+                continue;
+            };
             let mut rows = statement.query((param, low, high))?;
             while let Some(row) = rows.next()? {
                 steps += 1;
@@ -73,76 +207,32 @@ impl Group<'_> {
         }
         Ok(search.found)
     }
-
-    fn compile(&mut self, condition: &Condition) -> rusqlite::Result<Vec<Alternative>> {
-        let mut alternatives = Vec::with_capacity(condition.any.len());
-        for equality in &condition.any {
-            let Some(param) = self.known_symbol(SymbolKind::Param, &equality.param)? else { continue };
-            let pattern = Pattern::of(&equality.test, &mut Looking(self))?;
-            if let Some((low, high)) = pattern.range() {
-                alternatives.push(Alternative { param, pattern, low, high });
-            }
-        }
-        Ok(alternatives)
-    }
-
-    /// The condition with the fewest candidates.
-    fn driver<'c>(&self, conditions: &'c [Vec<Alternative>]) -> rusqlite::Result<Option<&'c [Alternative]>> {
-        if let [only] = conditions {
-            return Ok(Some(only));
-        }
-        let sql = "SELECT count(*) FROM
-                   (SELECT 1 FROM term WHERE param = ?1 AND value >= ?2 AND value < ?3 LIMIT ?4)";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let mut best: Option<(i64, &[Alternative])> = None;
-        for condition in conditions {
-            let mut count = 0;
-            for Alternative { param, low, high, .. } in condition {
-                count += statement.query_row((param, low, high, ESTIMATE_MAX), |row| row.get::<_, i64>(0))?;
-            }
-            if best.is_none_or(|(fewest, _)| count < fewest) {
-                best = Some((count, condition));
-            }
-        }
-        Ok(best.map(|(_, condition)| condition))
-    }
 }
 
-/// A search on its way.
+/// A search for a guard on its way.
 struct Search<'a> {
     query: &'a Query,
-    kind: i64,
-    conditions: &'a [Vec<Alternative>],
+    plan: &'a Plan,
     /// A resource may have several entries in the range.
     seen: HashSet<i64>,
     found: Vec<Key>,
     limit: usize,
 }
 
-impl<'a> Search<'a> {
-    fn new(query: &'a Query, kind: i64, conditions: &'a [Vec<Alternative>], limit: usize) -> Self {
-        Self { query, kind, conditions, seen: HashSet::new(), found: Vec::new(), limit }
-    }
-
+impl Search<'_> {
     /// Looks at a candidate; says whether that was enough.
     fn look_at(&mut self, group: &Group<'_>, res: i64) -> Result<bool, GroupError> {
         if !self.seen.insert(res) {
             return Ok(false);
         }
         let Some((row, kind, id)) = ResourceRow::find_named(group.connection, res)? else { return Ok(false) };
-        if kind != self.kind || row.state != State::Live {
+        if kind != self.plan.kind || row.state != State::Live {
             return Ok(false);
         }
         let entries = group.entries(&row)?;
-        if self.conditions.iter().all(|condition| holds(condition, &entries)) {
+        if self.plan.holds(&Looked { id: &id, at: row.at, entries: &entries }) {
             self.found.push(Key { kind: self.query.kind.clone(), id });
         }
         Ok(self.found.len() >= self.limit)
     }
-}
-
-fn holds(condition: &[Alternative], entries: &[Entry]) -> bool {
-    condition.iter().any(|Alternative { param, pattern, .. }| {
-        entries.iter().any(|(entry, value)| entry == param && pattern.passes(value))
-    })
 }

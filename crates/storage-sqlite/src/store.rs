@@ -9,8 +9,8 @@ use std::thread::{self, JoinHandle};
 
 use rusqlite::Connection;
 use storage_api::{
-    Answer, Clock, Commit, HistoryPage, HistoryRequest, IndexGeneration, Key, Record, Store, StoreError,
-    StoredVersion, VersionSelector, WriteSet,
+    Answer, Clock, Commit, HistoryPage, HistoryRequest, IndexGeneration, Key, Record, SearchPage,
+    SearchRequest, Store, StoreError, StoredVersion, VersionSelector, WriteSet,
 };
 
 use crate::blobs::Blobs;
@@ -225,6 +225,13 @@ impl Store for SqliteStore {
         let bytes_max = self.inner.shared.options.page_bytes_max;
         Box::pin(async move {
             self.inner.ask(|reader| reader.snapshot(|reader| reader.history(request, bytes_max)))
+        })
+    }
+
+    fn search<'a>(&'a self, request: &'a SearchRequest) -> Answer<'a, SearchPage> {
+        let bytes_max = self.inner.shared.options.page_bytes_max;
+        Box::pin(async move {
+            self.inner.ask(|reader| reader.snapshot(|reader| reader.search(request, bytes_max)))
         })
     }
 

@@ -3,11 +3,11 @@
 use std::cmp::Ordering;
 
 use compact_str::CompactString;
-use rusqlite::OptionalExtension;
 use storage_api::{Key, Term};
 
-use crate::encoding::{Entry, Names, encode, pack, unpack};
+use crate::encoding::{Entry, Names, encode, pack};
 use crate::group::{Group, GroupError};
+use crate::matching::entries_of;
 use crate::rows::{ResourceRow, State};
 use crate::symbols::SymbolKind;
 
@@ -52,11 +52,8 @@ impl Group<'_> {
         if row.state != State::Live || !self.effects.position.indexed {
             return Ok(Vec::new());
         }
-        let sql = "SELECT terms FROM version WHERE seq = ?1";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let packed: Option<Option<Vec<u8>>> = statement.query_row([row.seq], |row| row.get(0)).optional()?;
-        let packed = packed.flatten().unwrap_or_default();
-        unpack(&packed).ok_or_else(|| GroupError::Corrupt(format!("the terms of version row {}", row.seq)))
+        entries_of(self.connection, row.seq)?
+            .ok_or_else(|| GroupError::Corrupt(format!("the terms of version row {}", row.seq)))
     }
 
     /// Merges two sorted lists, writing what is in one only.

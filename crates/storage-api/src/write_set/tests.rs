@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Coding, Condition, Equality, Test, Value, VersionTag};
+use crate::{Clause, Coding, Condition, Test, Value, VersionTag};
 
 fn key(id: &str) -> Key {
     Key::new("Flag", id)
@@ -109,9 +109,9 @@ fn lists_are_sorted_sets() {
     assert_eq!(with(vec![term("y"), term("x")]), Err(StoreError::Unsorted));
     assert_eq!(with(vec![term("x"), term("x")]), Err(StoreError::Unsorted));
 
-    let uri = Equality { param: "url".into(), test: Test::Uri("u".into()) };
+    let uri = Clause::term("url", Test::Uri("u".into()));
     let query = |conditions| Query { kind: "Flag".into(), conditions };
-    let by_url = query(vec![Condition { any: vec![uri] }]);
+    let by_url = query(vec![Condition::any(vec![uri])]);
     let matches = |keys| check(vec![Guard::Matches(by_url.clone(), keys)], vec![]);
     assert_eq!(matches(vec![key("a"), key("b")]), Ok(()));
     assert_eq!(matches(vec![key("b"), key("a")]), Err(StoreError::Unsorted));

@@ -4,9 +4,9 @@ use std::thread;
 
 use pollster::block_on;
 use storage_api::{
-    Coding, CodingTest, Commit, Condition, Equality, Guard, HistoryScope, Interval, Key, Lost, Now, Number,
-    NumberRange, Query, Reference, StoreError, SystemTest, Term, Test, Timestamp, Value, VersionWrite, Write,
-    matches,
+    Candidate, Clause, Coding, CodingTest, Commit, Condition, Current, Guard, HistoryScope, Interval, Key,
+    Lost, Now, Number, NumberRange, Query, Reference, SearchRequest, StoreError, SystemTest, Term, Test,
+    Timestamp, Value, VersionWrite, Write, matches,
 };
 
 use crate::bench::{Bench, absent, exactly, key, put};
@@ -20,6 +20,29 @@ struct Shelf {
 }
 
 impl Shelf {
+    /// Questions that a search may ask and a guard may not, or that only the row answers.
+    fn check_searches_alone(&self, any: &Clause) -> Verdict {
+        let conditions = |conditions: Vec<Condition>| Query { kind: "Flag".into(), conditions };
+        let id = || Condition::any(vec![Clause::Id("r3".into()), Clause::Id("nobody".into())]);
+        let never = Condition::any(vec![Clause::Updated(span(5, 4))]);
+        let always = || Condition::any(vec![Clause::Updated(span(i64::MIN, i64::MAX))]);
+        for query in [conditions(vec![id()]), conditions(vec![id(), Condition::none(vec![any.clone()])])] {
+            self.check(&query)?;
+        }
+        for query in [
+            conditions(vec![]),
+            conditions(vec![never]),
+            conditions(vec![always()]),
+            conditions(vec![always(), Condition::none(vec![any.clone()])]),
+            conditions(vec![Condition::none(vec![])]),
+            conditions(vec![Condition::none(vec![Clause::Id("r3".into())])]),
+            conditions(vec![Condition::any(vec![any.clone(), Clause::Updated(span(0, 0))])]),
+        ] {
+            self.check_search(&query, &self.expected(&query)?)?;
+        }
+        Ok(())
+    }
+
     fn put(&mut self, key: &Key, mut terms: Vec<Term>) -> Verdict {
         terms.sort();
         terms.dedup();
@@ -34,16 +57,49 @@ impl Shelf {
     }
 
     /// What the one definition says.
-    fn expected(&self, query: &Query) -> Vec<Key> {
-        let found = self.live.iter().filter(|(key, terms)| key.kind == query.kind && matches(query, terms));
-        let mut keys: Vec<Key> = found.map(|(key, _)| key.clone()).collect();
+    fn expected(&self, query: &Query) -> Result<Vec<Key>, Fault> {
+        let mut keys = Vec::new();
+        for (key, terms) in &self.live {
+            let Current::Live(head) = block_on(self.bench.store.read(key))?.current else {
+                return Err(Fault(format!("{key} is not live")));
+            };
+            if matches(query, &Candidate { key, at: head.at, terms }) {
+                keys.push(key.clone());
+            }
+        }
         keys.sort();
-        keys
+        Ok(keys)
+    }
+
+    /// Searches find the same, in pages of any size, each resource once.
+    fn check_search(&self, query: &Query, expected: &[Key]) -> Verdict {
+        for limit in [1, 3, expected.len().max(1), 1000] {
+            let mut request = SearchRequest { query: query.clone(), after: None, limit };
+            let mut found = Vec::new();
+            loop {
+                let page = block_on(self.bench.store.search(&request))?;
+                ensure!(page.found.len() <= limit, "a page of {limit} has {}", page.found.len());
+                found.extend(page.found);
+                request.after = page.next;
+                if page.next.is_none() {
+                    break;
+                }
+            }
+            for version in &found {
+                let current = block_on(self.bench.store.read(&version.key))?;
+                ensure_eq!(version.body, current.body, "the content of {} found by {query:?}", version.key);
+            }
+            let mut keys: Vec<Key> = found.into_iter().map(|version| version.key).collect();
+            keys.sort();
+            ensure_eq!(keys, expected, "found by {query:?} in pages of {limit}");
+        }
+        Ok(())
     }
 
     /// The guard holds with exactly these keys, and with no others.
     fn check(&self, query: &Query) -> Verdict {
-        let expected = self.expected(query);
+        let expected = self.expected(query)?;
+        self.check_search(query, &expected)?;
         let outcome = self.bench.commit(vec![Guard::Matches(query.clone(), expected.clone())], vec![])?;
         ensure!(
             matches!(outcome, Commit::Committed(_)),
@@ -119,12 +175,15 @@ fn values() -> Vec<Value> {
 fn tests() -> Vec<Test> {
     let systems = [SystemTest::Any, SystemTest::None, SystemTest::Is("s".into()), SystemTest::Is("x".into())];
     let of_coding =
-        |code: &str, system: &SystemTest| CodingTest { code: code.into(), system: system.clone() };
+        |code: &str, system: &SystemTest| CodingTest { code: Some(code.into()), system: system.clone() };
     let mut tests = Vec::new();
     for code in ["a", "ab", "", "a\0b", "a\u{1}b", "nothing"] {
         tests.extend(systems.iter().map(|system| Test::Token(of_coding(code, system))));
         tests.push(Test::Text { normal: code.into(), original: "A".into() });
         tests.push(Test::Uri(code.into()));
+        tests.push(Test::UriBelow(code.into()));
+        tests.push(Test::TextPrefix(code.into()));
+        tests.push(Test::TextContains(code.into()));
         tests.push(Test::Reference(Reference::External(code.into())));
     }
     for target in [key("a"), key("never"), Key::new("Patient", "a"), Key::new("Nothing", "a")] {
@@ -132,6 +191,9 @@ fn tests() -> Vec<Test> {
     }
     let spans = [span(0, 0), span(-9, 9), span(3, 9), span(i64::MIN, i64::MAX), span(9, 3)];
     tests.extend(spans.map(Test::Date));
+    tests.extend(spans.map(|low| Test::Span { low, high: span(-1, 9) }));
+    tests.push(Test::Present);
+    tests.extend(systems.iter().map(|system| Test::Token(CodingTest { code: None, system: system.clone() })));
     let ranges = [(-1e300, 1e300), (0.0, 0.0), (0.5, 1.0), (-2.0, -0.5), (-0.0, 0.5), (2.0, 1.0), (3.0, 4.0)];
     for (low, high) in ranges {
         let value = NumberRange { low: number(low), high: number(high) };
@@ -149,12 +211,12 @@ fn tests() -> Vec<Test> {
     tests
 }
 
-fn equality(param: &str, test: Test) -> Equality {
-    Equality { param: param.into(), test }
+fn clause(param: &str, test: Test) -> Clause {
+    Clause::term(param, test)
 }
 
-fn query(kind: &str, conditions: Vec<Vec<Equality>>) -> Query {
-    Query { kind: kind.into(), conditions: conditions.into_iter().map(|any| Condition { any }).collect() }
+fn query(kind: &str, conditions: Vec<Vec<Clause>>) -> Query {
+    Query { kind: kind.into(), conditions: conditions.into_iter().map(Condition::any).collect() }
 }
 
 /// Every kind of value under every kind of test, alone and combined.
@@ -169,24 +231,25 @@ pub(super) fn guards_answer_as_the_matcher(harness: &dyn Harness) -> Verdict {
     shelf.put(&key("nothing"), vec![])?;
     let tests = tests();
     for (index, test) in tests.iter().enumerate() {
-        let p = || equality("p", test.clone());
+        let p = || clause("p", test.clone());
         let other = tests[(index * 11 + 5) % tests.len()].clone();
         shelf.check(&query("Flag", vec![vec![p()]]))?;
-        shelf.check(&query("Flag", vec![vec![p(), equality("q", other.clone())]]))?;
+        shelf.check(&query("Flag", vec![vec![p(), clause("q", other.clone())]]))?;
         shelf.check(&query(
             "Flag",
-            vec![vec![p(), equality("q", other)], vec![equality("q", test.clone()), p()]],
+            vec![vec![p(), clause("q", other)], vec![clause("q", test.clone()), p()]],
         ))?;
     }
-    let any = || equality("p", tests[0].clone());
+    let any = || clause("p", tests[0].clone());
     for odd in [
         query("Patient", vec![vec![any()]]),
         query("Nothing", vec![vec![any()]]),
-        query("Flag", vec![vec![any()], vec![equality("unknown", tests[0].clone())]]),
+        query("Flag", vec![vec![any()], vec![clause("unknown", tests[0].clone())]]),
         query("Flag", vec![vec![any()], vec![]]),
     ] {
         shelf.check(&odd)?;
     }
+    shelf.check_searches_alone(&any())?;
     let unbounded = Guard::Matches(query("Flag", vec![]), vec![]);
     let refused = shelf.bench.commit(vec![unbounded], vec![]);
     ensure_eq!(refused, Err(StoreError::TooCostly), "a query without a condition");
@@ -198,8 +261,8 @@ fn tagged(code: &str) -> Term {
 }
 
 fn has_tag(code: &str) -> Query {
-    let test = Test::Token(CodingTest { code: code.into(), system: SystemTest::Is("s".into()) });
-    query("Flag", vec![vec![equality("tag", test)]])
+    let test = Test::Token(CodingTest { code: Some(code.into()), system: SystemTest::Is("s".into()) });
+    query("Flag", vec![vec![clause("tag", test)]])
 }
 
 /// What is found follows updates, deletions, restorations, purges and new terms.

@@ -67,7 +67,7 @@ fn value() -> impl Strategy<Value = Value> {
 
 fn coding_test() -> impl Strategy<Value = CodingTest> {
     let system = prop_oneof![Just(SystemTest::Any), Just(SystemTest::None), text().prop_map(SystemTest::Is),];
-    (text(), system).prop_map(|(code, system)| CodingTest { code, system })
+    (prop::option::of(text()), system).prop_map(|(code, system)| CodingTest { code, system })
 }
 
 fn range() -> impl Strategy<Value = NumberRange> {
@@ -83,6 +83,11 @@ fn test() -> impl Strategy<Value = Test> {
         range().prop_map(Test::Number),
         (range(), prop::option::of(coding_test())).prop_map(|(value, unit)| Test::Quantity { value, unit }),
         text().prop_map(Test::Uri),
+        Just(Test::Present),
+        text().prop_map(Test::TextPrefix),
+        text().prop_map(Test::TextContains),
+        text().prop_map(Test::UriBelow),
+        (span(), span()).prop_map(|(low, high)| Test::Span { low, high }),
     ];
     leaf.prop_recursive(2, 8, 3, |inner| prop::collection::vec(inner, 0..3).prop_map(Test::Composite))
 }
@@ -90,7 +95,7 @@ fn test() -> impl Strategy<Value = Test> {
 /// A test that a value passes, so that passing is not left to chance.
 fn test_for(value: &Value) -> Test {
     let exactly = |coding: &Coding| CodingTest {
-        code: coding.code.clone(),
+        code: Some(coding.code.clone()),
         system: coding.system.clone().map_or(SystemTest::None, SystemTest::Is),
     };
     match value {
@@ -183,7 +188,7 @@ fn a_name_without_a_number_is_never_found() {
             Ok(None)
         }
     }
-    let in_system = Test::Token(CodingTest { code: "a".into(), system: SystemTest::Is("s".into()) });
+    let in_system = Test::Token(CodingTest { code: Some("a".into()), system: SystemTest::Is("s".into()) });
     let local = Test::Reference(Reference::Local(Key::new("Flag", "a")));
     for test in [in_system, local] {
         let pattern = Pattern::of(&test, &mut Nothing).unwrap();
