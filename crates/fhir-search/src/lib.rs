@@ -5,9 +5,11 @@ mod extractor;
 mod gate;
 mod normal;
 mod parameters;
+mod query;
 mod values;
 
 pub use error::ExtractError;
 pub use extractor::Extractor;
 pub use normal::normalised;
 pub use parameters::{Component, Parameter, Parameters};
+pub use query::{Problem, QueryError, Understood};

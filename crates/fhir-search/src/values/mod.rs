@@ -12,7 +12,7 @@ use fhir_model::json::{Object, Value as Json};
 use fhirpath::{Element, Item, System};
 use storage_api::{Coding, Term, Value};
 
-pub(crate) use references::points_to;
+pub(crate) use references::{points_to, read as read_reference};
 
 /// What an element is looked at for.
 pub(crate) struct Place<'a> {

@@ -1,0 +1,73 @@
+//! Why a query text is refused.
+
+use core::fmt;
+
+/// A parameter that cannot be used, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueryError {
+    /// The parameter as it was written, with its modifier; empty if the query as a whole is meant.
+    pub parameter: String,
+    /// What is wrong.
+    pub problem: Problem,
+}
+
+/// What is wrong with a parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// The type has no such parameter.
+    Unknown,
+    /// FHIR has it, this server cannot search by it.
+    Unsupported,
+    /// The modifier is not one that the parameter has here.
+    Modifier,
+    /// It has no value.
+    Empty,
+    /// The value cannot be read.
+    Malformed {
+        /// What is expected.
+        expected: &'static str,
+    },
+    /// A bare id, and references of several types.
+    TypeNeeded,
+    /// More values, or more parameters, than are taken.
+    TooMany {
+        /// How many are.
+        max: usize,
+    },
+    /// It shapes results and selects nothing, so it has no place in criteria.
+    ShapesResults,
+    /// Criteria without any criterion.
+    NoCriterion,
+    /// Criteria without one that an index can answer: an equality of a token with a code, a reference, a URI, an id,
+    /// an exact text or a date.
+    NotSelective,
+}
+
+impl fmt::Display for QueryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { parameter, problem } = self;
+        match problem {
+            Problem::Unknown => write!(f, "{parameter} is not a search parameter of this type."),
+            Problem::Unsupported => write!(f, "This server cannot search by {parameter}."),
+            Problem::Modifier => write!(f, "{parameter}: the parameter does not have this modifier here."),
+            Problem::Empty => write!(f, "{parameter} has no value."),
+            Problem::Malformed { expected } => {
+                write!(f, "The value of {parameter} cannot be read; expected {expected}.")
+            }
+            Problem::TypeNeeded => {
+                write!(f, "{parameter} may refer to several types: write Type/id.")
+            }
+            Problem::TooMany { max } if parameter.is_empty() => write!(f, "More than {max} parameters."),
+            Problem::TooMany { max } => write!(f, "{parameter} has more than {max} values."),
+            Problem::ShapesResults => {
+                write!(f, "{parameter} shapes results and selects nothing: criteria may not have it.")
+            }
+            Problem::NoCriterion => f.write_str("There is no criterion: that would mean every resource."),
+            Problem::NotSelective => f.write_str(
+                "Criteria need at least one equality of a code, a reference, a URI, an id, an exact text or a date.",
+            ),
+        }
+    }
+}
+
+impl core::error::Error for QueryError {}

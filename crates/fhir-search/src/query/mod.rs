@@ -1,0 +1,323 @@
+//! From the text of a query to its meaning (FHIR, search).
+
+mod clauses;
+mod error;
+mod ordered;
+mod text;
+
+use fhir_definitions::SearchType;
+use storage_api::{Clause, Condition, Query, Test};
+
+pub use error::{Problem, QueryError};
+
+use self::clauses::{DATE, Modifier, clauses, parts};
+use self::ordered::{Prefix, date, moments};
+use self::text::{plain, split};
+use crate::extractor::Extractor;
+use crate::parameters::{Parameter, Parameters};
+
+/// Parameters of one query at most.
+const PARAMETERS_MAX: usize = 64;
+/// Values of one parameter at most.
+const VALUES_MAX: usize = 200;
+/// Conditions that composite values may come to.
+const SPLIT_MAX: usize = 16;
+
+/// Parameters that shape results and select nothing.
+const RESULT_PARAMETERS: [&str; 11] = [
+    "_contained",
+    "_containedType",
+    "_count",
+    "_elements",
+    "_graph",
+    "_include",
+    "_maxresults",
+    "_revinclude",
+    "_score",
+    "_sort",
+    "_summary",
+];
+
+/// What a search text comes to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Understood {
+    /// What is asked for.
+    pub query: Query,
+    /// The parameters that count, as they were written.
+    pub used: Vec<(String, String)>,
+    /// Those that were passed over.
+    pub ignored: Vec<QueryError>,
+}
+
+impl Extractor {
+    /// Reads the criteria of a conditional write. Everything must be understood and something must select, because a
+    /// criterion that is passed over widens what is written.
+    pub fn criteria(
+        &self,
+        resource_type: &str,
+        pairs: &[(String, String)],
+        bases: &[&str],
+    ) -> Result<Query, QueryError> {
+        let understood = self.read(resource_type, pairs, bases)?;
+        let whole = |problem| QueryError { parameter: String::new(), problem };
+        if let Some(ignored) = understood.ignored.into_iter().next() {
+            return Err(ignored);
+        }
+        let query = understood.query;
+        if query.conditions.is_empty() {
+            return Err(whole(Problem::NoCriterion));
+        }
+        if !query.conditions.iter().any(is_selective) {
+            return Err(whole(Problem::NotSelective));
+        }
+        Ok(query)
+    }
+
+    /// Reads a search. Parameters that are not known and parameters without value are passed over, and named; what is
+    /// known and wrong is an error. Parameters that shape results are the caller's to take out before.
+    pub fn search(
+        &self,
+        resource_type: &str,
+        pairs: &[(String, String)],
+        bases: &[&str],
+    ) -> Result<Understood, QueryError> {
+        self.read(resource_type, pairs, bases)
+    }
+
+    fn read(
+        &self,
+        resource_type: &str,
+        pairs: &[(String, String)],
+        bases: &[&str],
+    ) -> Result<Understood, QueryError> {
+        let query = Query { kind: resource_type.into(), conditions: Vec::new() };
+        let mut understood = Understood { query, used: Vec::new(), ignored: Vec::new() };
+        if pairs.len() > PARAMETERS_MAX {
+            let problem = Problem::TooMany { max: PARAMETERS_MAX };
+            return Err(QueryError { parameter: String::new(), problem });
+        }
+        let Some(parameters) = self.parameters(resource_type) else { return Ok(understood) };
+        for (name, value) in pairs {
+            let reader = Reader { extractor: self, parameters, bases };
+            match reader.conditions(name, value) {
+                Ok(conditions) => {
+                    understood.query.conditions.extend(conditions);
+                    understood.used.push((name.clone(), value.clone()));
+                }
+                Err(problem) => {
+                    let error = QueryError { parameter: shortened(name), problem };
+                    match problem {
+                        Problem::Unknown | Problem::Unsupported | Problem::Empty | Problem::ShapesResults => {
+                            understood.ignored.push(error);
+                        }
+                        _ => return Err(error),
+                    }
+                }
+            }
+        }
+        Ok(understood)
+    }
+}
+
+/// Names are quoted in answers.
+fn shortened(name: &str) -> String {
+    name.chars().take(100).collect()
+}
+
+/// Whether an index answers a condition with few resources.
+fn is_selective(condition: &Condition) -> bool {
+    let selects = |clause: &Clause| match clause {
+        Clause::Id(_) => true,
+        Clause::Updated(_) => false,
+        Clause::Term { test, .. } => selects(test),
+    };
+    !condition.negated && condition.any.iter().all(selects)
+}
+
+fn selects(test: &Test) -> bool {
+    match test {
+        Test::Token(test) => test.code.is_some(),
+        Test::Text { .. } | Test::Reference(_) | Test::Date(_) | Test::Uri(_) => true,
+        Test::Composite(parts) => parts.first().is_some_and(selects),
+        _ => false,
+    }
+}
+
+/// Reads parameters of one type.
+struct Reader<'a> {
+    extractor: &'a Extractor,
+    parameters: &'a Parameters,
+    bases: &'a [&'a str],
+}
+
+impl Reader<'_> {
+    /// What one parameter asks for: all of these.
+    fn conditions(&self, name: &str, value: &str) -> Result<Vec<Condition>, Problem> {
+        let (code, modifier) = name.split_once(':').map_or((name, None), |(code, rest)| (code, Some(rest)));
+        if RESULT_PARAMETERS.contains(&code) || code == "_total" {
+            return Err(Problem::ShapesResults);
+        }
+        let chained = code.contains('.') || modifier.is_some_and(|modifier| modifier.contains('.'));
+        let root = code.split('.').next().unwrap_or(code);
+        let parameter = match self.parameters.get(root) {
+            Some(_) if chained => return Err(Problem::Unsupported),
+            Some(parameter) => parameter,
+            None if matches!(code, "_has" | "_list" | "_type") => return Err(Problem::Unsupported),
+            None => return Err(Problem::Unknown),
+        };
+        if value.is_empty() {
+            return Err(Problem::Empty);
+        }
+        let values = split(value, b',');
+        if values.len() > VALUES_MAX {
+            return Err(Problem::TooMany { max: VALUES_MAX });
+        }
+        if values.contains(&"") {
+            return Err(Problem::Malformed { expected: "a value on each side of a comma" });
+        }
+        match code {
+            "_id" => ids(modifier, &values),
+            "_lastUpdated" => updated(modifier, &values),
+            _ if !parameter.is_supported() => Err(Problem::Unsupported),
+            _ if parameter.definition().search_type() == SearchType::Composite => {
+                self.composite(parameter, modifier, &values)
+            }
+            _ => self.plain(parameter, modifier, value, &values),
+        }
+    }
+
+    fn plain(
+        &self,
+        parameter: &Parameter,
+        modifier: Option<&str>,
+        value: &str,
+        values: &[&str],
+    ) -> Result<Vec<Condition>, Problem> {
+        let kind = parameter.definition().search_type();
+        if modifier == Some("missing") {
+            return missing(parameter, value);
+        }
+        let negated = modifier == Some("not") && kind == SearchType::Token;
+        let modifier = match modifier {
+            None => Modifier::None,
+            Some(_) if negated => Modifier::None,
+            Some("exact") => Modifier::Exact,
+            Some("contains") => Modifier::Contains,
+            Some("below") => Modifier::Below,
+            Some("above") => Modifier::Above,
+            Some("identifier") => Modifier::Identifier,
+            Some("of-type") => Modifier::OfType,
+            Some(name) => self.type_modifier(parameter, name)?,
+        };
+        let mut any = Vec::with_capacity(values.len());
+        for value in values {
+            any.extend(clauses(parameter, modifier, value, self.bases)?);
+        }
+        Ok(vec![Condition { any, negated }])
+    }
+
+    /// `subject:Patient`.
+    fn type_modifier(&self, parameter: &Parameter, name: &str) -> Result<Modifier, Problem> {
+        let definition = parameter.definition();
+        let target = self.extractor.definitions().resource_type(name);
+        let is_target = |target: &fhir_definitions::TypeDef| {
+            definition.targets().len() == 0 || definition.targets().any(|known| known == *target)
+        };
+        target
+            .filter(|target| definition.search_type() == SearchType::Reference && is_target(target))
+            .map(Modifier::Type)
+            .ok_or(Problem::Modifier)
+    }
+
+    /// A composite whose parts are kept together is one test. Of the others each part is a condition, and of several
+    /// values every choice of one part from each must hold somewhere: (a and b) or (c and d) is (a or c) and (a or d)
+    /// and (b or c) and (b or d).
+    fn composite(
+        &self,
+        parameter: &Parameter,
+        modifier: Option<&str>,
+        values: &[&str],
+    ) -> Result<Vec<Condition>, Problem> {
+        if modifier.is_some() {
+            return Err(Problem::Modifier);
+        }
+        if !parameter.is_split() {
+            let mut any = Vec::new();
+            for value in values {
+                for row in rows(&parts(parameter, value, self.bases)?) {
+                    any.push(Clause::term(parameter.term(), Test::Composite(row)));
+                }
+            }
+            return Ok(vec![Condition::any(any)]);
+        }
+        let mut conditions: Vec<Vec<Clause>> = vec![Vec::new()];
+        for value in values {
+            let parts = self.split_parts(parameter, value)?;
+            if conditions.len() * parts.len() > SPLIT_MAX {
+                return Err(Problem::TooMany { max: SPLIT_MAX.ilog2() as usize });
+            }
+            let with = |clauses: &Vec<Clause>, part: &Vec<Clause>| [&clauses[..], &part[..]].concat();
+            conditions =
+                conditions.iter().flat_map(|clauses| parts.iter().map(|part| with(clauses, part))).collect();
+        }
+        Ok(conditions.into_iter().map(Condition::any).collect())
+    }
+
+    /// The parts of one value, each under the parameter it stands for.
+    fn split_parts(&self, parameter: &Parameter, value: &str) -> Result<Vec<Vec<Clause>>, Problem> {
+        let tests = parts(parameter, value, self.bases)?;
+        let own =
+            parameter.components().iter().map(|part| part.code.and_then(|code| self.parameters.get(code)));
+        own.zip(tests)
+            .map(|(own, tests)| {
+                let own = own.ok_or(Problem::Unsupported)?;
+                Ok(tests.into_iter().map(|test| Clause::term(own.term(), test)).collect())
+            })
+            .collect()
+    }
+}
+
+/// Every choice of one test for each part.
+fn rows(parts: &[Vec<Test>]) -> Vec<Vec<Test>> {
+    parts.iter().fold(vec![Vec::new()], |rows, tests| {
+        let with = |row: &Vec<Test>, test: &Test| row.iter().chain([test]).cloned().collect();
+        rows.iter().flat_map(|row| tests.iter().map(|test| with(row, test)).collect::<Vec<_>>()).collect()
+    })
+}
+
+fn ids(modifier: Option<&str>, values: &[&str]) -> Result<Vec<Condition>, Problem> {
+    let any = values.iter().map(|value| Clause::Id(plain(value))).collect();
+    match modifier {
+        None => Ok(vec![Condition::any(any)]),
+        Some("not") => Ok(vec![Condition::none(any)]),
+        Some(_) => Err(Problem::Modifier),
+    }
+}
+
+fn updated(modifier: Option<&str>, values: &[&str]) -> Result<Vec<Condition>, Problem> {
+    if modifier.is_some() {
+        return Err(Problem::Modifier);
+    }
+    let mut any = Vec::new();
+    for value in values {
+        let malformed = Problem::Malformed { expected: DATE };
+        let (prefix, text) = Prefix::take(value).ok_or(malformed)?;
+        let spans = moments(prefix, date(text).ok_or(malformed)?);
+        any.extend(spans.into_iter().map(Clause::Updated));
+    }
+    Ok(vec![Condition::any(any)])
+}
+
+/// `:missing=true` and `:missing=false`.
+fn missing(parameter: &Parameter, value: &str) -> Result<Vec<Condition>, Problem> {
+    let negated = match value {
+        "true" => true,
+        "false" => false,
+        _ => return Err(Problem::Malformed { expected: "true or false" }),
+    };
+    // The terms of `subject` do not tell whether there is a `patient`.
+    if parameter.only().is_some() {
+        return Err(Problem::Modifier);
+    }
+    Ok(vec![Condition { any: vec![Clause::term(parameter.term(), Test::Present)], negated }])
+}

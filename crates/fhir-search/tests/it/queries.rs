@@ -1,0 +1,311 @@
+//! What queries mean, judged on resources that they find or do not find.
+
+use fhir_definitions::FhirVersion;
+use fhir_model::json::{Limits, parse};
+use fhir_search::{Extractor, Problem, QueryError, Understood};
+use proptest::prelude::*;
+use storage_api::{Candidate, Key, Term, Timestamp, matches};
+
+const BASES: &[&str] = &["http://here/fhir"];
+
+const PATIENT: &str = r#"{"resourceType":"Patient","id":"p","active":true,"gender":"female","birthDate":"1970-05-02",
+    "identifier":[{"system":"urn:nhs","value":"943,1","type":{"coding":[{"system":"t","code":"NH"}]}}],
+    "name":[{"family":"Neal","given":["Ève","Ann Mary"]}],
+    "managingOrganization":{"reference":"Organization/o","identifier":{"system":"ods","value":"RX1"}},
+    "generalPractitioner":[{"reference":"http://else/Practitioner/x"}],
+    "meta":{"tag":[{"system":"s","code":"c"}],"profile":["http://profiles/a/b"]}}"#;
+
+const OBSERVATION: &str = r#"{"resourceType":"Observation","id":"o","status":"final",
+    "code":{"coding":[{"system":"l","code":"bp"}]},"subject":{"reference":"Patient/p"},
+    "effectivePeriod":{"start":"2013-03-01","end":"2013-04-30"},
+    "valueQuantity":{"value":5.4,"unit":"mg","system":"u","code":"mg"},
+    "component":[{"code":{"coding":[{"system":"l","code":"sys"}]},"valueQuantity":{"value":120,"code":"mmHg","system":"u"}},
+                 {"code":{"coding":[{"system":"l","code":"dia"}]},"valueQuantity":{"value":80,"code":"mmHg","system":"u"}}]}"#;
+
+/// 2020-01-01T12:00:00Z, when both were written.
+const AT: Timestamp = Timestamp(1_577_880_000_000_000);
+
+fn pairs(query: &str) -> Vec<(String, String)> {
+    let pair = |pair: &str| pair.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
+    query.split('&').filter(|part| !part.is_empty()).map(|part| pair(part).unwrap()).collect()
+}
+
+fn terms(resource: &str) -> (Key, Vec<Term>) {
+    let tree = parse(resource.as_bytes(), &Limits::default()).unwrap();
+    let text = |name: &str| tree.get(name).unwrap().as_str().unwrap().to_owned();
+    let key = Key::new(text("resourceType"), text("id"));
+    (key, Extractor::of(FhirVersion::R4).terms(&tree, BASES).unwrap())
+}
+
+#[track_caller]
+fn check(resource: &str, found_by: &[&str], not_found_by: &[&str]) {
+    let (key, terms) = terms(resource);
+    let candidate = Candidate { key: &key, at: AT, terms: &terms };
+    let finds = |query: &str| {
+        let understood = Extractor::of(FhirVersion::R4).search(&key.kind, &pairs(query), BASES);
+        let understood = understood.unwrap_or_else(|error| panic!("{query}: {error}"));
+        assert_eq!(understood.ignored, [], "{query}");
+        matches(&understood.query, &candidate)
+    };
+    for query in found_by {
+        assert!(finds(query), "{query} should find {key}");
+    }
+    for query in not_found_by {
+        assert!(!finds(query), "{query} should not find {key}");
+    }
+}
+
+#[test]
+fn tokens() {
+    let found_by = [
+        r"identifier=urn:nhs|943\,1",
+        r"identifier=943\,1",
+        "identifier=urn:nhs|",
+        "identifier=x,urn:nhs|",
+        "gender=female",
+        "gender=http://hl7.org/fhir/administrative-gender|female",
+        "gender:not=male",
+        "gender:not=male,other",
+        "active=true",
+        "deceased=false",
+        "_tag=s|c",
+        "_tag=c",
+        r"identifier:of-type=t|NH|943\,1",
+        "identifier:missing=false",
+        "phone:missing=true",
+        "_id=p",
+        "_id=x,p",
+        "",
+    ];
+    let not_found_by = [
+        "identifier=urn:nhs|943",
+        r"identifier=|943\,1",
+        "identifier=other|",
+        "gender=|female",
+        "gender=FEMALE",
+        "gender=femal",
+        "gender:not=female",
+        "gender:not=male,female",
+        "active=false",
+        "_tag=s|d",
+        r"identifier:of-type=t|MR|943\,1",
+        "identifier:missing=true",
+        "_id=x",
+        "gender=female&active=false",
+    ];
+    check(PATIENT, &found_by, &not_found_by);
+}
+
+#[test]
+fn strings_and_uris() {
+    let found_by = [
+        "family=Neal",
+        "family=ne",
+        "family=NÉAL",
+        "given=eve",
+        "given=ann m",
+        "family:exact=Neal",
+        "family:contains=EA",
+        "name=neal",
+        "_profile=http://profiles/a/b",
+    ];
+    let not_found_by =
+        ["family=eal", "family:exact=neal", "given=mary", "family:contains=xx", "_profile=http://profiles/a"];
+    check(PATIENT, &found_by, &not_found_by);
+    let value_set = r#"{"resourceType":"ValueSet","id":"v","url":"http://a.b/c/d","status":"draft"}"#;
+    let found_by = ["url=http://a.b/c/d", "url:below=http://a.b/c", "url:above=http://a.b/c/d/e"];
+    check(value_set, &found_by, &["url=http://a.b/c", "url:below=http://a", "url:above=http://a.b/c"]);
+}
+
+#[test]
+fn references() {
+    let found_by = [
+        "organization=Organization/o",
+        "organization=o",
+        "organization=http://here/fhir/Organization/o",
+        "organization:Organization=o",
+        "organization:identifier=ods|RX1",
+        "general-practitioner=http://else/Practitioner/x",
+    ];
+    let not_found_by =
+        ["organization=x", "organization:identifier=RX2", "general-practitioner=Practitioner/x"];
+    check(PATIENT, &found_by, &not_found_by);
+    let found_by = ["patient=p", "patient=Patient/p", "subject=p", "subject:Patient=p", "subject=Patient/p"];
+    check(OBSERVATION, &found_by, &["patient=q", "subject:Group=p", "subject=Group/p"]);
+}
+
+#[test]
+fn dates() {
+    let found_by = [
+        "date=2013",
+        "date=ge2013-03",
+        "date=gt2013-04-01",
+        "date=lt2013-04-01",
+        "date=sa2013-02",
+        "date=eb2013-05-01",
+        "date=ne2013-04",
+        "date=ap2013-05-01",
+        "date=ge2013-01-01&date=le2013-12-31",
+        "_lastUpdated=2020-01-01",
+        "_lastUpdated=ge2020-01-01T12:00:00Z",
+        "_lastUpdated=lt2020-01-02",
+    ];
+    let not_found_by = [
+        "date=2013-04",
+        "date=sa2013-03",
+        "date=eb2013-04",
+        "date=gt2013-04-30",
+        "date=ne2013",
+        "date=ap2014",
+        "_lastUpdated=gt2020-01-01",
+        "_lastUpdated=ne2020",
+    ];
+    check(OBSERVATION, &found_by, &not_found_by);
+    check(
+        PATIENT,
+        &["birthdate=1970-05-02", "birthdate=1970-05"],
+        &["birthdate=1970-05-02T10:00Z", "birthdate=1971"],
+    );
+}
+
+#[test]
+fn quantities_and_composites() {
+    let found_by = [
+        "value-quantity=5.4|u|mg",
+        "value-quantity=5.4||mg",
+        "value-quantity=5.4",
+        "value-quantity=gt5|u|mg",
+        "value-quantity=ap5|u|mg",
+        "component-code-value-quantity=sys$120",
+        "component-code-value-quantity=sys$gt100",
+        "component-code-value-quantity=l|dia$80|u|mmHg",
+        "combo-code-value-quantity=bp$5.4",
+        "code-value-quantity=bp$5.4||mg",
+        "code-value-quantity=x$1,bp$5.4",
+    ];
+    let not_found_by = [
+        "value-quantity=5.4|u|g",
+        "value-quantity=5.45",
+        "component-code-value-quantity=sys$80",
+        "component-code-value-quantity=dia$gt100",
+        "code-value-quantity=bp$7",
+        "code-value-quantity=bp$1,x$5.4",
+    ];
+    check(OBSERVATION, &found_by, &not_found_by);
+}
+
+fn criteria(kind: &str, query: &str) -> Result<(), Problem> {
+    let read = Extractor::of(FhirVersion::R4).criteria(kind, &pairs(query), BASES);
+    read.map(|_| ()).map_err(|error| error.problem)
+}
+
+fn search(kind: &str, query: &str) -> Result<Understood, QueryError> {
+    Extractor::of(FhirVersion::R4).search(kind, &pairs(query), BASES)
+}
+
+/// A typo must not turn into "everyone".
+#[test]
+fn criteria_are_strict() {
+    for (query, problem) in [
+        ("", Problem::NoCriterion),
+        ("identifer=1", Problem::Unknown),
+        ("identifier=1&identifer=1", Problem::Unknown),
+        ("Identifier=1", Problem::Unknown),
+        ("identifier=", Problem::Empty),
+        ("identifier=1&_count=1", Problem::ShapesResults),
+        ("identifier=1&_sort=name", Problem::ShapesResults),
+        ("identifier=1&_include=x", Problem::ShapesResults),
+        ("identifier=1&_summary=true", Problem::ShapesResults),
+        ("identifier=1&_elements=id", Problem::ShapesResults),
+        ("identifier=1&_total=none", Problem::ShapesResults),
+        ("_text=x&identifier=1", Problem::Unsupported),
+        ("general-practitioner.name=x&identifier=1", Problem::Unsupported),
+        ("_has:Observation:patient:code=x", Problem::Unsupported),
+        ("gender:not=male", Problem::NotSelective),
+        ("family=neal", Problem::NotSelective),
+        ("family:contains=neal", Problem::NotSelective),
+        ("birthdate=gt1970", Problem::NotSelective),
+        ("identifier=urn:nhs|", Problem::NotSelective),
+        ("_lastUpdated=2020", Problem::NotSelective),
+        ("identifier:missing=false", Problem::NotSelective),
+    ] {
+        assert_eq!(criteria("Patient", query), Err(problem), "{query}");
+    }
+    for query in [
+        "identifier=1",
+        "_id=p",
+        "family:exact=Neal",
+        "birthdate=1970-05-02",
+        "organization=o",
+        "_tag=a&family=x",
+    ] {
+        assert_eq!(criteria("Patient", query), Ok(()), "{query}");
+    }
+}
+
+#[test]
+fn what_is_wrong_is_an_error_and_what_is_not_known_is_passed_over() {
+    for query in [
+        "Patient?birthdate=x",
+        "Patient?birthdate=xx1970",
+        "Patient?birthdate=1970-13",
+        "Patient?identifier=|",
+        "Patient?identifier=a|b|c",
+        "Patient?gender=a,,b",
+        "Observation?value-quantity=x",
+        "Observation?value-quantity=1|a",
+        "Observation?value-quantity=1|a|",
+        "Observation?patient=Group/1",
+        "Observation?patient=a b",
+        "Observation?component-code-value-quantity=a",
+        "Observation?component-code-value-quantity=a$b",
+    ] {
+        let (kind, text) = query.split_once('?').unwrap();
+        let error = search(kind, text).unwrap_err();
+        assert!(matches!(error.problem, Problem::Malformed { .. }), "{query}: {error:?}");
+        assert!(error.to_string().contains(&error.parameter), "{error}");
+    }
+    let problem = |kind: &str, query: &str| search(kind, query).unwrap_err().problem;
+    for query in [
+        "gender:exact=x",
+        "family:below=x",
+        "organization:Patient=1",
+        "identifier:in=x",
+        "gender:=x",
+        "_id:exact=x",
+    ] {
+        assert_eq!(problem("Patient", query), Problem::Modifier, "{query}");
+    }
+    let many = format!("gender=a{}", ",a".repeat(10_000));
+    assert_eq!(problem("Patient", &many), Problem::TooMany { max: 200 });
+    assert_eq!(problem("Patient", &"gender=a&".repeat(100)), Problem::TooMany { max: 64 });
+    let composites = "code-value-quantity=a$1,a$1,a$1,a$1,a$1";
+    assert_eq!(problem("Observation", composites), Problem::TooMany { max: 4 });
+
+    let understood = search("Patient", "gender=male&nonsense=1&family=").unwrap();
+    assert_eq!(understood.query.conditions.len(), 1);
+    assert_eq!(understood.used, pairs("gender=male"));
+    let ignored: Vec<_> =
+        understood.ignored.iter().map(|error| (error.parameter.as_str(), error.problem)).collect();
+    assert_eq!(ignored, [("nonsense", Problem::Unknown), ("family", Problem::Empty)]);
+}
+
+fn a_name() -> impl Strategy<Value = String> {
+    let known = ["identifier", "family", "birthdate", "organization", "_id", "_lastUpdated", "gender"];
+    let known = proptest::sample::select(known.to_vec()).prop_map(str::to_owned);
+    let modifier = "(:(exact|not|missing|below|of-type|identifier|Patient|x))?";
+    (prop_oneof![known, "[a-z_:.-]{0,12}"], modifier).prop_map(|(name, modifier)| name + &modifier)
+}
+
+proptest! {
+    /// Whatever is sent is read or refused; what is accepted as criteria means the same as a search.
+    #[test]
+    fn any_text_is_read_or_refused(name in a_name(), value in r"[a-z0-9|,$\\/:.é-]{0,16}") {
+        let pairs = [(name, value)];
+        let extractor = Extractor::of(FhirVersion::R4);
+        let searched = extractor.search("Patient", &pairs, BASES);
+        if let Ok(query) = extractor.criteria("Patient", &pairs, BASES) {
+            prop_assert_eq!(searched.map(|understood| understood.query), Ok(query));
+        }
+    }
+}
