@@ -174,7 +174,9 @@ impl Service {
             Ok(Some(version)) if version.request == request => {
                 Settled::Committed(Committed { seq: version.seq, at: version.at })
             }
-            Ok(_) => match self.store.read(key).await {
+            Ok(found) => match self.store.read(key).await {
+                // The number was used and its version purged: it may have been this one.
+                Ok(record) if found.is_none() && record.current.number() >= next.number => Settled::Unknown,
                 Ok(record) => Settled::Lost(record.current),
                 Err(_) => Settled::Unknown,
             },
