@@ -67,6 +67,7 @@ impl Service {
             return self.drive(write, prepare).await?.ok_or(Failure::Internal);
         };
         if let Some(first) = self.first_result(claim).await? {
+            self.counters.replays.add(1);
             return Ok(first.into());
         }
         match self.drive(write, prepare).await {
@@ -74,7 +75,10 @@ impl Service {
             // The same request may have been carried out between the look and the attempt; then
             // this one is refused as stale, or loses the key.
             refused @ (Ok(None) | Err(Failure::Refused(_))) => match self.first_result(claim).await? {
-                Some(first) => Ok(first.into()),
+                Some(first) => {
+                    self.counters.replays.add(1);
+                    Ok(first.into())
+                }
                 None => refused?.ok_or(Failure::Busy),
             },
             Err(failure) => Err(failure),
@@ -123,7 +127,14 @@ impl Service {
                                 body: prepared,
                             }));
                         }
-                        Settled::Lost(now) => committing.handle_lost(now),
+                        Settled::Lost(now) => {
+                            self.counters.conflicts.add(1);
+                            let effect = committing.handle_lost(now);
+                            if matches!(effect, Effect::Load(_)) {
+                                self.counters.retries.add(1);
+                            }
+                            effect
+                        }
                         Settled::Stale => Attempt::start(write.precondition, policy, write.operation),
                         Settled::Claimed => return Ok(None),
                         Settled::Unknown => committing.handle_unknown(),

@@ -2,6 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use fhir_definitions::FhirVersion;
@@ -29,6 +30,7 @@ const CORRELATION_ID_LEN_MAX: usize = 256;
 impl Shared {
     /// Answers one request. Never fails: what goes wrong becomes an answer.
     pub(crate) async fn handle(self: Arc<Self>, request: hyper::Request<Incoming>) -> Response<Full<Bytes>> {
+        let started = Instant::now();
         let (parts, body) = request.into_parts();
         let head = parts.method == Method::HEAD;
         let trace = self.trace(&parts.headers);
@@ -47,6 +49,8 @@ impl Shared {
         {
             response.headers_mut().insert(X_CORRELATION_ID, id.clone());
         }
+        let interaction = response.extensions_mut().remove::<Interaction>();
+        self.traffic.count(interaction, response.status(), started.elapsed());
         tracing::debug!(%trace, method = %parts.method, path = parts.uri.path(), status = response.status().as_u16());
         if head {
             withhold_body(&mut response);
@@ -57,6 +61,9 @@ impl Shared {
     async fn answer(&self, parts: &Parts, upload: &mut Upload, trace: &str) -> Response<Full<Bytes>> {
         let path = parts.uri.path();
         let Some((mount, below)) = self.mount(path) else {
+            if let Some(response) = self.operations(parts).await {
+                return response;
+            }
             let failure = Failure::NoRoute { path: path.chars().take(200).collect() };
             return response(self.fallback.refuse(&failure, trace), trace);
         };
@@ -64,7 +71,9 @@ impl Shared {
         match self.prepare(mount, below, parts, upload, trace).await {
             Ok(Prepared::Request(request)) => {
                 let handling = request.preferences.handling;
+                let interaction = request.operation.interaction();
                 let mut response = response(service.handle(*request).await, trace);
+                response.extensions_mut().insert(interaction);
                 prefer::add_handling(response.headers_mut(), handling);
                 response
             }

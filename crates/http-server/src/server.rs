@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 
 use crate::Limits;
 use crate::opening::Opening;
+use crate::traffic::Traffic;
 
 /// An API at a path.
 #[derive(Clone)]
@@ -49,6 +50,7 @@ pub(crate) struct Shared {
     pub(crate) base_url: Option<String>,
     pub(crate) local_authority: String,
     pub(crate) limits: Limits,
+    pub(crate) traffic: Traffic,
 }
 
 impl Server {
@@ -66,7 +68,14 @@ impl Server {
         mounts.sort_by_key(|mount| std::cmp::Reverse(mount.path.len()));
         let local_authority = listener.local_addr()?.to_string();
         let Settings { base_url, limits } = settings;
-        let shared = Arc::new(Shared { mounts, fallback, base_url, local_authority, limits });
+        let shared = Arc::new(Shared {
+            mounts,
+            fallback,
+            base_url,
+            local_authority,
+            limits,
+            traffic: Traffic::default(),
+        });
         Ok(Self { listener, shared })
     }
 

@@ -27,6 +27,6 @@ mod term_index;
 mod writer;
 
 pub use error::OpenError;
-pub use metrics::{Histogram, Metrics};
+pub use metrics::Metrics;
 pub use options::{Durability, Options};
 pub use store::SqliteStore;

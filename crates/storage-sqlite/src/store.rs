@@ -9,8 +9,8 @@ use std::thread::{self, JoinHandle};
 
 use rusqlite::Connection;
 use storage_api::{
-    Answer, Clock, Commit, HistoryPage, HistoryRequest, IndexGeneration, Key, Record, Store, StoreError,
-    StoredVersion, VersionSelector, WriteSet,
+    Answer, Clock, Commit, HistoryPage, HistoryRequest, IndexGeneration, Key, Metric, Record, Store,
+    StoreError, StoredVersion, VersionSelector, WriteSet,
 };
 
 use crate::blobs::Blobs;
@@ -234,6 +234,10 @@ impl Store for SqliteStore {
             Ok(outcome) => Box::pin(async move { outcome.await.unwrap_or(Ok(Commit::Unknown)) }),
             Err(error) => Box::pin(ready(Err(error))),
         }
+    }
+
+    fn measure(&self) -> Vec<Metric> {
+        self.metrics().to_list()
     }
 
     fn index_generation(&self) -> IndexGeneration {
