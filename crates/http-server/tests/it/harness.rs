@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use fhir_definitions::FhirVersion;
 use fhir_service::{Entropy, Ids, Service};
-use http_server::{Mount, Server, Settings};
+use http_server::{Limits, Mount, Server, Settings};
 use rulebook::{FhirRulebook, LockSettings, Rulebook};
 use storage_api::{
     Answer, Clock, Commit, HistoryPage, HistoryRequest, IndexGeneration, Key, Record, Store, StoredVersion,
@@ -111,6 +111,13 @@ impl TestServer {
     /// The mounts that the server has by default, in memory.
     pub(crate) fn start() -> Self {
         Self::with(&default_mounts(), Settings::default())
+    }
+
+    /// The default mounts under other limits.
+    pub(crate) fn limited(change: impl FnOnce(&mut Limits)) -> Self {
+        let mut limits = Limits::default();
+        change(&mut limits);
+        Self::with(&default_mounts(), Settings { limits, ..Settings::default() })
     }
 
     /// Other mounts, each with a store of its own.

@@ -1,8 +1,11 @@
 //! The HTTP edge as clients see it.
 
+mod bad_input;
 mod client;
 mod failures;
 mod harness;
 mod mounts;
+mod protocol;
+mod slow;
 mod spine;
 mod transcripts;
