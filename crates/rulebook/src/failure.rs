@@ -270,8 +270,8 @@ impl fmt::Display for Failure {
                 write!(f, "Version \"{version_id}\" of {resource} is its deletion and has no content.")
             }
             Self::EmptyBody => f.write_str("The request has no body. Send the resource."),
-            Self::Json(error) => write!(f, "{error}"),
-            Self::NoResource(error) => write!(f, "{error}"),
+            Self::Json(error) => write!(f, "{error}."),
+            Self::NoResource(error) => write!(f, "{error}."),
             Self::WrongType { url, body } => {
                 write!(f, "The URL names the type {url}, the body has resourceType {body}. They must agree.")
             }
