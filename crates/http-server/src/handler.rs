@@ -12,7 +12,8 @@ use http_body_util::Full;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{ALLOW, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue};
 use hyper::http::request::Parts;
-use hyper::{Method, Response, StatusCode};
+use hyper::http::uri::Authority;
+use hyper::{Method, Response, StatusCode, Version};
 use rulebook::{Failure, Interaction, ParameterProblem};
 use storage_api::HistoryScope;
 use versioning_core::Usage;
@@ -64,7 +65,8 @@ impl Shared {
             if let Some(response) = self.operations(parts).await {
                 return response;
             }
-            let failure = Failure::NoRoute { path: path.chars().take(200).collect() };
+            let no_route = || Failure::NoRoute { path: path.chars().take(200).collect() };
+            let failure = check_host(parts).err().unwrap_or_else(no_route);
             return response(self.fallback.refuse(&failure, trace), trace);
         };
         let service = &mount.service;
@@ -91,6 +93,7 @@ impl Shared {
         upload: &mut Upload,
         trace: &str,
     ) -> Result<Prepared, Failure> {
+        check_host(parts)?;
         let rulebook = mount.service.rulebook();
         let version = rulebook.version();
         let target = Target::parse(below, version)?;
@@ -175,8 +178,8 @@ impl Shared {
             return format!("{base}{}", mount.path);
         }
         let from_header = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
-        let authority = parts.uri.authority().map(hyper::http::uri::Authority::as_str).or(from_header);
-        let authority = authority.filter(|host| host.parse::<hyper::http::uri::Authority>().is_ok());
+        let authority = parts.uri.authority().map(Authority::as_str).or(from_header);
+        let authority = authority.filter(|host| host.parse::<Authority>().is_ok());
         format!("http://{}{}", authority.unwrap_or(&self.local_authority), mount.path)
     }
 }
@@ -193,6 +196,20 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Failure> {
     } else {
         Err(Failure::MalformedIdempotencyKey)
     }
+}
+
+/// RFC 9112 3.2: a request of HTTP/1.1 without exactly one Host is answered with 400. An empty one
+/// stands for an unknown authority.
+fn check_host(parts: &Parts) -> Result<(), Failure> {
+    if parts.version != Version::HTTP_11 {
+        return Ok(());
+    }
+    let mut hosts = parts.headers.get_all(HOST).iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else { return Err(Failure::InvalidHost) };
+    let is_host = |host: &str| {
+        host.is_empty() || host.parse().is_ok_and(|host: Authority| !host.as_str().contains('@'))
+    };
+    if host.to_str().is_ok_and(is_host) { Ok(()) } else { Err(Failure::InvalidHost) }
 }
 
 /// What a request comes to before the service sees it.
