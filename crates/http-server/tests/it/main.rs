@@ -4,6 +4,8 @@ mod bad_input;
 mod client;
 mod failures;
 mod harness;
+mod history;
+mod metadata;
 mod mounts;
 mod operations;
 mod protocol;
