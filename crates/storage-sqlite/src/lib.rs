@@ -2,6 +2,7 @@
 
 mod connection;
 mod error;
+mod folder;
 mod group;
 mod history;
 mod lock;
@@ -9,6 +10,7 @@ mod options;
 mod pool;
 mod queue;
 mod reader;
+mod recovery;
 mod rows;
 mod schema;
 mod store;

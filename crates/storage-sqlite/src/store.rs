@@ -1,6 +1,5 @@
 //! The port over a writer thread and a pool of readers.
 
-use std::fs;
 use std::future::ready;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,12 +13,14 @@ use storage_api::{
 
 use crate::OpenError;
 use crate::connection::open_writer;
+use crate::folder;
 use crate::group::Position;
 use crate::lock::StoreLock;
 use crate::options::Options;
 use crate::pool::Pool;
 use crate::queue::{Job, Queue};
 use crate::reader::{ReadResult, Reader};
+use crate::recovery;
 use crate::schema;
 use crate::symbols::Symbols;
 use crate::writer::{Ended, Writer};
@@ -50,11 +51,15 @@ impl SqliteStore {
     /// Opens the store in `directory`, creating both if they do not exist, and brings older
     /// schemas forward. Versions are stamped by `clock`.
     pub fn open(directory: &Path, options: Options, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
-        fs::create_dir_all(directory)?;
-        let lock = StoreLock::take(directory)?;
         let path = directory.join("store.db");
+        if !path.exists() {
+            folder::create(directory)?;
+        }
+        let lock = StoreLock::take(directory)?;
+        recovery::renew(&directory.join("store.db-wal"))?;
         let mut connection = open_writer(&path, &options)?;
         schema::migrate(&mut connection)?;
+        folder::sync(directory)?;
         let generation = load_generation(&connection, options.index_generation)?;
         let position = Position::load(&connection)?;
         let queue = Arc::new(Queue::new(&options));

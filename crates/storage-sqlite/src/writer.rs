@@ -67,8 +67,8 @@ impl Writer {
         }
         let unavailable = |error: &rusqlite::Error| StoreError::Unavailable(format!("reopening: {error}"));
         let connection = open_writer(&self.path, &self.options).map_err(|error| unavailable(&error))?;
-        // A commit that failed may or may not lie in the log. Writing something behind it
-        // settles that before anybody reads: from here on it is there for good or gone for good.
+        // A commit that failed lies behind the end of the log as readers know it. Writing there
+        // settles its fate: from here on it is gone for good.
         let settle = "INSERT INTO meta (name, value) VALUES ('reopened', 1)
                       ON CONFLICT (name) DO UPDATE SET value = value + 1";
         connection.execute(settle, []).map_err(|error| unavailable(&error))?;
