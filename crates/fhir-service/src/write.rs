@@ -42,6 +42,8 @@ impl Written {
 enum Settled {
     Committed(Committed),
     Lost(Current),
+    /// Unknown, and what is there now was not written by it.
+    NotFound(Current),
     /// The index generation changed under the write: it starts over.
     Stale,
     Unknown,
@@ -54,6 +56,22 @@ impl Service {
         &self,
         write: Write<'_>,
         prepare: impl Fn() -> Result<Body, Failure>,
+    ) -> Result<Written, Failure> {
+        let mut in_doubt = false;
+        match self.drive(write, prepare, &mut in_doubt).await {
+            // A failure says that nothing was written, which nobody knows.
+            Err(_) if in_doubt => Err(Failure::OutcomeUnknown { resource: resource(write.key) }),
+            ended => ended,
+        }
+    }
+
+    /// `in_doubt`: a commit has no known outcome. It was not found, but that a store recovers may
+    /// bring it back; a commit that is answered after it rules that out.
+    async fn drive(
+        &self,
+        write: Write<'_>,
+        prepare: impl Fn() -> Result<Body, Failure>,
+        in_doubt: &mut bool,
     ) -> Result<Written, Failure> {
         let policy = self.rulebook.lock_policy(&write.key.kind);
         let mut prepared: Option<Body> = None;
@@ -90,7 +108,14 @@ impl Service {
                                 body: prepared,
                             });
                         }
-                        Settled::Lost(now) => committing.handle_lost(now),
+                        Settled::Lost(now) => {
+                            *in_doubt = false;
+                            committing.handle_lost(now)
+                        }
+                        Settled::NotFound(now) => {
+                            *in_doubt = true;
+                            committing.handle_lost(now)
+                        }
                         Settled::Stale => Attempt::start(write.precondition, policy, write.operation),
                         Settled::Unknown => committing.handle_unknown(),
                     }
@@ -137,7 +162,7 @@ impl Service {
                 Settled::Committed(Committed { seq: version.seq, at: version.at })
             }
             Ok(_) => match self.store.read(key).await {
-                Ok(record) => Settled::Lost(record.current),
+                Ok(record) => Settled::NotFound(record.current),
                 Err(_) => Settled::Unknown,
             },
             Err(_) => Settled::Unknown,
