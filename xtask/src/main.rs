@@ -3,10 +3,13 @@
 mod ci;
 mod codegen;
 mod crash;
+mod disk;
 mod http;
 mod packages;
+mod powerloss;
 mod server;
 mod tidy;
+mod workload;
 
 use clap::{Parser, Subcommand};
 
@@ -28,6 +31,8 @@ enum Command {
     Crash(crash::Arguments),
     /// Fetch the pinned definition packages into target/packages and check their digests.
     Packages(packages::Arguments),
+    /// Take away what the server did not sync, and let its disk fail and fill up.
+    Powerloss(powerloss::Arguments),
     /// Check the crate graph and which crate names which library.
     Tidy,
 }
@@ -38,6 +43,7 @@ fn main() -> anyhow::Result<()> {
         Command::Codegen(arguments) => codegen::run(&arguments),
         Command::Crash(arguments) => crash::run(&arguments),
         Command::Packages(arguments) => packages::run(&arguments),
+        Command::Powerloss(arguments) => powerloss::run(&arguments),
         Command::Tidy => tidy::run(),
     }
 }
