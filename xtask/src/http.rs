@@ -62,7 +62,8 @@ impl Client {
     /// A GET whose body is JSON.
     pub(crate) async fn get_json(&mut self, target: &str) -> Result<(Reply, serde_json::Value)> {
         let reply = self.send(Method::GET, target, &[], Bytes::new()).await?;
-        let json = serde_json::from_slice(&reply.body).with_context(|| format!("GET {target}: {}", reply.status))?;
+        let json =
+            serde_json::from_slice(&reply.body).with_context(|| format!("GET {target}: {}", reply.status))?;
         Ok((reply, json))
     }
 }

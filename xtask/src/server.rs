@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -87,11 +87,6 @@ impl Server {
         let sent = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status()?;
         ensure!(sent.success(), "SIGTERM could not be sent");
         Ok(())
-    }
-
-    /// Whether it still runs; how it ended, if not.
-    pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>> {
-        Ok(self.child.try_wait()?)
     }
 }
 

@@ -12,14 +12,14 @@ use crate::config::{Durability, StoreKind};
 /// Every write says which version it replaces, or is decided again against the newest one; a
 /// stale client is refused and told what is current.
 #[derive(Debug, Parser)]
-#[command(name = "firelock", version, arg_required_else_help = true)]
+#[command(name = "firelock", version)]
 #[command(after_help = "Start here:\n  \
-    firelock serve\n  \
+    firelock serve           (also what firelock does without a command)\n  \
     curl -i http://127.0.0.1:8080/R4/metadata\n\n\
-    Docs: README.md walks through a conflict with curl.")]
+    README.md walks through a conflict with curl.")]
 pub(crate) struct Cli {
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]

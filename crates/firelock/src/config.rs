@@ -162,7 +162,10 @@ impl Config {
         };
         check_paths(&mounts)?;
         Ok(Self {
-            listen: arguments.listen.or(file.listen).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080))),
+            listen: arguments
+                .listen
+                .or(file.listen)
+                .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080))),
             base_url: arguments.base_url.or(file.base_url).map(base_url).transpose()?,
             data: arguments.data.or(file.data).unwrap_or_else(|| PathBuf::from("./firelock-data")),
             store: arguments.store.or(file.store).unwrap_or_default(),
@@ -176,7 +179,8 @@ impl Config {
 
 impl File {
     fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
         toml::from_str(&text).with_context(|| format!("{} is not a Firelock configuration", path.display()))
     }
 }
@@ -260,7 +264,9 @@ impl FileLock {
 
 fn one_of(value: Option<u16>, default: u16, allowed: &[u16], path: &str, name: &str) -> Result<u16> {
     match value {
-        Some(value) if !allowed.contains(&value) => bail!("mount {path}: {name} is one of {allowed:?}, not {value}"),
+        Some(value) if !allowed.contains(&value) => {
+            bail!("mount {path}: {name} is one of {allowed:?}, not {value}")
+        }
         value => Ok(value.unwrap_or(default)),
     }
 }
@@ -359,7 +365,10 @@ mod tests {
             ("[[mount]]\npath = \"a\"\nfhir = \"R4\"", "mount path"),
             ("[[mount]]\npath = \"/../a\"\nfhir = \"R4\"", "mount path"),
             ("[[mount]]\npath = \"/a\"\nfhir = \"R4\"\nrulebook = \"spine\"", "STU3"),
-            ("[[mount]]\npath = \"/a\"\nfhir = \"R4\"\n[mount.type.Pashent]\nif_match = \"optional\"", "Pashent"),
+            (
+                "[[mount]]\npath = \"/a\"\nfhir = \"R4\"\n[mount.type.Pashent]\nif_match = \"optional\"",
+                "Pashent",
+            ),
             ("[[mount]]\npath = \"/a/b\"\nfhir = \"R4\"\n[[mount]]\npath = \"/a-b\"\nfhir = \"R4\"", "twice"),
         ] {
             let error = format!("{:#}", resolve(text).unwrap_err());

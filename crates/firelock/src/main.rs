@@ -11,11 +11,11 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, ServeArguments};
 
 fn main() -> ExitCode {
     let Cli { command } = Cli::parse();
-    let done = match command {
+    let done = match command.unwrap_or_else(|| Command::Serve(ServeArguments::default())) {
         Command::Serve(arguments) => serve::run(arguments),
         Command::Check(arguments) => check::run(&arguments),
     };

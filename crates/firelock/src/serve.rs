@@ -56,7 +56,9 @@ async fn serve(config: Config) -> Result<()> {
 
 fn announce(config: &Config, mounts: &[Mount]) {
     match config.store {
-        StoreKind::Sqlite => tracing::info!(data = %config.data.display(), durability = ?config.durability, "store: sqlite"),
+        StoreKind::Sqlite => {
+            tracing::info!(data = %config.data.display(), durability = ?config.durability, "store: sqlite")
+        }
         StoreKind::Memory => tracing::warn!("store: memory; everything is lost when the server stops"),
     }
     for mount in mounts {

@@ -15,6 +15,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use crate::Limits;
+use crate::opening::Opening;
+use crate::traffic::Traffic;
 
 /// An API at a path.
 #[derive(Clone)]
@@ -48,6 +50,7 @@ pub(crate) struct Shared {
     pub(crate) base_url: Option<String>,
     pub(crate) local_authority: String,
     pub(crate) limits: Limits,
+    pub(crate) traffic: Traffic,
 }
 
 impl Server {
@@ -65,7 +68,14 @@ impl Server {
         mounts.sort_by_key(|mount| std::cmp::Reverse(mount.path.len()));
         let local_authority = listener.local_addr()?.to_string();
         let Settings { base_url, limits } = settings;
-        let shared = Arc::new(Shared { mounts, fallback, base_url, local_authority, limits });
+        let shared = Arc::new(Shared {
+            mounts,
+            fallback,
+            base_url,
+            local_authority,
+            limits,
+            traffic: Traffic::default(),
+        });
         Ok(Self { listener, shared })
     }
 
@@ -114,6 +124,7 @@ impl Server {
             async move { Ok::<_, Infallible>(shared.handle(request).await) }
         });
         let builder = builder(&self.shared.limits);
+        let stream = Opening::new(stream, self.shared.limits.header_time_max);
         let connection = builder.serve_connection(TokioIo::new(stream), handle).into_owned();
         let watched = graceful.watch(connection);
         tokio::spawn(async move {
@@ -126,8 +137,9 @@ impl Server {
 }
 
 fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
-    // Above this the protocol layer refuses by itself, without an outcome.
-    let buffer_bytes_max = (limits.header_bytes_max + limits.uri_bytes_max) * 4;
+    // Above this the protocol layer refuses by itself, without an outcome. It wants 8 KiB at least.
+    let header_section_bytes_max = limits.header_bytes_max.saturating_add(limits.uri_bytes_max);
+    let buffer_bytes_max = header_section_bytes_max.saturating_mul(4).max(8 * 1024);
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()

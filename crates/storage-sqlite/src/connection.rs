@@ -9,7 +9,7 @@ use crate::options::{Durability, Options};
 
 /// How long a statement waits for another connection's lock. Only checkpoints and other
 /// programs can hold one.
-const BUSY_MS_MAX: u64 = 5_000;
+pub(crate) const BUSY_MS_MAX: u64 = 5_000;
 
 /// Statements kept prepared per connection; there are about thirty.
 const STATEMENTS_MAX: usize = 64;
@@ -42,6 +42,17 @@ fn set_log_mode(connection: &Connection) -> rusqlite::Result<()> {
     }
     let failure = ffi::Error::new(ffi::SQLITE_IOERR);
     Err(rusqlite::Error::SqliteFailure(failure, Some(format!("the journal mode is {modes:?}, not WAL"))))
+}
+
+/// A connection that makes checkpoints beside the writer's.
+pub(crate) fn open_checkpointer(path: &Path, options: &Options) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    prepare(&connection, options)?;
+    // The file must be on the disk before the log that it replaces is written over.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(()))?;
+    Ok(connection)
 }
 
 /// A connection that only reads, while the writer's is open.

@@ -1,5 +1,12 @@
 //! The HTTP edge as clients see it.
 
+mod bad_input;
 mod client;
+mod failures;
 mod harness;
+mod mounts;
+mod operations;
+mod protocol;
+mod slow;
+mod spine;
 mod transcripts;
