@@ -269,11 +269,15 @@ pub(crate) fn store_failure(error: StoreError) -> Failure {
             tracing::warn!(%why, "store not available");
             Failure::Unavailable
         }
+        // The disk may be well again the next time.
+        error @ StoreError::Io(_) => {
+            tracing::error!(%error, "store failed");
+            Failure::Unavailable
+        }
         error @ (StoreError::Unguarded
         | StoreError::Unsorted
         | StoreError::TooCostly
-        | StoreError::Corrupt(_)
-        | StoreError::Io(_)) => {
+        | StoreError::Corrupt(_)) => {
             tracing::error!(%error, "store failed");
             Failure::Internal
         }
