@@ -34,7 +34,7 @@
 //!
 //! Where the two differ in what they can say, nothing is dropped silently. A boolean or a number whose text is
 //! none becomes a string, for the validator to refuse with a place. Refused as JSON that XML cannot say: `null`
-//! without an id or extension beside it, empty arrays, values of the wrong type, characters that XML 1.0 forbids.
+//! without an id or extension beside it, empty arrays, empty objects beside a value, values of the wrong type, characters that XML 1.0 forbids.
 //! The exceptions, all without meaning: comments and processing instructions between elements are skipped,
 //! `xsi:schemaLocation` is ignored, `fhir_comments` of STU3 is not written. A narrative in JSON may leave out its
 //! name space and may use HTML's named entities: both are put right in XML, which knows neither.

@@ -61,6 +61,8 @@ pub enum XmlWriteErrorKind {
     Null,
     /// An array without items.
     EmptyArray,
+    /// An object without id or extensions beside a value.
+    EmptyExtra,
     /// Id and extensions beside what is an attribute or narrative in XML.
     Extra,
     /// A character that XML 1.0 forbids.
@@ -118,6 +120,9 @@ impl fmt::Display for XmlWriteErrorKind {
                 "null without an id or extension beside it says nothing, and XML cannot hold it: remove it",
             ),
             Self::EmptyArray => f.write_str("an empty array says nothing, and XML cannot hold it: remove it"),
+            Self::EmptyExtra => {
+                f.write_str("an empty object beside a value says nothing, and XML cannot hold it: remove it")
+            }
             Self::Extra => f.write_str("no id or extensions can stand beside this value: remove them"),
             Self::ForbiddenCharacter(char) => {
                 write!(f, "XML cannot hold the character U+{:04X}: remove it", u32::from(*char))

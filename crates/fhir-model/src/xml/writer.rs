@@ -290,6 +290,9 @@ impl<'t> Writer<'_, 't> {
         extra: Option<&'t Value>,
     ) -> Written {
         let plans = match extra {
+            Some(Value::Object(extra)) if extra.is_empty() && value.is_some() => {
+                return fault(XmlWriteErrorKind::EmptyExtra);
+            }
             Some(Value::Object(extra)) => {
                 self.plan(plan.type_ref.type_def().fields(), extra, Holder::Element)?
             }

@@ -100,6 +100,13 @@ fn arrays_stand_where_elements_repeat() {
 }
 
 #[test]
+fn an_empty_object_beside_a_value_is_refused() {
+    check_inside(r#""active":true,"_active":{}"#, XmlWriteErrorKind::EmptyExtra, "Patient.active");
+    let json = r#""name":[{"given":[null,"a"],"_given":[{},{}]}]"#;
+    check_inside(json, XmlWriteErrorKind::EmptyExtra, "Patient.name[0].given[1]");
+}
+
+#[test]
 fn nulls_need_something_beside_them() {
     for (json, path) in [
         (r#""active":null"#, "Patient.active"),
