@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod budget;
+mod check;
 mod environment;
 mod equality;
 mod error;
@@ -9,6 +10,7 @@ mod expression;
 mod functions;
 mod item;
 mod lexer;
+mod location;
 mod navigate;
 mod parser;
 mod printer;
@@ -19,9 +21,10 @@ mod temporal;
 mod units;
 
 pub use environment::{Dialect, Environment, Host, Limits, NoHost};
-pub use error::{EvalError, ParseError, ParseErrorKind};
+pub use error::{CheckError, EvalError, ParseError, ParseErrorKind};
 pub use expression::Expression;
 pub use item::{Collection, Element, Item, TypeInfo};
+pub use location::{Location, LocationStep};
 pub use quantity::Quantity;
 pub use system::{System, SystemType};
 pub use temporal::{Date, DateTime, Time};

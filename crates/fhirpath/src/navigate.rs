@@ -62,11 +62,6 @@ impl<'a> Element<'a> {
             }
         }
     }
-
-    /// Whether the definitions know an element of that name here.
-    pub(crate) fn allows(&self, name: &str) -> bool {
-        self.fields().is_none_or(|fields| fields.element(name).is_some())
-    }
 }
 
 fn typed_members<'a>(object: &'a Object, fields: Fields, name: &str, out: &mut Vec<Item<'a>>) {

@@ -3,7 +3,6 @@
 use fhir_model::json::Value;
 
 use super::{Evaluated, Evaluator, Items, Scope, boolean, singleton, truth, wrong_type};
-use crate::environment::Dialect;
 use crate::equality::ItemSet;
 use crate::error::EvalError;
 use crate::functions::Function;
@@ -173,12 +172,6 @@ impl<'a> Evaluator<'a> {
         let here = Scope { this: items, ..scope };
         let [criterion, when_true, rest @ ..] = arguments else { return Ok(Items::new()) };
         let criterion = self.node(criterion, here)?;
-        if self.environment.dialect == Dialect::Strict
-            && let [one] = criterion.as_slice()
-            && !matches!(one.system(), Some(System::Boolean(_)))
-        {
-            return Err(wrong_type("iif()", "a Boolean", one));
-        }
         if truth(&criterion, "iif()")? == Some(true) {
             return self.node(when_true, here);
         }

@@ -16,7 +16,7 @@ use std::borrow::Cow;
 
 use self::operators::polarity;
 use crate::budget::Budget;
-use crate::environment::{Dialect, Environment};
+use crate::environment::Environment;
 use crate::equality::{ItemSet, equal};
 use crate::error::EvalError;
 use crate::item::{Element, Item};
@@ -160,9 +160,6 @@ impl<'a> Evaluator<'a> {
         let mut out = Items::new();
         for item in items {
             self.budget.charge(1)?;
-            if self.environment.dialect == Dialect::Strict {
-                check_member(name, item)?;
-            }
             item.members(name, &mut out);
         }
         self.budget.check_items(out.len())?;
@@ -237,15 +234,5 @@ impl<'a> Evaluator<'a> {
             }
         }
         Ok(false)
-    }
-}
-
-/// Refuses a name that the definitions do not know inside the item.
-fn check_member(name: &str, item: &Item<'_>) -> Result<(), EvalError> {
-    match item {
-        Item::Element(element) if !element.allows(name) => {
-            Err(EvalError::UnknownElement { name: name.to_owned(), inside: element.type_name().to_owned() })
-        }
-        _ => Ok(()),
     }
 }
