@@ -8,6 +8,7 @@ mod error;
 mod evaluate;
 mod expression;
 mod functions;
+mod fuzz;
 mod item;
 mod lexer;
 mod location;
@@ -23,6 +24,8 @@ mod units;
 pub use environment::{Dialect, Environment, Host, Limits, NoHost};
 pub use error::{CheckError, EvalError, ParseError, ParseErrorKind};
 pub use expression::Expression;
+#[doc(hidden)]
+pub use fuzz::{Fault, Verdict, check_parse};
 pub use item::{Collection, Element, Item, TypeInfo};
 pub use location::{Location, LocationStep};
 pub use quantity::Quantity;

@@ -73,7 +73,7 @@ impl<'a> Evaluator<'a> {
         let mut out = Items::new();
         for (index, item) in items.iter().enumerate() {
             out.append(&mut self.node_on(projection, item, index, scope)?);
-            self.budget.check_items(out.len())?;
+            self.budget.check_size(out.len())?;
         }
         Ok(out)
     }
@@ -104,8 +104,9 @@ impl<'a> Evaluator<'a> {
                     next.push(found);
                 }
             }
+            self.budget.charge(next.len())?;
             out.extend(next.iter().cloned());
-            self.budget.check_items(out.len())?;
+            self.budget.check_size(out.len())?;
             round = next;
         }
         Ok(out)
@@ -120,6 +121,7 @@ impl<'a> Evaluator<'a> {
         while let Some(item) = open.pop() {
             let start = open.len();
             if let Item::Element(element) = &item {
+                self.budget.charge(element.width())?;
                 element.children(&mut open);
             }
             if let Some(children) = open.get_mut(start..) {
@@ -127,8 +129,8 @@ impl<'a> Evaluator<'a> {
             }
             out.push(item);
             self.budget.charge(1)?;
+            self.budget.check_size(out.len() + open.len())?;
         }
-        self.budget.check_items(out.len())?;
         Ok(out)
     }
 
@@ -136,10 +138,11 @@ impl<'a> Evaluator<'a> {
         let mut out = Items::new();
         for item in items {
             if let Item::Element(element) = item {
+                self.budget.charge(element.width() + 1)?;
                 element.children(&mut out);
             }
-            self.budget.check_items(out.len())?;
         }
+        self.budget.check_items(out.len())?;
         Ok(out)
     }
 

@@ -159,11 +159,18 @@ impl<'a> Evaluator<'a> {
     fn member(&self, name: &str, items: &[Item<'a>]) -> Evaluated<'a> {
         let mut out = Items::new();
         for item in items {
-            self.budget.charge(1)?;
-            item.members(name, &mut out);
+            self.members(name, item, &mut out)?;
         }
         self.budget.check_items(out.len())?;
         Ok(out)
+    }
+
+    /// The members of one item, charged for the members that it has.
+    fn members(&self, name: &str, item: &Item<'a>, out: &mut Items<'a>) -> Result<(), EvalError> {
+        let width = item.as_element().map_or(0, Element::width);
+        self.budget.charge(width / 16 + 1)?;
+        item.members(name, out);
+        Ok(())
     }
 
     fn indexed(&self, mut items: Items<'a>, index: &'a Node, scope: Scope<'_, 'a>) -> Evaluated<'a> {
