@@ -1,3 +1,21 @@
 #![doc = include_str!("../README.md")]
 
+pub mod bundle;
 pub mod json;
+
+mod civil;
+mod codes;
+mod id;
+mod instant;
+mod outcome;
+mod reference;
+mod resource;
+mod splice;
+
+pub use crate::codes::UnknownCode;
+pub use crate::id::{Id, IdError, ResourceKey, ResourceKeyError, TypeName, TypeNameError};
+pub use crate::instant::{Instant, InstantError, Interval, Precision};
+pub use crate::outcome::{Coding, Details, Issue, IssueSeverity, IssueType, OperationOutcome};
+pub use crate::reference::{Reference, ReferenceError, Target};
+pub use crate::resource::{MetaCoding, Resource, ResourceError};
+pub use crate::splice::{Splice, SpliceError, StoredBody, StripError, splice, splice_into, strip};

@@ -16,6 +16,11 @@ pub enum StoreError {
     /// A version is written without the guard it needs, or under a number that does not follow
     /// its guard: a mistake of the caller.
     Unguarded,
+    /// Terms or expected keys are not sorted or have doubles: a mistake of the caller.
+    Unsorted,
+    /// A query has nothing to look up by, or would take the writer longer than one write set
+    /// may.
+    TooCostly,
     /// The store is closing, closed, or its writer failed and is reopening.
     Unavailable(String),
     /// What is stored does not make sense.
@@ -31,6 +36,8 @@ impl fmt::Display for StoreError {
             Self::Full => f.write_str("no space left on the device"),
             Self::TooLarge => f.write_str("the write set is too large"),
             Self::Unguarded => f.write_str("a version is written without its guard"),
+            Self::Unsorted => f.write_str("terms or keys are not a sorted set"),
+            Self::TooCostly => f.write_str("the query is too costly to be guarded"),
             Self::Unavailable(why) => write!(f, "the store is not available: {why}"),
             Self::Corrupt(what) => write!(f, "the store is damaged: {what}"),
             Self::Io(what) => write!(f, "storage failed: {what}"),

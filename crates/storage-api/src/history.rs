@@ -27,7 +27,7 @@ pub enum Order {
 }
 
 /// A span of time, both ends included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Interval {
     /// The first moment in it.
     pub low: Timestamp,
@@ -46,9 +46,11 @@ pub struct HistoryRequest {
     pub after: Option<Seq>,
     /// Only versions committed at or after this moment.
     pub since: Option<Timestamp>,
-    /// Only versions that were the newest of their key at some moment of this span.
+    /// Only versions that were the newest of their key at some moment of this span. A version
+    /// is the newest from its own instant until just before the next one's.
     pub at: Option<Interval>,
-    /// At most this many.
+    /// At most this many. A store may answer with fewer and a place to continue; with 0 there
+    /// is nothing to continue.
     pub limit: usize,
 }
 

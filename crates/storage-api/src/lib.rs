@@ -3,13 +3,19 @@
 mod error;
 mod history;
 mod key;
+mod metrics;
+mod query;
 mod store;
+mod term;
 mod write_set;
 
 pub use error::StoreError;
 pub use history::{HistoryPage, HistoryRequest, HistoryScope, Interval, Order};
 pub use key::{Key, RequestId, Seq};
+pub use metrics::{Counter, Distribution, Histogram, Metric, MetricValue};
+pub use query::{CodingTest, Condition, Equality, NumberRange, Query, SystemTest, Test, matches};
 pub use store::{Answer, Body, Clock, Record, Store, StoredVersion, VersionSelector};
+pub use term::{Coding, Number, Reference, Term, Value};
 pub use versioning_core::{Current, Head, Timestamp, VersionNumber, VersionTag, VersionToken};
 pub use write_set::{
     Commit, Committed, Guard, HeadGuard, IndexGeneration, Lost, Method, Now, Scope, VersionWrite, Write,

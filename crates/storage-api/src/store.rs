@@ -7,7 +7,8 @@ use bytes::Bytes;
 use versioning_core::{Current, Timestamp, VersionNumber, VersionToken};
 
 use crate::{
-    Commit, HistoryPage, HistoryRequest, IndexGeneration, Key, Method, RequestId, Seq, StoreError, WriteSet,
+    Commit, HistoryPage, HistoryRequest, IndexGeneration, Key, Method, Metric, RequestId, Seq, StoreError,
+    WriteSet,
 };
 
 /// What every operation of a store gives: a future that needs no particular runtime.
@@ -86,11 +87,17 @@ pub trait Store: Send + Sync + 'static {
     fn history<'a>(&'a self, request: &'a HistoryRequest) -> Answer<'a, HistoryPage>;
 
     /// Applies a write set, all or nothing. Resolves when the outcome is durable, losers
-    /// included. Dropping the future does not undo the commit.
+    /// included. The set is accepted when this is called, not when the future is polled, and
+    /// dropping the future does not undo the commit.
     fn commit(&self, set: WriteSet) -> Answer<'static, Commit>;
 
     /// The generation that write sets must be made with.
     fn index_generation(&self) -> IndexGeneration;
+
+    /// What the store has done since it was opened and what waits now, for operators.
+    fn measure(&self) -> Vec<Metric> {
+        Vec::new()
+    }
 
     /// Finishes what was accepted and closes. Later calls answer
     /// [`StoreError::Unavailable`]. Closing twice is fine.

@@ -1,11 +1,11 @@
 //! The only way to change anything: guards and writes, applied together or not at all.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use versioning_core::{Current, Expect, Timestamp, VersionNumber, VersionToken};
 
-use crate::{Body, Key, RequestId, Seq, StoreError};
+use crate::{Body, Key, Query, RequestId, Seq, StoreError, Term};
 
 /// The generation of the index extractor that a write set's terms were made with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,7 +36,9 @@ pub struct WriteSet {
 pub enum Guard {
     /// The state of one key.
     Head(Key, HeadGuard),
-    /// Nobody has claimed this.
+    /// The live resources that match are exactly these; the keys are sorted, without doubles.
+    Matches(Query, Vec<Key>),
+    /// Nobody has claimed this, or the claim has lapsed.
     Unclaimed(Scope, Bytes),
 }
 
@@ -95,15 +97,26 @@ pub enum Method {
 pub enum Write {
     /// Appends a version.
     Version(VersionWrite),
+    /// Replaces what the newest version is found by, without a new version. The key must be
+    /// guarded by [`HeadGuard::Exactly`].
+    Terms {
+        /// Where.
+        key: Key,
+        /// Sorted, without doubles.
+        terms: Vec<Term>,
+    },
     /// Removes a key with its whole history. Its floor stays: its numbers are never used again.
+    /// The key must be guarded by [`HeadGuard::Exactly`].
     Purge(Key),
-    /// Claims bytes in a scope, for ever or until a time. A claim outlives resources.
+    /// Claims bytes in a scope, for ever or until a time. A claim outlives resources. The same
+    /// bytes must be guarded by [`Guard::Unclaimed`].
     Claim {
         /// The space.
         scope: Scope,
         /// What is claimed.
         value: Bytes,
-        /// When the claim lapses, by the writer's stamp.
+        /// When the claim lapses: from this instant on, by the writer's stamp, it is as if it
+        /// had never been made.
         expires: Option<Timestamp>,
     },
 }
@@ -121,6 +134,8 @@ pub struct VersionWrite {
     pub method: Method,
     /// The content; `None` exactly for [`Method::Delete`].
     pub body: Option<Body>,
+    /// What it is found by: sorted, without doubles; empty for [`Method::Delete`].
+    pub terms: Vec<Term>,
 }
 
 /// How a commit ended.
@@ -128,7 +143,8 @@ pub struct VersionWrite {
 pub enum Commit {
     /// Durable, all of it.
     Committed(Committed),
-    /// Nothing was written: these guards do not hold, all that failed in guard order.
+    /// Nothing was written: these guards do not hold, all that failed in guard order. Guards
+    /// are judged on the state before the set's own writes.
     Lost(Vec<Lost>),
     /// Nothing was written: terms of another generation are wanted.
     StaleIndex(IndexGeneration),
@@ -160,29 +176,40 @@ pub struct Lost {
 pub enum Now {
     /// The state of the key.
     Head(Current),
+    /// Keys that match, at most one more than were expected.
+    Matched(Vec<Key>),
     /// The place in the commit order that made the claim.
     Claimed(Seq),
 }
 
 impl WriteSet {
     /// Checks what the set says about itself, whatever is stored: every version written is
-    /// guarded by the version before it, a purge by the head it removes, no key is written
-    /// twice, and exactly the deletions have no body. Every store checks this first.
+    /// guarded by the version before it, a purge or new terms by the head they concern, no key
+    /// is written twice, no claim made twice, exactly the deletions have no body, deletions have
+    /// no terms, and lists are sorted. Every store checks this first.
+    ///
+    /// Takes time in the order of n log n for n guards and writes.
     pub fn check(&self) -> Result<(), StoreError> {
+        let pins = Pins::of(&self.guards)?;
         let mut written = BTreeSet::new();
+        let mut claimed = BTreeSet::new();
         for write in &self.writes {
             let sound = match write {
                 Write::Version(version) => {
-                    (version.body.is_none() == (version.method == Method::Delete))
-                        && self.number_before(&version.key).map(VersionNumber::next)
-                            == Some(version.next.number)
+                    check_sorted(&version.terms)?;
+                    let deletes = version.method == Method::Delete;
+                    version.body.is_none() == deletes
+                        && (version.terms.is_empty() || !deletes)
+                        && pins.number(&version.key).and_then(following) == Some(version.next.number)
                         && written.insert(&version.key)
                 }
-                Write::Purge(key) => self.number_before(key).is_some() && written.insert(key),
+                Write::Terms { key, terms } => {
+                    check_sorted(terms)?;
+                    pins.has_version(key) && written.insert(key)
+                }
+                Write::Purge(key) => pins.has_version(key) && written.insert(key),
                 Write::Claim { scope, value, .. } => {
-                    self.guards.iter().any(|guard| {
-                        matches!(guard, Guard::Unclaimed(guarded, bytes) if guarded == scope && bytes == value)
-                    })
+                    pins.unclaimed.contains(&(*scope, &value[..])) && claimed.insert((*scope, &value[..]))
                 }
             };
             if !sound {
@@ -191,13 +218,62 @@ impl WriteSet {
         }
         Ok(())
     }
+}
 
-    /// The number that a guard of this set pins for `key`.
-    fn number_before(&self, key: &Key) -> Option<VersionNumber> {
-        self.guards.iter().find_map(|guard| match guard {
-            Guard::Head(guarded, HeadGuard::Absent { floor }) if guarded == key => Some(*floor),
-            Guard::Head(guarded, HeadGuard::Exactly(number)) if guarded == key => Some(*number),
-            _ => None,
+/// The number after `number`, as long as there is one.
+fn following(number: VersionNumber) -> Option<VersionNumber> {
+    (number.next() != number).then(|| number.next())
+}
+
+fn check_sorted<T: Ord>(items: &[T]) -> Result<(), StoreError> {
+    if items.windows(2).all(|pair| pair[0] < pair[1]) { Ok(()) } else { Err(StoreError::Unsorted) }
+}
+
+/// What the guards of a set pin down, each key looked up once.
+struct Pins<'a> {
+    heads: BTreeMap<&'a Key, HeadGuard>,
+    unclaimed: BTreeSet<(Scope, &'a [u8])>,
+}
+
+impl<'a> Pins<'a> {
+    fn of(guards: &'a [Guard]) -> Result<Self, StoreError> {
+        let mut heads = BTreeMap::new();
+        let mut unclaimed = BTreeSet::new();
+        for guard in guards {
+            match guard {
+                Guard::Head(_, HeadGuard::Live) => {}
+                // Two guards of one key that differ cannot both hold, so either may count.
+                Guard::Head(key, pin) => {
+                    heads.entry(key).or_insert(*pin);
+                }
+                Guard::Matches(query, expected) => {
+                    check_sorted(expected)?;
+                    if query.conditions.is_empty() {
+                        return Err(StoreError::TooCostly);
+                    }
+                }
+                Guard::Unclaimed(scope, bytes) => {
+                    unclaimed.insert((*scope, &bytes[..]));
+                }
+            }
+        }
+        Ok(Self { heads, unclaimed })
+    }
+
+    /// The newest number of `key` if the guards hold.
+    fn number(&self, key: &Key) -> Option<VersionNumber> {
+        self.heads.get(key).and_then(|pin| match pin {
+            HeadGuard::Absent { floor } => Some(*floor),
+            HeadGuard::Exactly(number) => Some(*number),
+            HeadGuard::Live => None,
         })
     }
+
+    /// Whether the guards say that `key` has a newest version.
+    fn has_version(&self, key: &Key) -> bool {
+        matches!(self.heads.get(key), Some(HeadGuard::Exactly(_)))
+    }
 }
+
+#[cfg(test)]
+mod tests;

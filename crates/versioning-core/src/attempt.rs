@@ -76,7 +76,8 @@ pub struct Attempt<'a> {
     precondition: &'a Precondition,
     policy: &'a LockPolicy,
     operation: WriteOperation,
-    attempts: u16,
+    // How many commits were lost so far.
+    lost: u16,
 }
 
 /// Waits for the state of the key.
@@ -106,7 +107,7 @@ impl<'a> Attempt<'a> {
         policy: &'a LockPolicy,
         operation: WriteOperation,
     ) -> Effect<'a> {
-        Effect::Load(Loading(Self { precondition, policy, operation, attempts: 0 }))
+        Effect::Load(Loading(Self { precondition, policy, operation, lost: 0 }))
     }
 
     fn decide(&self, current: Current, content: Content) -> Decision {
@@ -186,18 +187,28 @@ impl<'a> Committing<'a> {
     /// of times.
     pub fn handle_lost(self, now: Current) -> Effect<'a> {
         let mut attempt = self.attempt;
-        attempt.attempts = attempt.attempts.saturating_add(1);
+        let may_retry = attempt.lost < attempt.policy.retries_max;
+        attempt.lost = attempt.lost.saturating_add(1);
         match attempt.decide(now, Content::Unseen) {
-            Decision::Write { .. } if attempt.attempts > attempt.policy.retries_max => {
-                Effect::Reply(Reply::Refused(Refusal::Contended { attempts: attempt.attempts }))
+            Decision::Write { .. } if may_retry => Effect::Load(Loading(attempt)),
+            Decision::Write { .. } => {
+                Effect::Reply(Reply::Refused(Refusal::Contended { attempts: attempt.lost }))
             }
-            Decision::Write { .. } => Effect::Load(Loading(attempt)),
             decision => attempt.carry_out(decision),
         }
     }
 
     /// The store cannot say whether it committed, and its record of requests cannot either.
+    ///
+    /// A driver whose commit was not answered first looks for the version [`next`](Self::next) in
+    /// the history. Its own request wrote it: [`handle_committed`](Self::handle_committed). Another
+    /// request did: [`handle_lost`](Self::handle_lost). Nobody did, and the newest number is below
+    /// it: the same commit again, under the same guard. The number was used but its version was
+    /// purged: nobody can tell, and only this answer is left; to decide again could write twice.
     pub fn handle_unknown(self) -> Effect<'a> {
         Effect::Reply(Reply::Unknown)
     }
 }
+
+#[cfg(test)]
+mod tests;

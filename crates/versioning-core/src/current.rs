@@ -26,8 +26,9 @@ pub struct Head {
     pub version: VersionToken,
     /// When it was committed.
     pub at: Timestamp,
-    /// When the version before it was committed; `None` for the first one. HTTP dates cannot
-    /// tell two versions of one second apart, so `If-Unmodified-Since` has to know.
+    /// When the version before it was committed; `None` for the first one, and for the first one
+    /// after a purge. HTTP dates cannot tell two versions of one second apart, so
+    /// `If-Unmodified-Since` has to know.
     pub previous_at: Option<Timestamp>,
 }
 

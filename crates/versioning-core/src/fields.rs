@@ -1,5 +1,6 @@
 //! The four conditional request fields of RFC 9110 section 13.1, read from header bytes.
 
+use alloc::vec::Vec;
 use core::fmt;
 
 use crate::date::{HttpDate, parse_http_date};
@@ -38,8 +39,8 @@ impl Field {
 /// How forgiving the reading is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Usage {
-    /// GET or HEAD. A bare token (`3` for `W/"3"`) is read as a tag and a malformed
-    /// If-Unmodified-Since is ignored: a wrong answer to a read costs nothing.
+    /// GET or HEAD. A bare token (`3` for `W/"3"`) is read as a tag, and a date field without a
+    /// date, or with several that differ, is ignored: a wrong answer to a read costs nothing.
     Read,
     /// Any method that writes: strict, and If-Modified-Since does not apply (RFC 9110 13.1.3).
     Write,
@@ -122,8 +123,9 @@ pub struct ConditionalFields {
     precondition: Precondition,
     // Set once a line of the field was seen, so that a field without a tag is noticed.
     seen: [bool; 4],
-    // A repeated, different If-Modified-Since makes the field unusable: it is ignored.
+    // A date field that RFC 9110 says to ignore: no date, or several that differ.
     modified_since_unusable: bool,
+    unmodified_since_unusable: bool,
 }
 
 impl ConditionalFields {
@@ -134,10 +136,12 @@ impl ConditionalFields {
             precondition: Precondition::default(),
             seen: [false; 4],
             modified_since_unusable: false,
+            unmodified_since_unusable: false,
         }
     }
 
-    /// Takes one header line, without its name.
+    /// Takes one header line, without its name. After an error the whole request is malformed:
+    /// nothing that was collected may be used.
     pub fn line(&mut self, field: Field, value: &[u8]) -> Result<(), FieldError> {
         self.seen[field as usize] = true;
         match field {
@@ -155,27 +159,20 @@ impl ConditionalFields {
         if self.usage != Usage::Read {
             return;
         }
-        let date = parse_http_date(value);
-        let known = &mut self.precondition.if_modified_since;
-        if date.is_none() || known.is_some_and(|known| Some(known) != date) {
+        if date_line(value, &mut self.precondition.if_modified_since).is_err() {
             self.modified_since_unusable = true;
         }
-        *known = date;
     }
 
     fn unmodified_since_line(&mut self, value: &[u8]) -> Result<(), FieldError> {
-        let field = Field::IfUnmodifiedSince;
-        let Some(date) = parse_http_date(value) else {
-            return match self.usage {
-                Usage::Read => Ok(()),
-                Usage::Write | Usage::LenientWrite => {
-                    Err(FieldError { field, problem: Problem::NotADate, offset: 0 })
-                }
-            };
-        };
-        match self.precondition.if_unmodified_since.replace(date) {
-            Some(known) if known != date => Err(FieldError { field, problem: Problem::Repeated, offset: 0 }),
-            _ => Ok(()),
+        match date_line(value, &mut self.precondition.if_unmodified_since) {
+            Err(_) if self.usage == Usage::Read => {
+                self.unmodified_since_unusable = true;
+                Ok(())
+            }
+            read => {
+                read.map_err(|problem| FieldError { field: Field::IfUnmodifiedSince, problem, offset: 0 })
+            }
         }
     }
 
@@ -191,6 +188,9 @@ impl ConditionalFields {
         }
         if self.modified_since_unusable {
             precondition.if_modified_since = None;
+        }
+        if self.unmodified_since_unusable {
+            precondition.if_unmodified_since = None;
         }
         Ok(precondition)
     }
@@ -276,6 +276,15 @@ impl Precondition {
     }
 }
 
+/// Takes the date of one line; every line of a field has to say the same.
+fn date_line(line: &[u8], known: &mut Option<HttpDate>) -> Result<(), Problem> {
+    let date = parse_http_date(line).ok_or(Problem::NotADate)?;
+    match known.replace(date) {
+        Some(earlier) if earlier != date => Err(Problem::Repeated),
+        _ => Ok(()),
+    }
+}
+
 /// Adds the tags of one line to what the lines before it gave.
 fn tag_line(field: Field, line: &[u8], usage: Usage, tags: &mut Option<TagSet>) -> Result<(), FieldError> {
     let mut list = TagList { line, offset: 0, bare_tokens: usage != Usage::Write };
@@ -283,12 +292,12 @@ fn tag_line(field: Field, line: &[u8], usage: Usage, tags: &mut Option<TagSet>) 
     while let Some(item) = list.next().map_err(|(problem, offset)| error(problem, offset))? {
         match (tags.as_mut(), item) {
             (None, Item::Any) => *tags = Some(TagSet::Any),
-            (None, Item::Tag(tag)) => *tags = Some(TagSet::one(tag)),
-            (Some(TagSet::Tags { more, .. }), Item::Tag(tag)) => {
+            (None, Item::Tag { weak, opaque }) => *tags = Some(TagSet::one(EntityTag::new(weak, opaque))),
+            (Some(TagSet::Tags { more, .. }), Item::Tag { weak, opaque }) => {
                 if more.len() + 1 >= TAGS_MAX {
                     return Err(error(Problem::TooMany, list.offset));
                 }
-                more.push(tag);
+                more.push(EntityTag::new(weak, opaque));
             }
             (Some(_), _) => return Err(error(Problem::AnyAmongOthers, list.offset)),
         }
@@ -296,9 +305,10 @@ fn tag_line(field: Field, line: &[u8], usage: Usage, tags: &mut Option<TagSet>) 
     Ok(())
 }
 
-enum Item {
+/// Borrowed, so that a tag is built where it stays: moving it costs more than reading it.
+enum Item<'a> {
     Any,
-    Tag(EntityTag),
+    Tag { weak: bool, opaque: &'a [u8] },
 }
 
 /// The comma-separated list of one line (RFC 9110 5.6.1): empty elements are passed over.
@@ -308,8 +318,8 @@ struct TagList<'a> {
     bare_tokens: bool,
 }
 
-impl TagList<'_> {
-    fn next(&mut self) -> Result<Option<Item>, (Problem, usize)> {
+impl<'a> TagList<'a> {
+    fn next(&mut self) -> Result<Option<Item<'a>>, (Problem, usize)> {
         while matches!(self.peek(), Some(b' ' | b'\t' | b',')) {
             self.offset += 1;
         }
@@ -320,12 +330,12 @@ impl TagList<'_> {
                 self.offset += 1;
                 Item::Any
             }
-            Some(b'"') => Item::Tag(self.quoted(false)?),
+            Some(b'"') => Item::Tag { weak: false, opaque: self.quoted()? },
             Some(b'W') if self.line[start..].starts_with(b"W/\"") => {
                 self.offset += 2;
-                Item::Tag(self.quoted(true)?)
+                Item::Tag { weak: true, opaque: self.quoted()? }
             }
-            Some(_) if self.bare_tokens => Item::Tag(self.bare()?),
+            Some(_) if self.bare_tokens => self.bare()?,
             Some(_) => return Err((Problem::NotQuoted, start)),
         };
         while matches!(self.peek(), Some(b' ' | b'\t')) {
@@ -342,7 +352,7 @@ impl TagList<'_> {
     }
 
     /// `"` *etagc `"`, with the offset on the opening quote.
-    fn quoted(&mut self, weak: bool) -> Result<EntityTag, (Problem, usize)> {
+    fn quoted(&mut self) -> Result<&'a [u8], (Problem, usize)> {
         let start = self.offset + 1;
         self.offset = start;
         loop {
@@ -357,11 +367,11 @@ impl TagList<'_> {
         }
         let opaque = &self.line[start..self.offset];
         self.offset += 1;
-        Ok(EntityTag::new(weak, opaque))
+        Ok(opaque)
     }
 
     /// A FHIR id without quotes, with or without `W/`.
-    fn bare(&mut self) -> Result<EntityTag, (Problem, usize)> {
+    fn bare(&mut self) -> Result<Item<'a>, (Problem, usize)> {
         let weak = self.line[self.offset..].starts_with(b"W/");
         self.offset += if weak { 2 } else { 0 };
         let start = self.offset;
@@ -371,37 +381,41 @@ impl TagList<'_> {
         if self.offset == start {
             return Err((Problem::NotQuoted, start));
         }
-        Ok(EntityTag::new(weak, &self.line[start..self.offset]))
+        Ok(Item::Tag { weak, opaque: &self.line[start..self.offset] })
     }
 }
 
-/// What the header fuzz target and its property test both assert of any bytes: reading ends, a
-/// strict reading that succeeds is printed and read back as the same, and lenient reading
-/// accepts all that strict reading accepts.
+/// What the header fuzz target and its property test both assert of any bytes, read as lines
+/// that end with a line feed: reading ends; what strict reading accepts, lenient reading and one
+/// line with all of the list accept as the same, and its print is read back as the same.
 #[doc(hidden)]
-pub fn check_fields(line: &[u8]) {
+pub fn check_fields(bytes: &[u8]) {
     use alloc::string::ToString;
 
+    let read = |field, usage, bytes: &[u8]| {
+        let mut fields = ConditionalFields::new(usage);
+        bytes.split(|byte| *byte == b'\n').try_for_each(|line| fields.line(field, line))?;
+        fields.finish()
+    };
     for field in Field::ALL {
-        let read = |usage, line: &[u8]| {
-            let mut fields = ConditionalFields::new(usage);
-            fields.line(field, line).and_then(|()| fields.finish())
+        let for_a_read = read(field, Usage::Read, bytes);
+        let lenient = read(field, Usage::LenientWrite, bytes);
+        let Ok(precondition) = read(field, Usage::Write, bytes) else { continue };
+        assert_eq!(lenient.as_ref(), Ok(&precondition));
+        let tags = match field {
+            Field::IfMatch => &precondition.if_match,
+            Field::IfNoneMatch => &precondition.if_none_match,
+            Field::IfModifiedSince | Field::IfUnmodifiedSince => continue,
         };
-        let strict = read(Usage::Write, line);
-        let Ok(precondition) = strict else { continue };
-        assert_eq!(read(Usage::LenientWrite, line).as_ref(), Ok(&precondition));
-        for (field_of_tags, tags) in
-            [(Field::IfMatch, &precondition.if_match), (Field::IfNoneMatch, &precondition.if_none_match)]
-        {
-            let Some(tags) = tags else { continue };
-            assert_eq!(field_of_tags, field);
-            assert!(tags.tags().count() <= TAGS_MAX);
-            // Display escapes bytes outside ASCII and backslashes, so only plain tags are read back.
-            if tags.tags().all(|tag| {
-                tag.opaque().iter().all(|byte| byte.is_ascii() && *byte != b'\\' && *byte != b'\'')
-            }) {
-                assert_eq!(read(Usage::Write, tags.to_string().as_bytes()).as_ref(), Ok(&precondition));
-            }
+        assert_eq!(for_a_read.as_ref(), Ok(&precondition));
+        let Some(tags) = tags else { panic!("{} was sent and is absent", field.name()) };
+        assert!(tags.tags().count() <= TAGS_MAX);
+        let joined: Vec<u8> = bytes.iter().map(|byte| if *byte == b'\n' { b',' } else { *byte }).collect();
+        assert_eq!(read(field, Usage::Write, &joined).as_ref(), Ok(&precondition));
+        // Print escapes bytes outside ASCII, backslashes and apostrophes.
+        let is_plain = |byte: &u8| byte.is_ascii() && !matches!(byte, b'\\' | b'\'');
+        if tags.tags().all(|tag| tag.opaque().iter().all(is_plain)) {
+            assert_eq!(read(field, Usage::Write, tags.to_string().as_bytes()).as_ref(), Ok(&precondition));
         }
     }
 }

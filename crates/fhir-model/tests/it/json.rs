@@ -7,10 +7,9 @@ use crate::generate::{damaged, document, token_soup};
 
 /// Says how `serde_json` judges the bytes, or nothing where it differs from us on purpose.
 fn second_opinion(bytes: &[u8], ours: &Result<Value, JsonErrorKind>) -> Option<bool> {
-    match ours {
-        // It keeps the last of two members, and counts levels differently.
-        Err(JsonErrorKind::DuplicateKey(_) | JsonErrorKind::TooDeep { .. }) => return None,
-        _ => {}
+    // It keeps the last of two members, and counts levels differently.
+    if let Err(JsonErrorKind::DuplicateKey(_) | JsonErrorKind::TooDeep { .. }) = ours {
+        return None;
     }
     match serde_json::from_slice::<serde_json::Value>(bytes) {
         Ok(_) => Some(true),

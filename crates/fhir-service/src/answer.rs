@@ -1,0 +1,33 @@
+//! What a client gets, free of HTTP.
+
+use bytes::Bytes;
+use rulebook::Return;
+use versioning_core::{Timestamp, VersionId};
+
+/// The answer to a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// HTTP status, as the rulebook decided.
+    pub status: u16,
+    /// The version that the answer is about.
+    pub etag: Option<VersionId>,
+    /// When that version was committed.
+    pub last_modified: Option<Timestamp>,
+    /// The absolute URL of what was written.
+    pub location: Option<String>,
+    /// The content.
+    pub payload: Option<Payload>,
+    /// The return preference that was followed, if the client stated one.
+    pub applied: Option<Return>,
+    /// When it makes sense to try again, in seconds from now.
+    pub retry_after_s: Option<u32>,
+    /// The methods that are possible, when the one sent is not.
+    pub allow: Option<&'static [&'static str]>,
+}
+
+/// Content of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Payload {
+    /// A FHIR resource as JSON.
+    Json(Bytes),
+}

@@ -1,0 +1,129 @@
+//! capabilities: what this API does, made from the tables and rules that serve requests.
+
+use fhir_definitions::{FhirVersion, resource_types};
+use fhir_model::json::{Object, Value};
+use fhir_model::{array, object};
+use rulebook::{Failure, Interaction, Rulebook};
+use storage_api::{Current, Head, Key, Timestamp, VersionNumber, VersionTag, VersionToken};
+use versioning_core::{Decision, IfMatchPolicy, Intent, LockPolicy, UpdateCreate, VersionScheme, decide};
+
+use crate::answer::Answer;
+use crate::request::CapabilityMode;
+use crate::service::{Context, Service, json_payload};
+
+/// The day the statements were last changed in a way that clients can see.
+const DATE: &str = "2026-11-20";
+
+const NAME: &str = "Firelock";
+
+impl Service {
+    pub(crate) fn capabilities(&self, mode: CapabilityMode, context: &Context) -> Result<Answer, Failure> {
+        let rulebook = self.rulebook();
+        let statement = match mode {
+            CapabilityMode::Full | CapabilityMode::Normative => capability_statement(rulebook, &context.base),
+            CapabilityMode::Terminology => terminology_capabilities(&context.base),
+        };
+        let payload = json_payload(&Value::from(statement));
+        let crate::Payload::Json(bytes) = &payload;
+        let head = Head {
+            version: VersionToken { number: VersionNumber::FIRST, tag: VersionTag(hash(bytes)) },
+            at: Timestamp::default(),
+            previous_at: None,
+        };
+        // A statement has no history and no date worth comparing; its tag is made of its text.
+        let policy = LockPolicy { scheme: VersionScheme::Opaque, ..LockPolicy::fhir() };
+        let key = Key::new("CapabilityStatement", "metadata");
+        let answer = match decide(&context.precondition, Current::Live(head), Intent::Read, &policy) {
+            Decision::NotModified(_) => self.not_modified(&key, head),
+            Decision::Refuse(refusal) => {
+                return Err(self.refused(refusal, &key, Interaction::Capabilities, &context.precondition));
+            }
+            _ => self.content(&key, head, payload),
+        };
+        Ok(Answer { etag: Some(policy.scheme.print(head.version)), last_modified: None, ..answer })
+    }
+}
+
+fn capability_statement(rulebook: &dyn Rulebook, base: &str) -> Object {
+    let version = rulebook.version();
+    let mut statement = object! {
+        "resourceType": "CapabilityStatement",
+        "status": "active",
+        "date": DATE,
+        "kind": "instance",
+        "software": software(),
+        "implementation": object! { "description": "A FHIR server that never loses an update", "url": base },
+        "fhirVersion": version.number(),
+    };
+    if version == FhirVersion::Stu3 {
+        statement.insert("acceptUnknown", "no");
+    }
+    statement.insert("format", array!["application/fhir+json", "json"]);
+    let resources: Vec<Value> = resource_types(version)
+        .iter()
+        .map(|resource_type| Value::from(resource(rulebook, resource_type)))
+        .collect();
+    let mut rest = object! { "mode": "server", "resource": resources };
+    if rulebook.offers(Interaction::HistorySystem) {
+        rest.insert("interaction", array![object! { "code": "history-system" }]);
+    }
+    statement.insert("rest", array![rest]);
+    statement
+}
+
+/// What one type offers.
+fn resource(rulebook: &dyn Rulebook, resource_type: &str) -> Object {
+    const INTERACTIONS: [Interaction; 7] = [
+        Interaction::Read,
+        Interaction::Vread,
+        Interaction::Update,
+        Interaction::Delete,
+        Interaction::HistoryInstance,
+        Interaction::HistoryType,
+        Interaction::Create,
+    ];
+    let policy = rulebook.lock_policy(resource_type);
+    let interactions: Vec<Value> = INTERACTIONS
+        .into_iter()
+        .filter(|interaction| rulebook.offers(*interaction))
+        .map(|interaction| Value::from(object! { "code": interaction.code() }))
+        .collect();
+    object! {
+        "type": resource_type,
+        "interaction": interactions,
+        "versioning": match policy.if_match {
+            IfMatchPolicy::Ignored => "no-version",
+            IfMatchPolicy::Optional => "versioned",
+            IfMatchPolicy::Compulsory => "versioned-update",
+        },
+        "readHistory": rulebook.offers(Interaction::Vread),
+        "updateCreate": policy.update_create == UpdateCreate::Allowed,
+        "conditionalCreate": false,
+        "conditionalRead": "full-support",
+        "conditionalUpdate": false,
+        "conditionalDelete": "not-supported",
+    }
+}
+
+/// Firelock knows no terminology of its own.
+fn terminology_capabilities(base: &str) -> Object {
+    object! {
+        "resourceType": "TerminologyCapabilities",
+        "status": "active",
+        "date": DATE,
+        "kind": "instance",
+        "software": software(),
+        "implementation": object! { "description": "Firelock has no terminology service", "url": base },
+    }
+}
+
+fn software() -> Object {
+    object! { "name": NAME, "version": env!("CARGO_PKG_VERSION") }
+}
+
+/// FNV-1a: any change of the text changes the tag.
+fn hash(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}

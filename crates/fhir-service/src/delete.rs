@@ -1,0 +1,29 @@
+//! delete: a tombstone, which is a version like any other.
+
+use rulebook::{Failure, Interaction, Success};
+use storage_api::{Key, Method};
+use versioning_core::WriteOperation;
+
+use crate::answer::Answer;
+use crate::service::{Context, Service};
+use crate::write::Write;
+
+impl Service {
+    pub(crate) async fn delete(&self, key: &Key, context: &Context) -> Result<Answer, Failure> {
+        let write = Write {
+            operation: WriteOperation::Delete,
+            interaction: Interaction::Delete,
+            method: Method::Delete,
+            key,
+            precondition: &context.precondition,
+            claim: context.claim.as_ref(),
+        };
+        // A deletion has no content, so the core never asks for any.
+        let written = self.write(write, || Err(Failure::Internal)).await?;
+        let success = match written.change {
+            Some(_) => Success::Deleted,
+            None => Success::NothingToDelete,
+        };
+        self.written(&written.outcome(success), context)
+    }
+}

@@ -1,0 +1,121 @@
+//! What a client asks for, free of HTTP.
+
+use bytes::Bytes;
+use rulebook::{Interaction, Return};
+use storage_api::{HistoryScope, Key};
+use versioning_core::Precondition;
+
+use crate::HistoryParameters;
+
+/// One request to one API.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// What to do.
+    pub operation: Operation,
+    /// On which condition.
+    pub precondition: Precondition,
+    /// What to answer with.
+    pub preferences: Preferences,
+    /// The name that the client gave this write, so that it may be sent again safely.
+    pub idempotency_key: Option<String>,
+    /// The public base URL of the API, without a slash at its end.
+    pub base: String,
+    /// The id of the request, for logs and outcomes.
+    pub trace: String,
+}
+
+/// What to do.
+#[derive(Clone, Debug)]
+pub enum Operation {
+    /// GET `[type]/[id]`
+    Read(Key),
+    /// GET `[type]/[id]/_history/[vid]`
+    Vread {
+        /// Of what.
+        key: Key,
+        /// Which version, as the client wrote it.
+        version_id: String,
+    },
+    /// POST `[type]`
+    Create {
+        /// The type.
+        resource_type: String,
+        /// The resource.
+        body: Bytes,
+    },
+    /// PUT `[type]/[id]`
+    Update {
+        /// What.
+        key: Key,
+        /// The resource.
+        body: Bytes,
+    },
+    /// DELETE `[type]/[id]`
+    Delete(Key),
+    /// GET `_history`, on the system, a type or an instance.
+    History {
+        /// Whose.
+        scope: HistoryScope,
+        /// Which part.
+        parameters: HistoryParameters,
+    },
+    /// GET `metadata`
+    Capabilities(CapabilityMode),
+}
+
+impl Operation {
+    /// Its interaction.
+    pub fn interaction(&self) -> Interaction {
+        match self {
+            Self::Read(_) => Interaction::Read,
+            Self::Vread { .. } => Interaction::Vread,
+            Self::Create { .. } => Interaction::Create,
+            Self::Update { .. } => Interaction::Update,
+            Self::Delete(_) => Interaction::Delete,
+            Self::History { scope: HistoryScope::Key(_), .. } => Interaction::HistoryInstance,
+            Self::History { scope: HistoryScope::Kind(_), .. } => Interaction::HistoryType,
+            Self::History { scope: HistoryScope::All, .. } => Interaction::HistorySystem,
+            Self::Capabilities(_) => Interaction::Capabilities,
+        }
+    }
+}
+
+/// `Prefer`, as far as it is understood.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Preferences {
+    /// `return=…`
+    pub returning: Option<Return>,
+    /// `handling=…`
+    pub handling: Option<Handling>,
+}
+
+/// What a client wants done with parameters that are not known (`Prefer: handling=…`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Handling {
+    /// The request is refused.
+    Strict,
+    /// They are passed over, as without the preference.
+    Lenient,
+}
+
+impl Handling {
+    /// The preference as RFC 7240 spells it.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Strict => "strict",
+            Self::Lenient => "lenient",
+        }
+    }
+}
+
+/// Parameter `mode` of capabilities (R4 and later).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CapabilityMode {
+    /// Everything, as a CapabilityStatement.
+    #[default]
+    Full,
+    /// The same; Firelock does not tell normative parts apart.
+    Normative,
+    /// A TerminologyCapabilities.
+    Terminology,
+}

@@ -1,0 +1,281 @@
+//! One API on one store.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use fhir_model::json::Value;
+use fhir_model::{Instant, Splice, splice};
+use rulebook::{Failure, LocationForm, Refused, Resource, Return, Rulebook, Success, Verdict};
+use storage_api::{Body, Key, Store, StoreError, Timestamp, VersionToken};
+use versioning_core::{NoCurrentVersion, Precondition, Refusal, TagSet, VersionId};
+
+use crate::answer::{Answer, Payload};
+use crate::idempotency::Claim;
+use crate::request::{Operation, Request};
+use crate::{Counters, Ids, Limits};
+
+/// A rulebook, a store, and what is needed to carry out requests between them.
+#[derive(Clone)]
+pub struct Service {
+    pub(crate) rulebook: Arc<dyn Rulebook>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) ids: Ids,
+    pub(crate) limits: Limits,
+    pub(crate) counters: Arc<Counters>,
+}
+
+impl Service {
+    /// An API on a store.
+    pub fn new(rulebook: Arc<dyn Rulebook>, store: Arc<dyn Store>, ids: Ids, limits: Limits) -> Self {
+        Self { rulebook, store, ids, limits, counters: Arc::default() }
+    }
+
+    /// The rules of this API.
+    pub fn rulebook(&self) -> &dyn Rulebook {
+        &*self.rulebook
+    }
+
+    /// Where its resources are.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// Where its ids come from.
+    pub fn ids(&self) -> &Ids {
+        &self.ids
+    }
+
+    /// What it has done so far.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Carries out a request. Every failure becomes an answer too.
+    pub async fn handle(&self, request: Request) -> Answer {
+        let trace = request.trace.clone();
+        match self.carry_out(request).await {
+            Ok(answer) => answer,
+            Err(failure) => self.refuse(&failure, &trace),
+        }
+    }
+
+    async fn carry_out(&self, request: Request) -> Result<Answer, Failure> {
+        let interaction = request.operation.interaction();
+        if !self.rulebook.offers(interaction) {
+            return Err(Failure::NotOffered(interaction));
+        }
+        let claim = self.claim(&request);
+        let Request { operation, precondition, preferences, base, trace, .. } = request;
+        let context = Context { precondition, preferences, base, trace, claim };
+        match operation {
+            Operation::Read(key) => self.read(&key, &context).await,
+            Operation::Vread { key, version_id } => self.vread(&key, &version_id, &context).await,
+            Operation::Create { resource_type, body } => self.create(&resource_type, &body, &context).await,
+            Operation::Update { key, body } => self.update(&key, &body, &context).await,
+            Operation::Delete(key) => self.delete(&key, &context).await,
+            Operation::History { scope, parameters } => self.history(scope, parameters, &context).await,
+            Operation::Capabilities(mode) => self.capabilities(mode, &context),
+        }
+    }
+
+    /// What an idempotency key stands for: this operation, on this resource, with this content
+    /// and these conditions.
+    fn claim(&self, request: &Request) -> Option<Claim> {
+        let key = request.idempotency_key.as_deref()?;
+        let (name, body): (String, &[u8]) = match &request.operation {
+            Operation::Create { resource_type, body } => (resource_type.clone(), body),
+            Operation::Update { key, body } => (key.to_string(), body),
+            Operation::Delete(key) => (key.to_string(), &[]),
+            Operation::Read(_)
+            | Operation::Vread { .. }
+            | Operation::History { .. }
+            | Operation::Capabilities(_) => {
+                return None;
+            }
+        };
+        let condition = |tags: Option<&TagSet>| tags.map(ToString::to_string).unwrap_or_default();
+        let if_match = condition(request.precondition.if_match());
+        let if_none_match = condition(request.precondition.if_none_match());
+        let interaction = request.operation.interaction().code();
+        let parts =
+            [interaction.as_bytes(), name.as_bytes(), body, if_match.as_bytes(), if_none_match.as_bytes()];
+        let expires = Timestamp(self.ids.now().0.saturating_add(self.limits.idempotency_time_us));
+        Some(Claim::new(key, &parts, expires))
+    }
+
+    /// The answer to a failure.
+    pub fn refuse(&self, failure: &Failure, trace: &str) -> Answer {
+        self.counters.refused(self.rulebook.rule(failure).coding.code);
+        let Verdict { status, outcome } = self.rulebook.refuse(failure, trace);
+        Answer {
+            status,
+            etag: failure.current(),
+            payload: Some(json_payload(&outcome)),
+            retry_after_s: failure.retry_after_s(),
+            allow: match failure {
+                Failure::MethodNotAllowed { allow, .. } => Some(allow),
+                _ => None,
+            },
+            ..Answer::default()
+        }
+    }
+
+    /// How this API prints a version.
+    pub(crate) fn version_id(&self, resource_type: &str, version: VersionToken) -> VersionId {
+        self.rulebook.lock_policy(resource_type).scheme.print(version)
+    }
+
+    /// A refusal of the lock core with what is needed to explain it.
+    pub(crate) fn refused(
+        &self,
+        refusal: Refusal,
+        key: &Key,
+        interaction: rulebook::Interaction,
+        precondition: &Precondition,
+    ) -> Failure {
+        let (current, received) = match refusal {
+            Refusal::IfMatchMissing(version) | Refusal::NothingToMatch(version) => {
+                (version, precondition.if_match().map(ToString::to_string))
+            }
+            Refusal::Stale(version) => (Some(version), precondition.if_match().map(ToString::to_string)),
+            Refusal::Exists(version) | Refusal::NamedByIfNoneMatch(version) => {
+                (Some(version), precondition.if_none_match().map(ToString::to_string))
+            }
+            Refusal::ModifiedSince(version) => (Some(version), None),
+            // Where deleted is not found, a tombstone's tag is of no use to anyone.
+            Refusal::Gone(version) => {
+                let policy = self.rulebook.lock_policy(&key.kind);
+                (Some(version).filter(|_| policy.no_current == NoCurrentVersion::FailsPrecondition), None)
+            }
+            Refusal::NotFound | Refusal::CreateNotAllowed | Refusal::IdTaken | Refusal::Contended { .. } => {
+                (None, None)
+            }
+        };
+        Failure::Refused(Box::new(Refused {
+            refusal,
+            resource: resource(key),
+            interaction,
+            current: current.map(|version| self.version_id(&key.kind, version)),
+            received: received.map(|received| shortened(&received)),
+        }))
+    }
+
+    /// A stored body with its version meta put back.
+    pub(crate) fn represent(
+        &self,
+        key: &Key,
+        version: VersionToken,
+        at: Timestamp,
+        body: &Body,
+    ) -> Result<Payload, Failure> {
+        let version_id = self.version_id(&key.kind, version);
+        Splice::from_i64(body.splice)
+            .and_then(|place| splice(&body.bytes, place, version_id.as_str(), Instant::from_micros(at.0)))
+            .map(|bytes| Payload::Json(Bytes::from(bytes)))
+            .map_err(|error| damaged(key, &error))
+    }
+
+    /// The answer to a write that went well.
+    pub(crate) fn written(&self, write: &Outcome<'_>, context: &Context) -> Result<Answer, Failure> {
+        let returning = context.preferences.returning.unwrap_or(self.rulebook.default_return());
+        let payload = match (returning, write.body) {
+            (Return::Representation, Some((version, at, body))) => {
+                Some(self.represent(write.key, version, at, body)?)
+            }
+            (Return::OperationOutcome, _) => Some(json_payload(
+                &self.rulebook.accept(write.success, &resource(write.key), &context.trace).outcome,
+            )),
+            (Return::Minimal | Return::Representation, _) => None,
+        };
+        // A tombstone has nothing to represent, so that preference cannot be followed.
+        let followed = |returning: &Return| *returning != Return::Representation || payload.is_some();
+        let applied = context.preferences.returning.filter(followed);
+        let version_id = write.version.map(|version| self.version_id(&write.key.kind, version));
+        let names_location = match write.success {
+            Success::Created | Success::Restored => true,
+            Success::Updated | Success::Unchanged => self.rulebook.location_on_update(),
+            _ => false,
+        };
+        Ok(Answer {
+            status: write.success.status(payload.is_some()),
+            etag: version_id,
+            last_modified: write.at,
+            location: version_id
+                .filter(|_| names_location)
+                .map(|version| self.location(write.key, version, context)),
+            payload,
+            applied,
+            ..Answer::default()
+        })
+    }
+
+    fn location(&self, key: &Key, version: VersionId, context: &Context) -> String {
+        match self.rulebook.location_form() {
+            LocationForm::Versioned => format!("{}/{key}/_history/{version}", context.base),
+            LocationForm::Plain => format!("{}/{key}", context.base),
+        }
+    }
+}
+
+/// What every interaction needs of its request.
+pub(crate) struct Context {
+    pub(crate) precondition: Precondition,
+    pub(crate) preferences: crate::Preferences,
+    pub(crate) base: String,
+    pub(crate) trace: String,
+    pub(crate) claim: Option<Claim>,
+}
+
+/// A write that went well.
+pub(crate) struct Outcome<'a> {
+    pub(crate) key: &'a Key,
+    pub(crate) success: Success,
+    pub(crate) version: Option<VersionToken>,
+    pub(crate) at: Option<Timestamp>,
+    /// The content to represent.
+    pub(crate) body: Option<(VersionToken, Timestamp, &'a Body)>,
+}
+
+/// What a client sent, short enough to be quoted.
+pub(crate) fn shortened(text: &str) -> String {
+    const QUOTED_MAX: usize = 200;
+    if text.chars().count() <= QUOTED_MAX {
+        return text.to_owned();
+    }
+    text.chars().take(QUOTED_MAX).chain(['…']).collect()
+}
+
+pub(crate) fn resource(key: &Key) -> Resource {
+    Resource { resource_type: key.kind.to_string(), id: key.id.to_string() }
+}
+
+pub(crate) fn json_payload(value: &Value) -> Payload {
+    Payload::Json(Bytes::from(value.to_bytes()))
+}
+
+/// A stored body whose splice does not fit: the log says which, the client hears of a failure.
+pub(crate) fn damaged(key: &Key, error: &fhir_model::SpliceError) -> Failure {
+    tracing::error!(%key, %error, "a stored body is damaged");
+    Failure::Internal
+}
+
+/// A store's failure as a client hears it. What happened goes to the log.
+pub(crate) fn store_failure(error: StoreError) -> Failure {
+    match error {
+        StoreError::Busy => Failure::Busy,
+        StoreError::Full => Failure::StoreFull,
+        StoreError::TooLarge => Failure::TooLargeToStore,
+        StoreError::Unavailable(why) => {
+            tracing::warn!(%why, "store not available");
+            Failure::Unavailable
+        }
+        error @ (StoreError::Unguarded
+        | StoreError::Unsorted
+        | StoreError::TooCostly
+        | StoreError::Corrupt(_)
+        | StoreError::Io(_)) => {
+            tracing::error!(%error, "store failed");
+            Failure::Internal
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! update: a new version under an id, replacing exactly the version the client named.
+
+use rulebook::{Failure, Interaction, Success};
+use storage_api::{Key, Method};
+use versioning_core::{Change, WriteOperation};
+
+use crate::answer::Answer;
+use crate::content::Incoming;
+use crate::service::{Context, Service};
+use crate::write::Write;
+
+impl Service {
+    pub(crate) async fn update(&self, key: &Key, body: &[u8], context: &Context) -> Result<Answer, Failure> {
+        let write = Write {
+            operation: WriteOperation::Update,
+            interaction: Interaction::Update,
+            method: Method::Put,
+            key,
+            precondition: &context.precondition,
+            claim: context.claim.as_ref(),
+        };
+        let prepare = || Incoming::parse(body, &key.kind, &self.limits)?.with_url_id(&key.id);
+        let written = self.write(write, prepare).await?;
+        let success = match written.change {
+            Some(Change::Created) => Success::Created,
+            Some(Change::Restored) => Success::Restored,
+            Some(Change::Updated | Change::Deleted) => Success::Updated,
+            None => Success::Unchanged,
+        };
+        self.written(&written.outcome(success), context)
+    }
+}

@@ -1,0 +1,239 @@
+//! The one path of every single write: the core decides, the store compares.
+
+use rulebook::{Failure, Interaction, Success};
+use storage_api::{
+    Body, Commit, Committed, Current, Guard, Key, Lost, Method, Now, RequestId, Timestamp, VersionSelector,
+    VersionToken, VersionWrite, WriteSet,
+};
+use versioning_core::{Attempt, Change, Committing, Content, Effect, Precondition, Reply, WriteOperation};
+
+use crate::idempotency::{Claim, FirstResult};
+use crate::service::{Outcome, Service, resource, store_failure};
+
+/// A write to carry out.
+#[derive(Clone, Copy)]
+pub(crate) struct Write<'a> {
+    pub(crate) operation: WriteOperation,
+    pub(crate) interaction: Interaction,
+    pub(crate) method: Method,
+    pub(crate) key: &'a Key,
+    pub(crate) precondition: &'a Precondition,
+    /// The idempotency key that the write uses up, if the client sent one.
+    pub(crate) claim: Option<&'a Claim>,
+}
+
+/// A write that was carried out, or that found nothing to do.
+pub(crate) struct Written {
+    /// Of which resource; for a create that is repeated, the one made first.
+    pub(crate) key: Key,
+    /// What was done; `None` when everything stayed as it was.
+    pub(crate) change: Option<Change>,
+    version: Option<VersionToken>,
+    at: Option<Timestamp>,
+    body: Option<Body>,
+}
+
+impl Written {
+    pub(crate) fn outcome(&self, success: Success) -> Outcome<'_> {
+        let body = match (self.version, self.at, &self.body) {
+            (Some(version), Some(at), Some(body)) => Some((version, at, body)),
+            _ => None,
+        };
+        Outcome { key: &self.key, success, version: self.version, at: self.at, body }
+    }
+}
+
+/// What a commit came to.
+enum Settled {
+    Committed(Committed),
+    Lost(Current),
+    /// The index generation changed under the write: it starts over.
+    Stale,
+    /// The idempotency key was used by another request meanwhile.
+    Claimed,
+    Unknown,
+}
+
+impl Service {
+    /// Carries out one write, or answers it with its first result if its idempotency key was
+    /// used. `prepare` is called at most once, and only for a client that is not stale: it
+    /// parses, checks and gives the bytes to store.
+    pub(crate) async fn write(
+        &self,
+        write: Write<'_>,
+        prepare: impl Fn() -> Result<Body, Failure>,
+    ) -> Result<Written, Failure> {
+        let Some(claim) = write.claim else {
+            return self.drive(write, prepare).await?.ok_or(Failure::Internal);
+        };
+        if let Some(first) = self.first_result(claim).await? {
+            self.counters.replays.add(1);
+            return Ok(first.into());
+        }
+        match self.drive(write, prepare).await {
+            Ok(Some(written)) => Ok(written),
+            // The same request may have been carried out between the look and the attempt; then
+            // this one is refused as stale, or loses the key.
+            refused @ (Ok(None) | Err(Failure::Refused(_))) => match self.first_result(claim).await? {
+                Some(first) => {
+                    self.counters.replays.add(1);
+                    Ok(first.into())
+                }
+                None => refused?.ok_or(Failure::Busy),
+            },
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Drives one write to its end. `None` if its idempotency key was used meanwhile.
+    async fn drive(
+        &self,
+        write: Write<'_>,
+        prepare: impl Fn() -> Result<Body, Failure>,
+    ) -> Result<Option<Written>, Failure> {
+        let policy = self.rulebook.lock_policy(&write.key.kind);
+        let mut prepared: Option<Body> = None;
+        let mut stored: Option<Body> = None;
+        let mut effect = Attempt::start(write.precondition, policy, write.operation);
+        loop {
+            effect = match effect {
+                // An id that was just drawn is looked up by the commit's guard, which suffices.
+                Effect::Load(loading) if write.operation == WriteOperation::Create => {
+                    loading.handle_loaded(Current::NEVER)
+                }
+                Effect::Load(loading) => {
+                    let record = self.store.read(write.key).await.map_err(store_failure)?;
+                    stored = record.body;
+                    loading.handle_loaded(record.current)
+                }
+                Effect::Prepare(preparing) => {
+                    let body = match prepared.take() {
+                        Some(body) => body,
+                        None => prepare()?,
+                    };
+                    let identical = stored.as_ref().is_some_and(|stored| stored.bytes == body.bytes);
+                    prepared = Some(body);
+                    preparing.handle_prepared(if identical { Content::Identical } else { Content::Different })
+                }
+                Effect::Commit(committing) => {
+                    let next = VersionToken { number: committing.next(), tag: self.ids.version_tag() };
+                    match self.commit(&write, &committing, next, prepared.as_ref()).await? {
+                        Settled::Committed(committed) => {
+                            return Ok(Some(Written {
+                                key: write.key.clone(),
+                                change: Some(committing.change()),
+                                version: Some(next),
+                                at: Some(committed.at),
+                                body: prepared,
+                            }));
+                        }
+                        Settled::Lost(now) => {
+                            self.counters.conflicts.add(1);
+                            let effect = committing.handle_lost(now);
+                            if matches!(effect, Effect::Load(_)) {
+                                self.counters.retries.add(1);
+                            }
+                            effect
+                        }
+                        Settled::Stale => Attempt::start(write.precondition, policy, write.operation),
+                        Settled::Claimed => return Ok(None),
+                        Settled::Unknown => committing.handle_unknown(),
+                    }
+                }
+                Effect::Reply(reply) => return self.reply(&write, reply, stored).map(Some),
+            }
+        }
+    }
+
+    async fn commit(
+        &self,
+        write: &Write<'_>,
+        committing: &Committing<'_>,
+        next: VersionToken,
+        body: Option<&Body>,
+    ) -> Result<Settled, Failure> {
+        let request = self.ids.request_id();
+        let mut set = WriteSet {
+            request,
+            index: self.store.index_generation(),
+            guards: vec![Guard::Head(write.key.clone(), committing.expect().into())],
+            writes: vec![storage_api::Write::Version(VersionWrite {
+                key: write.key.clone(),
+                next,
+                method: write.method,
+                body: body.cloned(),
+                terms: Vec::new(),
+            })],
+        };
+        if let Some(claim) = write.claim {
+            set.guards.extend(claim.guards());
+            set.writes.extend(claim.writes());
+        }
+        match self.store.commit(set).await.map_err(store_failure)? {
+            Commit::Committed(committed) => Ok(Settled::Committed(committed)),
+            Commit::Lost(lost) => settle(&lost),
+            Commit::StaleIndex(_) => Ok(Settled::Stale),
+            Commit::Unknown => Ok(self.look_up(write.key, next, request).await),
+        }
+    }
+
+    /// After a commit whose outcome is unknown: the version row, if there is one, says who wrote
+    /// it. Nothing is written twice, because nothing is sent again without this look.
+    async fn look_up(&self, key: &Key, next: VersionToken, request: RequestId) -> Settled {
+        let found = self.store.read_version(key, VersionSelector::Number(next.number)).await;
+        match found {
+            Ok(Some(version)) if version.request == request => {
+                Settled::Committed(Committed { seq: version.seq, at: version.at })
+            }
+            Ok(found) => match self.store.read(key).await {
+                // The number was used and its version purged: it may have been this one.
+                Ok(record) if found.is_none() && record.current.number() >= next.number => Settled::Unknown,
+                Ok(record) => Settled::Lost(record.current),
+                Err(_) => Settled::Unknown,
+            },
+            Err(_) => Settled::Unknown,
+        }
+    }
+
+    fn reply(&self, write: &Write<'_>, reply: Reply, stored: Option<Body>) -> Result<Written, Failure> {
+        match reply {
+            Reply::Kept(head) => Ok(Written {
+                key: write.key.clone(),
+                change: None,
+                version: head.map(|head| head.version),
+                at: head.map(|head| head.at),
+                body: stored,
+            }),
+            Reply::Refused(refusal) => {
+                Err(self.refused(refusal, write.key, write.interaction, write.precondition))
+            }
+            Reply::Unknown => Err(Failure::OutcomeUnknown { resource: resource(write.key) }),
+            // A written version returns where its commit is answered.
+            Reply::Written { .. } => Err(Failure::Internal),
+        }
+    }
+}
+
+impl From<FirstResult> for Written {
+    fn from(FirstResult { version, change }: FirstResult) -> Self {
+        Self {
+            key: version.key,
+            change: Some(change),
+            version: Some(version.version),
+            at: Some(version.at),
+            body: version.body,
+        }
+    }
+}
+
+/// What a lost single write met: a used key, or another head.
+fn settle(lost: &[Lost]) -> Result<Settled, Failure> {
+    if lost.iter().any(|lost| matches!(lost.now, Now::Claimed(_))) {
+        return Ok(Settled::Claimed);
+    }
+    let head = lost.iter().find_map(|lost| match lost.now {
+        Now::Head(current) => Some(current),
+        Now::Claimed(_) | Now::Matched(_) => None,
+    });
+    head.map(Settled::Lost).ok_or(Failure::Internal)
+}

@@ -1,0 +1,41 @@
+//! How much one client may ask of the server, in one place.
+
+use std::time::Duration;
+
+/// Limits of the HTTP edge. What a body may contain is limited by
+/// [`fhir_service::Limits`](fhir_service::Limits).
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Open connections; further ones wait in the listen queue.
+    pub connections_max: usize,
+    /// Bytes of a request target; above it 414.
+    pub uri_bytes_max: usize,
+    /// Bytes of all header lines together; above it 431.
+    pub header_bytes_max: usize,
+    /// Bytes of a body; above it 413.
+    pub body_bytes_max: usize,
+    /// Bytes of a refused body that are read and dropped, so that the client gets to read the
+    /// refusal instead of a reset connection.
+    pub drain_bytes_max: usize,
+    /// Time for a header section to arrive.
+    pub header_time_max: Duration,
+    /// Time for a body to arrive; above it 408.
+    pub body_time_max: Duration,
+    /// Time that a shutdown waits for requests that were accepted.
+    pub shutdown_time_max: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections_max: 4096,
+            uri_bytes_max: 8 * 1024,
+            header_bytes_max: 32 * 1024,
+            body_bytes_max: 32 * 1024 * 1024,
+            drain_bytes_max: 256 * 1024 * 1024,
+            header_time_max: Duration::from_secs(10),
+            body_time_max: Duration::from_mins(1),
+            shutdown_time_max: Duration::from_secs(30),
+        }
+    }
+}

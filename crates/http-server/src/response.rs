@@ -1,0 +1,54 @@
+//! From an answer to a response.
+
+use bytes::Bytes;
+use fhir_model::Instant;
+use fhir_service::{Answer, Payload};
+use http_body_util::Full;
+use hyper::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LAST_MODIFIED, LOCATION, RETRY_AFTER,
+    VARY,
+};
+use hyper::{Response, StatusCode};
+
+const JSON: HeaderValue = HeaderValue::from_static("application/fhir+json; charset=utf-8");
+pub(crate) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+pub(crate) const X_CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
+pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The response to an answer. Text that no header can carry is left out.
+pub(crate) fn response(answer: Answer, trace: &str) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
+    let mut text = |name, value: String| {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(name, value);
+        }
+    };
+    text(X_REQUEST_ID, trace.to_owned());
+    if let Some(version) = answer.etag {
+        text(ETAG, format!("W/\"{version}\""));
+    }
+    if let Some(at) = answer.last_modified {
+        text(LAST_MODIFIED, Instant::from_micros(at.0).http_date());
+    }
+    if let Some(location) = answer.location {
+        text(LOCATION, location);
+    }
+    if let Some(applied) = answer.applied {
+        text(PREFERENCE_APPLIED, format!("return={}", applied.code()));
+    }
+    if let Some(seconds) = answer.retry_after_s {
+        text(RETRY_AFTER, seconds.to_string());
+    }
+    if let Some(allow) = answer.allow {
+        text(ALLOW, allow.join(", "));
+    }
+    if let Some(Payload::Json(bytes)) = answer.payload {
+        headers.insert(CONTENT_TYPE, JSON);
+        *response.body_mut() = Full::new(bytes);
+    }
+    response
+}

@@ -1,0 +1,202 @@
+//! From a path to what it names. Pure.
+
+use fhir_definitions::{FhirVersion, is_resource_type, resource_types};
+use fhir_model::Id;
+use hyper::Method;
+use percent_encoding::percent_decode_str;
+use rulebook::{Failure, Interaction};
+use storage_api::Key;
+
+/// What a path below a mount names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// `[base]`
+    Base,
+    /// `[base]/metadata`
+    Metadata,
+    /// `[base]/_history`
+    SystemHistory,
+    /// `[base]/[type]`
+    Type(String),
+    /// `[base]/[type]/_history`
+    TypeHistory(String),
+    /// `[base]/[type]/[id]`
+    Instance(Key),
+    /// `[base]/[type]/[id]/_history`
+    InstanceHistory(Key),
+    /// `[base]/[type]/[id]/_history/[vid]`
+    Version(Key, String),
+}
+
+impl Target {
+    /// Reads the path below a mount. A slash at its end is passed over. An id is taken as it is;
+    /// see [`check_id`](Self::check_id).
+    pub(crate) fn parse(path: &str, version: FhirVersion) -> Result<Self, Failure> {
+        let no_route = || Failure::NoRoute { path: path.chars().take(200).collect() };
+        let trimmed = path.strip_prefix('/').unwrap_or(path);
+        let trimmed = trimmed.strip_suffix('/').unwrap_or(trimmed);
+        let mut segments = Vec::with_capacity(4);
+        for segment in trimmed.split('/') {
+            if segments.len() == 4 {
+                return Err(no_route());
+            }
+            segments.push(percent_decode_str(segment).decode_utf8().map_err(|_| no_route())?);
+        }
+        let resource_type = |name: &str| {
+            let miswritten = || resource_types(version).iter().any(|known| known.eq_ignore_ascii_case(name));
+            if is_resource_type(version, name) {
+                Ok(name.to_owned())
+            } else if name.starts_with(|first: char| first.is_ascii_uppercase()) || miswritten() {
+                Err(Failure::UnknownType { name: name.chars().take(64).collect(), version })
+            } else {
+                Err(no_route())
+            }
+        };
+        let key = |name: &str, id: &str| resource_type(name).map(|resource_type| Key::new(resource_type, id));
+        let segments: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
+        if segments.len() > 1 && segments.contains(&"") {
+            return Err(no_route());
+        }
+        match segments.as_slice() {
+            [""] => Ok(Self::Base),
+            ["metadata"] => Ok(Self::Metadata),
+            ["_history"] => Ok(Self::SystemHistory),
+            [name] => Ok(Self::Type(resource_type(name)?)),
+            [name, "_history"] => Ok(Self::TypeHistory(resource_type(name)?)),
+            [name, id] => Ok(Self::Instance(key(name, id)?)),
+            [name, id, "_history"] => Ok(Self::InstanceHistory(key(name, id)?)),
+            [name, id, "_history", version_id] => Ok(Self::Version(key(name, id)?, (*version_id).to_owned())),
+            _ => Err(no_route()),
+        }
+    }
+
+    /// Whether the id, if there is one, can be an id at all.
+    pub(crate) fn check_id(&self) -> Result<(), Failure> {
+        match self {
+            Self::Instance(key) | Self::InstanceHistory(key) | Self::Version(key, _) => {
+                Id::check(&key.id).map_err(|_| Failure::IllegalId { id: key.id.chars().take(80).collect() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The interaction of a target that has only one.
+    pub(crate) fn only_interaction(&self) -> Option<Interaction> {
+        match self {
+            Self::Metadata => Some(Interaction::Capabilities),
+            Self::SystemHistory => Some(Interaction::HistorySystem),
+            Self::TypeHistory(_) => Some(Interaction::HistoryType),
+            Self::InstanceHistory(_) => Some(Interaction::HistoryInstance),
+            Self::Version(..) => Some(Interaction::Vread),
+            Self::Base | Self::Type(_) | Self::Instance(_) => None,
+        }
+    }
+
+    /// The methods that this target has, for `Allow`.
+    pub(crate) fn allow(&self) -> &'static [&'static str] {
+        match self {
+            Self::Base => &["OPTIONS"],
+            Self::Metadata
+            | Self::SystemHistory
+            | Self::TypeHistory(_)
+            | Self::InstanceHistory(_)
+            | Self::Version(..) => &["GET", "HEAD", "OPTIONS"],
+            Self::Type(_) => &["POST", "OPTIONS"],
+            Self::Instance(_) => &["GET", "HEAD", "PUT", "DELETE", "OPTIONS"],
+        }
+    }
+
+    /// The interaction of a method on this target. HEAD is a GET whose body is not sent.
+    pub(crate) fn interaction(&self, method: &Method) -> Result<Interaction, Failure> {
+        let read = matches!(*method, Method::GET | Method::HEAD);
+        if let Some(only) = self.only_interaction().filter(|_| read) {
+            return Ok(only);
+        }
+        match (self, method) {
+            (Self::Instance(_), _) if read => Ok(Interaction::Read),
+            (Self::Instance(_), &Method::PUT) => Ok(Interaction::Update),
+            (Self::Instance(_), &Method::DELETE) => Ok(Interaction::Delete),
+            (Self::Type(_), &Method::POST) => Ok(Interaction::Create),
+            _ => Err(Failure::MethodNotAllowed {
+                method: method.as_str().chars().take(32).collect(),
+                allow: self.allow(),
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(path: &str) -> Result<Target, Failure> {
+        Target::parse(path, FhirVersion::Stu3)
+    }
+
+    #[test]
+    fn paths_name_targets() {
+        let key = || Key::new("Flag", "a-1");
+        for (path, expected) in [
+            ("", Target::Base),
+            ("/", Target::Base),
+            ("/metadata", Target::Metadata),
+            ("/_history/", Target::SystemHistory),
+            ("/Flag", Target::Type("Flag".into())),
+            ("/Flag/", Target::Type("Flag".into())),
+            ("/Flag/_history", Target::TypeHistory("Flag".into())),
+            ("/Flag/a-1", Target::Instance(key())),
+            ("/Flag/a%2D1/", Target::Instance(key())),
+            ("/Flag/a-1/_history", Target::InstanceHistory(key())),
+            ("/Flag/a-1/_history/3", Target::Version(key(), "3".into())),
+        ] {
+            assert_eq!(parse(path), Ok(expected), "{path}");
+        }
+    }
+
+    #[test]
+    fn everything_else_is_refused_with_a_reason() {
+        let no_route = |path: &str| Err(Failure::NoRoute { path: path.to_owned() });
+        for path in [
+            "/nothing",
+            "/Flag/a/b",
+            "/Flag/a/_history/1/2",
+            "/Flag//_history/1/x",
+            "/Flag//",
+            "//Flag",
+            "/Flag/a/_histories",
+            "/%ff",
+        ] {
+            assert_eq!(parse(path), no_route(path), "{path}");
+        }
+        for name in ["Flagg", "flag", "FLAG"] {
+            let unknown = Failure::UnknownType { name: name.to_owned(), version: FhirVersion::Stu3 };
+            assert_eq!(parse(&format!("/{name}/1")), Err(unknown));
+        }
+        let illegal = Err(Failure::IllegalId { id: "a_b".into() });
+        for path in ["/Flag/a_b", "/Flag/a_b/_history", "/Flag/a_b/_history/1"] {
+            assert_eq!(parse(path).unwrap().check_id(), illegal, "{path}");
+        }
+        assert_eq!(parse("/Flag/a-b.9").unwrap().check_id(), Ok(()));
+    }
+
+    #[test]
+    fn every_allowed_method_is_an_interaction_and_no_other() {
+        for path in [
+            "",
+            "/metadata",
+            "/_history",
+            "/Flag",
+            "/Flag/_history",
+            "/Flag/1",
+            "/Flag/1/_history",
+            "/Flag/1/_history/1",
+        ] {
+            let target = parse(path).unwrap();
+            for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW"] {
+                let allowed = target.allow().contains(&method);
+                let method = Method::from_bytes(method.as_bytes()).unwrap();
+                assert_eq!(target.interaction(&method).is_ok(), allowed, "{method} {path}");
+            }
+        }
+    }
+}

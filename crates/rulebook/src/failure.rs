@@ -1,0 +1,422 @@
+//! Everything that can go wrong with a request. No variant knows a status: that is the
+//! rulebook's [`rule`](crate::Rulebook::rule).
+
+use core::fmt;
+
+use fhir_definitions::FhirVersion;
+use fhir_model::ResourceError;
+use fhir_model::json::JsonError;
+use versioning_core::{FieldError, Refusal, VersionId};
+
+use crate::Interaction;
+
+/// Why a request failed. `Display` is the sentence that tells a person what to change.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Failure {
+    /// Not exactly one Host, or one that is none (RFC 9112 3.2).
+    InvalidHost,
+    /// No route has this path.
+    NoRoute {
+        /// The path asked for.
+        path: String,
+    },
+    /// The first path segment is no resource type of this FHIR version.
+    UnknownType {
+        /// What was sent.
+        name: String,
+        /// The version of the mount.
+        version: FhirVersion,
+    },
+    /// The path exists, the method does not.
+    MethodNotAllowed {
+        /// The method sent.
+        method: String,
+        /// The methods that do.
+        allow: &'static [&'static str],
+    },
+    /// FHIR has the interaction, this API does not.
+    NotOffered(Interaction),
+    /// The URL is too long.
+    UriTooLong {
+        /// Limit in bytes.
+        max: usize,
+    },
+    /// The header section is too large.
+    HeadersTooLarge {
+        /// Limit in bytes.
+        max: usize,
+    },
+    /// The body is too large.
+    BodyTooLarge {
+        /// Limit in bytes.
+        max: usize,
+    },
+    /// The body did not arrive.
+    BodyIncomplete,
+    /// The request took too long.
+    Timeout,
+    /// No format that the client accepts can be given.
+    NotAcceptable {
+        /// What was asked for.
+        asked: String,
+        /// What can be given.
+        offered: &'static str,
+    },
+    /// The body's format is not understood.
+    UnsupportedMediaType {
+        /// What was sent.
+        sent: String,
+        /// What is understood.
+        offered: &'static str,
+    },
+    /// A conditional request field cannot be understood.
+    MalformedField(FieldError),
+    /// `Idempotency-Key` cannot be used.
+    MalformedIdempotencyKey,
+    /// `Idempotency-Key` was used for another request.
+    IdempotencyKeyReused,
+    /// `Idempotency-Key` was used for this request, but its result was purged.
+    FirstResultGone,
+    /// A URL parameter has a value that cannot be used.
+    Parameter {
+        /// The parameter's name.
+        name: String,
+        /// What is wrong.
+        problem: ParameterProblem,
+    },
+    /// The lock core refused.
+    Refused(Box<Refused>),
+    /// The resource has no such version.
+    UnknownVersion {
+        /// Of what.
+        resource: Resource,
+        /// The version asked for.
+        version_id: String,
+    },
+    /// The version asked for is a deletion.
+    DeletedVersion {
+        /// Of what.
+        resource: Resource,
+        /// The version asked for, which is the current one's tag if the resource is deleted.
+        version_id: VersionId,
+    },
+    /// A body is needed and none was sent.
+    EmptyBody,
+    /// The body is no JSON.
+    Json(JsonError),
+    /// The body is JSON but no resource.
+    NoResource(ResourceError),
+    /// The body's `resourceType` is not the URL's.
+    WrongType {
+        /// The URL's.
+        url: String,
+        /// The body's.
+        body: String,
+    },
+    /// An id in the URL that FHIR does not allow.
+    IllegalId {
+        /// The id.
+        id: String,
+    },
+    /// An update without `id` in the body.
+    IdMissing {
+        /// The URL's id.
+        url: String,
+    },
+    /// An update whose body has another id than the URL.
+    IdDiffers {
+        /// The URL's.
+        url: String,
+        /// The body's.
+        body: String,
+    },
+    /// A create with an id where only the server assigns ids.
+    ClientAssignedId {
+        /// The id sent.
+        id: String,
+    },
+    /// The queue of writes is full.
+    Busy,
+    /// The store cannot take writes now.
+    Unavailable,
+    /// No space is left for writes.
+    StoreFull,
+    /// The write set is larger than the store takes.
+    TooLargeToStore,
+    /// Whether the write happened is not known.
+    OutcomeUnknown {
+        /// Of what.
+        resource: Resource,
+    },
+    /// A mistake of the server. What happened is in the log, not here.
+    Internal,
+}
+
+/// A refusal of the lock core, with what is needed to explain it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Why.
+    pub refusal: Refusal,
+    /// Of what.
+    pub resource: Resource,
+    /// Of which request.
+    pub interaction: Interaction,
+    /// The current version as clients see it, where there is one that they may know of.
+    pub current: Option<VersionId>,
+    /// What the field that failed said: If-Match or If-None-Match, nothing for dates.
+    pub received: Option<String>,
+}
+
+/// The resource a failure is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resource {
+    /// Its type.
+    pub resource_type: String,
+    /// Its id.
+    pub id: String,
+}
+
+impl fmt::Display for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.resource_type, self.id)
+    }
+}
+
+/// What is wrong with a URL parameter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ParameterProblem {
+    /// Its value cannot be read; the text says what is expected.
+    Malformed {
+        /// What was sent.
+        value: String,
+        /// What is expected.
+        expected: &'static str,
+    },
+    /// It is given more than once.
+    Repeated,
+    /// It is not known here, and the client asked for strict handling.
+    Unknown,
+    /// The query string is not percent-encoded UTF-8.
+    Encoding,
+}
+
+impl Failure {
+    /// The place in the body, as a FHIRPath expression, where there is one.
+    pub fn place(&self) -> Option<String> {
+        match self {
+            Self::Json(error) if !error.path.is_empty() => Some(error.path.clone()),
+            Self::IdMissing { .. } | Self::IdDiffers { .. } | Self::ClientAssignedId { .. } => {
+                Some("id".to_owned())
+            }
+            _ => None,
+        }
+    }
+
+    /// The current version as clients see it, where the failure knows one: it goes into `ETag`.
+    pub fn current(&self) -> Option<VersionId> {
+        match self {
+            Self::Refused(refused) => refused.current,
+            _ => None,
+        }
+    }
+
+    /// How long a client should wait before it tries again, in seconds, if trying again can
+    /// help at all.
+    pub fn retry_after_s(&self) -> Option<u32> {
+        match self {
+            Self::Busy => Some(1),
+            Self::Refused(refused) if matches!(refused.refusal, Refusal::Contended { .. }) => Some(1),
+            Self::Unavailable => Some(5),
+            Self::StoreFull => Some(30),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InvalidHost => f.write_str(
+                "A request of HTTP/1.1 has exactly one Host field, with a host and perhaps a port.",
+            ),
+            Self::NoRoute { path } => {
+                write!(f, "There is nothing at {path}. See [base]/metadata for what there is.")
+            }
+            Self::UnknownType { name, version } => {
+                write!(f, "{name} is not a resource type of FHIR {version}. Type names are case-sensitive.")
+            }
+            Self::MethodNotAllowed { method, allow } => {
+                write!(f, "{method} is not possible here. Possible: {}.", allow.join(", "))
+            }
+            Self::NotOffered(interaction) => {
+                write!(f, "This API does not offer {interaction}: only current versions can be read.")
+            }
+            Self::UriTooLong { max } => write!(f, "The URL is longer than {max} bytes."),
+            Self::HeadersTooLarge { max } => write!(f, "The header section is larger than {max} bytes."),
+            Self::BodyTooLarge { max } => write!(f, "The body is larger than {max} bytes."),
+            Self::BodyIncomplete => {
+                f.write_str("The body ended before it was complete. Nothing was written; send it again.")
+            }
+            Self::Timeout => {
+                f.write_str("The request did not arrive in time. Nothing was written; send it again.")
+            }
+            Self::NotAcceptable { asked, offered } => {
+                write!(f, "No representation fits \"{asked}\". Ask for {offered}.")
+            }
+            Self::UnsupportedMediaType { sent, offered } => {
+                write!(f, "A body of type \"{sent}\" is not understood. Send {offered}.")
+            }
+            Self::MalformedField(error) => write!(f, "{error}."),
+            Self::MalformedIdempotencyKey => f.write_str(
+                "Idempotency-Key is sent once, with 1 to 255 visible ASCII characters; a UUID is a good one.",
+            ),
+            Self::IdempotencyKeyReused => f.write_str(
+                "This Idempotency-Key was used for another request. Send it again only with the same \
+                 method, URL, conditions and body.",
+            ),
+            Self::FirstResultGone => f.write_str(
+                "This request was carried out before, under this Idempotency-Key, and what it wrote has been \
+                 purged since.",
+            ),
+            Self::Parameter { name, problem } => parameter(f, name, problem),
+            Self::Refused(refused) => refused.fmt(f),
+            Self::UnknownVersion { resource, version_id } => {
+                write!(f, "{resource} has no version \"{version_id}\".")
+            }
+            Self::DeletedVersion { resource, version_id } => {
+                write!(f, "Version \"{version_id}\" of {resource} is its deletion and has no content.")
+            }
+            Self::EmptyBody => f.write_str("The request has no body. Send the resource."),
+            Self::Json(error) => write!(f, "{error}."),
+            Self::NoResource(error) => write!(f, "{error}."),
+            Self::WrongType { url, body } => {
+                write!(f, "The URL names the type {url}, the body has resourceType {body}. They must agree.")
+            }
+            Self::IllegalId { id } => write!(
+                f,
+                "\"{id}\" is not a FHIR id: 1 to 64 characters out of letters, digits, '-' and '.'."
+            ),
+            Self::IdMissing { url } => write!(f, "The body has no id. Add \"id\": \"{url}\", as in the URL."),
+            Self::IdDiffers { url, body } => {
+                write!(f, "The URL names the id \"{url}\", the body has \"{body}\". They must agree.")
+            }
+            Self::ClientAssignedId { id } => {
+                write!(f, "The body has the id \"{id}\". The server assigns ids: leave it out.")
+            }
+            Self::Busy => f.write_str("Too many writes are waiting. Nothing was written; try again shortly."),
+            Self::Unavailable => {
+                f.write_str("The store cannot take requests now. Nothing was written; try again.")
+            }
+            Self::StoreFull => f.write_str("The server has no space left. Nothing was written; reads go on."),
+            Self::TooLargeToStore => {
+                f.write_str("The write is larger than the store takes. Nothing was written.")
+            }
+            Self::OutcomeUnknown { resource } => write!(
+                f,
+                "Whether this write happened is not known. Read {resource} before sending it again."
+            ),
+            Self::Internal => {
+                f.write_str("The server failed. The log has the reason under this request's id.")
+            }
+        }
+    }
+}
+
+fn parameter(f: &mut fmt::Formatter<'_>, name: &str, problem: &ParameterProblem) -> fmt::Result {
+    match problem {
+        ParameterProblem::Malformed { value, expected } => {
+            write!(f, "{name}=\"{value}\" cannot be read; expected {expected}.")
+        }
+        ParameterProblem::Repeated => write!(f, "{name} is given more than once; give it once."),
+        ParameterProblem::Unknown => {
+            write!(f, "{name} is not known here. Leave it out, or do not ask for handling=strict.")
+        }
+        ParameterProblem::Encoding => {
+            write!(f, "The query string is not percent-encoded UTF-8, near \"{name}\".")
+        }
+    }
+}
+
+impl fmt::Display for Refused {
+    /// Says which version is current and which was received.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { refusal, resource, interaction, .. } = self;
+        let current = self.current.as_ref();
+        let received = self.received.as_deref().unwrap_or("If-Unmodified-Since");
+        match refusal {
+            Refusal::IfMatchMissing(_) => {
+                write!(
+                    f,
+                    "This {interaction} must say which version of {resource} it replaces: send If-Match with "
+                )?;
+                match current {
+                    Some(version) => {
+                        write!(f, "the ETag of the version you read. The current one is W/\"{version}\".")
+                    }
+                    None => f.write_str("the ETag of the version you read."),
+                }?;
+                if received == "*" { f.write_str(" If-Match: * names no version.") } else { Ok(()) }
+            }
+            Refusal::Stale(_) => {
+                write!(f, "{resource} has changed: the current version is ")?;
+                version(f, current)?;
+                write!(
+                    f,
+                    ", If-Match names {received}. Read it again and apply your change to what it is now."
+                )
+            }
+            Refusal::NothingToMatch(None) if *interaction == Interaction::Create => {
+                write!(f, "A create has no version before it that could match {received}.")
+            }
+            Refusal::NothingToMatch(None) => {
+                write!(f, "{resource} does not exist, so no version can match {received}.")
+            }
+            Refusal::NothingToMatch(Some(_)) => {
+                write!(f, "{resource} is deleted, by version ")?;
+                version(f, current)?;
+                write!(f, ", so {received} matches nothing.")
+            }
+            Refusal::Exists(_) => {
+                write!(f, "{resource} exists, as version ")?;
+                version(f, current)?;
+                f.write_str(", and If-None-Match: * asks that it does not.")
+            }
+            Refusal::NamedByIfNoneMatch(_) => {
+                write!(f, "The current version of {resource} is ")?;
+                version(f, current)?;
+                write!(f, ", which If-None-Match ({received}) excludes.")
+            }
+            Refusal::ModifiedSince(_) => {
+                write!(
+                    f,
+                    "{resource} was modified after If-Unmodified-Since, or in the same second. The current version is "
+                )?;
+                version(f, current)?;
+                f.write_str("; If-Match is exact where dates are not.")
+            }
+            Refusal::NotFound => write!(f, "{resource} does not exist."),
+            Refusal::Gone(_) => write!(f, "{resource} is deleted."),
+            Refusal::CreateNotAllowed => {
+                write!(
+                    f,
+                    "{resource} does not exist, and only the server assigns ids: POST to {} instead.",
+                    resource.resource_type
+                )
+            }
+            Refusal::IdTaken => f.write_str("The id drawn for the resource is taken. Try again."),
+            Refusal::Contended { attempts } => {
+                write!(
+                    f,
+                    "Other writers changed {resource} {attempts} times while this {interaction} was tried. Nothing was written; try again."
+                )
+            }
+        }
+    }
+}
+
+fn version(f: &mut fmt::Formatter<'_>, current: Option<&VersionId>) -> fmt::Result {
+    match current {
+        Some(version) => write!(f, "W/\"{version}\""),
+        None => f.write_str("unknown"),
+    }
+}

@@ -1,0 +1,176 @@
+//! The plain rules of each FHIR version.
+
+use std::collections::BTreeMap;
+
+use fhir_definitions::FhirVersion;
+use fhir_model::{IssueSeverity, IssueType};
+use versioning_core::{LockPolicy, Refusal};
+
+use crate::rule::{ClientId, LocationForm, OutcomeShape, Return, Rule, RuleCoding, Rulebook};
+use crate::{Failure, Interaction, Resource, Success};
+
+/// The code system of Firelock's own codes.
+const SYSTEM: &str = "urn:x-firelock:outcome";
+
+/// How a mount locks, as far as its owner may choose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LockSettings {
+    /// The policy of every type that `by_type` does not name.
+    pub policy: LockPolicy,
+    /// Policies of single types.
+    pub by_type: BTreeMap<String, LockPolicy>,
+    /// Status for an If-Match that names another version than the current one: 409 or 412.
+    pub stale: u16,
+    /// Status for a missing If-Match where it is compulsory: 400, 412 or 428.
+    pub missing: u16,
+    /// Whether bare tokens are accepted as entity tags on writes.
+    pub lenient_tags: bool,
+}
+
+impl LockSettings {
+    /// What each FHIR version says: STU3 answers a stale version with 409 and a missing If-Match
+    /// with 412; R4 and later with 412 and 400 (section "Managing Resource Contention").
+    pub fn of(version: FhirVersion) -> Self {
+        let (stale, missing) = match version {
+            FhirVersion::Stu3 => (409, 412),
+            FhirVersion::R4 | FhirVersion::R4b | FhirVersion::R5 => (412, 400),
+        };
+        Self { policy: LockPolicy::fhir(), by_type: BTreeMap::new(), stale, missing, lenient_tags: false }
+    }
+
+    pub(crate) fn policy(&self, resource_type: &str) -> &LockPolicy {
+        self.by_type.get(resource_type).unwrap_or(&self.policy)
+    }
+}
+
+/// A plain FHIR API.
+#[derive(Clone, Debug)]
+pub struct FhirRulebook {
+    version: FhirVersion,
+    locks: LockSettings,
+}
+
+impl FhirRulebook {
+    /// With the settings given.
+    pub fn new(version: FhirVersion, locks: LockSettings) -> Self {
+        Self { version, locks }
+    }
+}
+
+impl Rulebook for FhirRulebook {
+    fn version(&self) -> FhirVersion {
+        self.version
+    }
+
+    fn offers(&self, _interaction: Interaction) -> bool {
+        true
+    }
+
+    fn lock_policy(&self, resource_type: &str) -> &LockPolicy {
+        self.locks.policy(resource_type)
+    }
+
+    fn lenient_tags(&self) -> bool {
+        self.locks.lenient_tags
+    }
+
+    fn client_id(&self) -> ClientId {
+        ClientId::Ignored
+    }
+
+    fn default_return(&self) -> Return {
+        Return::Representation
+    }
+
+    fn location_form(&self) -> LocationForm {
+        LocationForm::Versioned
+    }
+
+    fn location_on_update(&self) -> bool {
+        false
+    }
+
+    fn rule(&self, failure: &Failure) -> Rule {
+        let (status, issue, code) = match failure {
+            Failure::Refused(refused) => self.refusal(&refused.refusal, refused.interaction),
+            Failure::InvalidHost => (400, IssueType::Value, "invalid-host"),
+            Failure::NoRoute { .. } => (404, IssueType::NotFound, "no-route"),
+            Failure::UnknownType { .. } => (404, IssueType::NotSupported, "unknown-type"),
+            Failure::MethodNotAllowed { .. } => (405, IssueType::NotSupported, "method-not-allowed"),
+            Failure::NotOffered(_) => (404, IssueType::NotSupported, "interaction-not-offered"),
+            Failure::UriTooLong { .. } => (414, IssueType::TooLong, "uri-too-long"),
+            Failure::HeadersTooLarge { .. } => (431, IssueType::TooLong, "headers-too-large"),
+            Failure::BodyTooLarge { .. } => (413, IssueType::TooLong, "body-too-large"),
+            Failure::BodyIncomplete => (400, IssueType::Structure, "body-incomplete"),
+            Failure::Timeout => (408, IssueType::Timeout, "timeout"),
+            Failure::NotAcceptable { .. } => (406, IssueType::NotSupported, "not-acceptable"),
+            Failure::UnsupportedMediaType { .. } => (415, IssueType::NotSupported, "unsupported-media-type"),
+            Failure::MalformedField(_) => (400, IssueType::Invalid, "malformed-header"),
+            Failure::MalformedIdempotencyKey => (400, IssueType::Invalid, "malformed-idempotency-key"),
+            Failure::IdempotencyKeyReused => (422, IssueType::BusinessRule, "idempotency-key-reused"),
+            Failure::FirstResultGone => (410, IssueType::Deleted, "first-result-gone"),
+            Failure::Parameter { .. } => (400, IssueType::Value, "bad-parameter"),
+            Failure::UnknownVersion { .. } => (404, IssueType::NotFound, "unknown-version"),
+            Failure::DeletedVersion { .. } => (410, IssueType::Deleted, "deleted"),
+            Failure::EmptyBody => (400, IssueType::Required, "empty-body"),
+            Failure::Json(_) => (400, IssueType::Structure, "malformed-json"),
+            Failure::NoResource(_) => (400, IssueType::Structure, "not-a-resource"),
+            Failure::WrongType { .. } => (400, IssueType::Value, "wrong-type"),
+            Failure::IllegalId { .. } => (400, IssueType::Value, "illegal-id"),
+            Failure::IdMissing { .. } => (400, IssueType::Required, "id-missing"),
+            Failure::IdDiffers { .. } => (400, IssueType::Value, "id-differs"),
+            Failure::ClientAssignedId { .. } => (405, IssueType::Forbidden, "client-assigned-id"),
+            Failure::Busy => (503, IssueType::Throttled, "busy"),
+            Failure::Unavailable => (503, IssueType::Transient, "unavailable"),
+            Failure::StoreFull => (503, IssueType::NoStore, "store-full"),
+            Failure::TooLargeToStore => (413, IssueType::TooLong, "too-large-to-store"),
+            Failure::OutcomeUnknown { .. } => (503, IssueType::Transient, "outcome-unknown"),
+            Failure::Internal => (500, IssueType::Exception, "internal"),
+        };
+        Rule { status, severity: IssueSeverity::Error, issue, coding: coding(code) }
+    }
+
+    fn success(&self, success: Success, resource: &Resource) -> (RuleCoding, String) {
+        let (code, text) = match success {
+            Success::Shown => ("shown", format!("{resource}.")),
+            Success::NotModified => ("not-modified", format!("{resource} is as it was.")),
+            Success::Created => ("created", format!("Created {resource}.")),
+            Success::Updated => ("updated", format!("Updated {resource}.")),
+            Success::Restored => ("restored", format!("Restored {resource}, which was deleted.")),
+            Success::Unchanged => {
+                ("unchanged", format!("{resource} already has this content: its version stays."))
+            }
+            Success::Deleted => ("deleted", format!("Deleted {resource}.")),
+            Success::NothingToDelete => ("nothing-to-delete", format!("{resource} does not exist.")),
+        };
+        (coding(code), text)
+    }
+
+    fn outcome_shape(&self, _rule: &Rule) -> OutcomeShape {
+        OutcomeShape { profile: None, has_id: false, has_expression: true }
+    }
+}
+
+impl FhirRulebook {
+    fn refusal(&self, refusal: &Refusal, interaction: Interaction) -> (u16, IssueType, &'static str) {
+        match refusal {
+            Refusal::IfMatchMissing(_) => (self.locks.missing, IssueType::Required, "if-match-missing"),
+            // RFC 9110 13.1.1: a read whose If-Match fails changes nothing, so there is no conflict.
+            Refusal::Stale(_) if interaction.is_safe() => (412, IssueType::Conflict, "stale-version"),
+            Refusal::Stale(_) => (self.locks.stale, IssueType::Conflict, "stale-version"),
+            Refusal::NothingToMatch(_) => (412, IssueType::Conflict, "nothing-to-match"),
+            Refusal::Exists(_) => (412, IssueType::Conflict, "exists"),
+            Refusal::NamedByIfNoneMatch(_) => (412, IssueType::Conflict, "named-by-if-none-match"),
+            Refusal::ModifiedSince(_) => (412, IssueType::Conflict, "modified-since"),
+            Refusal::NotFound => (404, IssueType::NotFound, "not-found"),
+            Refusal::Gone(_) => (410, IssueType::Deleted, "deleted"),
+            Refusal::CreateNotAllowed => (405, IssueType::NotSupported, "update-create-not-allowed"),
+            Refusal::IdTaken => (503, IssueType::Transient, "id-taken"),
+            Refusal::Contended { .. } => (409, IssueType::Conflict, "contended"),
+        }
+    }
+}
+
+fn coding(code: &'static str) -> RuleCoding {
+    RuleCoding { system: SYSTEM, code, display: None }
+}

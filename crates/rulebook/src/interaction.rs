@@ -1,0 +1,68 @@
+//! The interactions that the server carries out (FHIR "RESTful API").
+
+use core::fmt;
+
+/// What a request asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Interaction {
+    /// The current version of a resource.
+    Read,
+    /// One version of a resource.
+    Vread,
+    /// A new version under an id.
+    Update,
+    /// Removal, which is a version too.
+    Delete,
+    /// The versions of one resource.
+    HistoryInstance,
+    /// The versions of one type.
+    HistoryType,
+    /// All versions.
+    HistorySystem,
+    /// A new resource under an id of the server's.
+    Create,
+    /// What the server can do.
+    Capabilities,
+}
+
+impl Interaction {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Read,
+        Self::Vread,
+        Self::Update,
+        Self::Delete,
+        Self::HistoryInstance,
+        Self::HistoryType,
+        Self::HistorySystem,
+        Self::Create,
+        Self::Capabilities,
+    ];
+
+    /// The code of `CapabilityStatement.rest.resource.interaction`, or the nearest word where
+    /// that list has none.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Vread => "vread",
+            Self::Update => "update",
+            Self::Delete => "delete",
+            Self::HistoryInstance => "history-instance",
+            Self::HistoryType => "history-type",
+            Self::HistorySystem => "history-system",
+            Self::Create => "create",
+            Self::Capabilities => "capabilities",
+        }
+    }
+
+    /// Whether it leaves everything as it was.
+    pub const fn is_safe(self) -> bool {
+        !matches!(self, Self::Update | Self::Delete | Self::Create)
+    }
+}
+
+impl fmt::Display for Interaction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}

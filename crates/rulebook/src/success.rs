@@ -1,0 +1,40 @@
+//! How a request can go well.
+
+/// A request that went well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Success {
+    /// A resource, a history or a statement is shown.
+    Shown,
+    /// The client has what it asks for.
+    NotModified,
+    /// A resource was created.
+    Created,
+    /// A resource has a new version.
+    Updated,
+    /// A deleted resource exists again.
+    Restored,
+    /// The content sent was the current content: the version stays.
+    Unchanged,
+    /// A resource was deleted.
+    Deleted,
+    /// There was nothing to delete.
+    NothingToDelete,
+}
+
+impl Success {
+    /// The HTTP status, which is the same for every API.
+    pub const fn status(self, has_body: bool) -> u16 {
+        match self {
+            Self::Shown | Self::Updated | Self::Unchanged => 200,
+            Self::NotModified => 304,
+            Self::Created | Self::Restored => 201,
+            Self::Deleted | Self::NothingToDelete => {
+                if has_body {
+                    200
+                } else {
+                    204
+                }
+            }
+        }
+    }
+}

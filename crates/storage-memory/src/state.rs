@@ -1,0 +1,203 @@
+//! What the store holds, and every question answered by looking at all there is.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use storage_api::{
+    Commit, Committed, Current, Guard, Head, HistoryPage, HistoryRequest, HistoryScope, Interval, Key, Lost,
+    Now, Order, Query, Record, RequestId, Scope, Seq, StoredVersion, Term, Timestamp, VersionNumber,
+    VersionSelector, VersionWrite, Write, WriteSet, matches,
+};
+
+/// The low 48 bits of a tag.
+const TAG48: u64 = (1 << 48) - 1;
+
+#[derive(Default)]
+pub(crate) struct State {
+    resources: BTreeMap<Key, Resource>,
+    /// All versions in commit order.
+    commits: BTreeMap<Seq, Arc<StoredVersion>>,
+    claims: BTreeMap<(Scope, Bytes), Claim>,
+    newest: Seq,
+    stamped: Timestamp,
+}
+
+/// A key that was ever written.
+struct Resource {
+    /// The highest number that was purged.
+    floor: VersionNumber,
+    /// Oldest first.
+    versions: Vec<Arc<StoredVersion>>,
+    /// What it is found by; empty unless it is live.
+    terms: Vec<Term>,
+}
+
+impl Resource {
+    fn above(floor: VersionNumber) -> Self {
+        Self { floor, versions: Vec::new(), terms: Vec::new() }
+    }
+}
+
+struct Claim {
+    seq: Seq,
+    expires: Option<Timestamp>,
+}
+
+impl State {
+    pub(crate) fn read(&self, key: &Key) -> Record {
+        let body = self.newest_of(key).and_then(|version| version.body.clone());
+        Record { current: self.current(key), body }
+    }
+
+    pub(crate) fn read_version(&self, key: &Key, selector: VersionSelector) -> Option<StoredVersion> {
+        let selected = |version: &&Arc<StoredVersion>| match selector {
+            VersionSelector::Number(number) => version.version.number == number,
+            VersionSelector::Tag48(tag) => version.version.tag.0 & TAG48 == tag,
+        };
+        self.versions_of(key).iter().rev().find(selected).map(|version| StoredVersion::clone(version))
+    }
+
+    pub(crate) fn history(&self, request: &HistoryRequest) -> HistoryPage {
+        let mut found: Vec<&Arc<StoredVersion>> = match &request.scope {
+            HistoryScope::Key(key) => self.versions_of(key).iter().collect(),
+            HistoryScope::Kind(kind) => {
+                self.commits.values().filter(|version| version.key.kind == *kind).collect()
+            }
+            HistoryScope::All => self.commits.values().collect(),
+        };
+        found.retain(|version| {
+            request.since.is_none_or(|since| since <= version.at)
+                && request.at.is_none_or(|span| self.was_newest_within(version, span))
+                && request.after.is_none_or(|after| match request.order {
+                    Order::Newest => version.seq < after,
+                    Order::Oldest => version.seq > after,
+                })
+        });
+        if request.order == Order::Newest {
+            found.reverse();
+        }
+        let more = found.len() > request.limit;
+        found.truncate(request.limit);
+        let next = found.last().map(|version| version.seq).filter(|_| more);
+        HistoryPage {
+            versions: found.into_iter().map(|version| StoredVersion::clone(version)).collect(),
+            next,
+        }
+    }
+
+    /// Judges every guard, then writes everything or nothing.
+    pub(crate) fn commit(&mut self, set: WriteSet, now: Timestamp) -> Commit {
+        let at = now.max(self.stamped);
+        let guards = set.guards.iter().enumerate();
+        let lost: Vec<Lost> =
+            guards.filter_map(|(guard, what)| self.judge(what, at).map(|now| Lost { guard, now })).collect();
+        if !lost.is_empty() {
+            return Commit::Lost(lost);
+        }
+        self.stamped = at;
+        let mut claims = Vec::new();
+        for write in set.writes {
+            match write {
+                Write::Version(version) => self.append(version, set.request, at),
+                Write::Terms { key, terms } => self.replace_terms(&key, terms),
+                Write::Purge(key) => self.purge(&key),
+                Write::Claim { scope, value, expires } => claims.push(((scope, value), expires)),
+            }
+        }
+        // A claim is known by the place of the commit that made it, the last one of its set.
+        let seq = self.newest;
+        self.claims.extend(claims.into_iter().map(|(what, expires)| (what, Claim { seq, expires })));
+        Commit::Committed(Committed { seq, at })
+    }
+
+    /// What a guard met, if it does not hold.
+    fn judge(&self, guard: &Guard, at: Timestamp) -> Option<Now> {
+        match guard {
+            Guard::Head(key, wanted) => {
+                let current = self.current(key);
+                (!wanted.holds(&current)).then_some(Now::Head(current))
+            }
+            Guard::Matches(query, expected) => {
+                let mut found = self.matching(query);
+                let differs = found != *expected;
+                found.truncate(expected.len() + 1);
+                differs.then_some(Now::Matched(found))
+            }
+            Guard::Unclaimed(scope, value) => self
+                .claims
+                .get(&(*scope, value.clone()))
+                .filter(|claim| claim.expires.is_none_or(|expires| at < expires))
+                .map(|claim| Now::Claimed(claim.seq)),
+        }
+    }
+
+    /// The live keys that match, sorted.
+    fn matching(&self, query: &Query) -> Vec<Key> {
+        let of_kind = self.resources.iter().filter(|(key, resource)| {
+            key.kind == query.kind && resource.versions.last().is_some_and(|newest| newest.body.is_some())
+        });
+        of_kind.filter(|(_, resource)| matches(query, &resource.terms)).map(|(key, _)| key.clone()).collect()
+    }
+
+    fn append(&mut self, write: VersionWrite, request: RequestId, at: Timestamp) {
+        self.newest = Seq(self.newest.0 + 1);
+        let unused = || Resource::above(VersionNumber::NONE);
+        let resource = self.resources.entry(write.key.clone()).or_insert_with(unused);
+        let version = Arc::new(StoredVersion {
+            key: write.key,
+            version: write.next,
+            seq: self.newest,
+            at,
+            previous_at: resource.versions.last().map(|previous| previous.at),
+            method: write.method,
+            request,
+            body: write.body,
+        });
+        resource.terms = write.terms;
+        resource.versions.push(Arc::clone(&version));
+        self.commits.insert(version.seq, version);
+    }
+
+    /// A deleted resource is found by nothing, so it gets no terms.
+    fn replace_terms(&mut self, key: &Key, terms: Vec<Term>) {
+        if matches!(self.current(key), Current::Live(_))
+            && let Some(resource) = self.resources.get_mut(key)
+        {
+            resource.terms = terms;
+        }
+    }
+
+    fn purge(&mut self, key: &Key) {
+        let floor = self.current(key).number();
+        let purged = self.resources.insert(key.clone(), Resource::above(floor));
+        for version in purged.into_iter().flat_map(|resource| resource.versions) {
+            self.commits.remove(&version.seq);
+        }
+    }
+
+    fn current(&self, key: &Key) -> Current {
+        let Some(newest) = self.newest_of(key) else {
+            let floor = self.resources.get(key).map_or(VersionNumber::NONE, |resource| resource.floor);
+            return Current::Absent { floor };
+        };
+        let head = Head { version: newest.version, at: newest.at, previous_at: newest.previous_at };
+        if newest.body.is_some() { Current::Live(head) } else { Current::Deleted(head) }
+    }
+
+    fn versions_of(&self, key: &Key) -> &[Arc<StoredVersion>] {
+        self.resources.get(key).map_or(&[], |resource| &resource.versions)
+    }
+
+    fn newest_of(&self, key: &Key) -> Option<&StoredVersion> {
+        self.versions_of(key).last().map(AsRef::as_ref)
+    }
+
+    /// Whether some moment of `span` lies between a version's instant and the next one's.
+    fn was_newest_within(&self, version: &StoredVersion, span: Interval) -> bool {
+        let versions = self.versions_of(&version.key);
+        let behind = versions.partition_point(|other| other.version.number <= version.version.number);
+        let first = span.low.max(version.at);
+        first <= span.high && versions.get(behind).is_none_or(|next| first < next.at)
+    }
+}
