@@ -11,7 +11,7 @@
 use std::fmt;
 
 use crate::instant::Instant;
-use crate::json::{Kind, Object, Value, write_member_name, write_string, write_value};
+use crate::json::{BYTES_AT_FIRST, Kind, Object, Value, write_member_name, write_string, write_value};
 
 const META: &str = "meta";
 
@@ -197,7 +197,7 @@ impl StoredBody {
             Some(Value::Object(meta)) => Some(meta),
             Some(other) => return Err(StripError::MetaNotAnObject(other.kind())),
         };
-        let mut printer = Printer { bytes: Vec::new(), first: true };
+        let mut printer = Printer { bytes: Vec::with_capacity(BYTES_AT_FIRST), first: true };
         let splice = match meta.filter(|meta| meta.names().any(|name| !is_version_meta(name))) {
             Some(meta) => print_with_meta(&mut printer, resource, meta)?,
             None => print_without_meta(&mut printer, resource)?,

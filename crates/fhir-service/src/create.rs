@@ -27,6 +27,7 @@ impl Service {
                 method: Method::Post,
                 key: &key,
                 precondition: &context.precondition,
+                claim: context.claim.as_ref(),
             };
             let prepare = || {
                 Incoming::parse(body, resource_type, &self.limits)?
@@ -38,7 +39,7 @@ impl Service {
                     if refused.refusal == Refusal::IdTaken && draws < self.limits.id_draws_max => {}
                 Err(failure) => return Err(failure),
                 Ok(written) => {
-                    return self.written(&written.outcome(&key, Success::Created), context);
+                    return self.written(&written.outcome(Success::Created), context);
                 }
             }
         }

@@ -16,6 +16,8 @@ pub struct Request {
     pub precondition: Precondition,
     /// What to answer with.
     pub preferences: Preferences,
+    /// The name that the client gave this write, so that it may be sent again safely.
+    pub idempotency_key: Option<String>,
     /// The public base URL of the API, without a slash at its end.
     pub base: String,
     /// The id of the request, for logs and outcomes.

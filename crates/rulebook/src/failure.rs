@@ -71,6 +71,12 @@ pub enum Failure {
     },
     /// A conditional request field cannot be understood.
     MalformedField(FieldError),
+    /// `Idempotency-Key` cannot be used.
+    MalformedIdempotencyKey,
+    /// `Idempotency-Key` was used for another request.
+    IdempotencyKeyReused,
+    /// `Idempotency-Key` was used for this request, but its result was purged.
+    FirstResultGone,
     /// A URL parameter has a value that cannot be used.
     Parameter {
         /// The parameter's name.
@@ -261,6 +267,17 @@ impl fmt::Display for Failure {
                 write!(f, "A body of type \"{sent}\" is not understood. Send {offered}.")
             }
             Self::MalformedField(error) => write!(f, "{error}."),
+            Self::MalformedIdempotencyKey => f.write_str(
+                "Idempotency-Key is sent once, with 1 to 255 visible ASCII characters; a UUID is a good one.",
+            ),
+            Self::IdempotencyKeyReused => f.write_str(
+                "This Idempotency-Key was used for another request. Send it again only with the same \
+                 method, URL, conditions and body.",
+            ),
+            Self::FirstResultGone => f.write_str(
+                "This request was carried out before, under this Idempotency-Key, and what it wrote has been \
+                 purged since.",
+            ),
             Self::Parameter { name, problem } => parameter(f, name, problem),
             Self::Refused(refused) => refused.fmt(f),
             Self::UnknownVersion { resource, version_id } => {

@@ -159,9 +159,11 @@ impl Rulebook for SpineRulebook {
             Failure::Timeout => (408, IssueType::Timeout, BAD_REQUEST),
             Failure::NotAcceptable { .. } => (406, IssueType::NotSupported, UNSUPPORTED_MEDIA_TYPE),
             Failure::UnsupportedMediaType { .. } => (415, IssueType::NotSupported, UNSUPPORTED_MEDIA_TYPE),
-            Failure::InvalidHost | Failure::MalformedField(_) => {
+            Failure::InvalidHost | Failure::MalformedField(_) | Failure::MalformedIdempotencyKey => {
                 (400, IssueType::Invalid, MISSING_OR_INVALID_HEADER)
             }
+            Failure::IdempotencyKeyReused => (422, IssueType::BusinessRule, BAD_REQUEST),
+            Failure::FirstResultGone => (404, IssueType::NotFound, NO_RECORD_FOUND),
             Failure::Parameter { .. } => (422, IssueType::Invalid, INVALID_PARAMETER),
             Failure::UnknownVersion { .. } | Failure::DeletedVersion { .. } => {
                 (404, IssueType::NotFound, NO_RECORD_FOUND)

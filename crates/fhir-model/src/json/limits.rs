@@ -24,7 +24,8 @@ pub struct Limits {
     /// Objects and arrays open at one place; the outermost counts as 1. At most [`DEPTH_CEILING`].
     pub depth_max: usize,
     /// Values in the document: every object, array, string, number, boolean and null.
-    /// One value takes 56 bytes of memory at most, besides the text of long strings.
+    /// A value with its name takes 56 bytes of memory, besides the text of strings longer than 24
+    /// bytes or with escapes; while a document is read, up to three times that.
     pub nodes_max: usize,
 }
 

@@ -341,3 +341,17 @@ fn scanners_agree_with_a_byte_by_byte_walk_at_every_alignment() {
     }
     assert_eq!(scan::space_end(b" \t\r\n\x0b", 0), 4);
 }
+
+#[test]
+fn objects_with_very_many_members_cost_no_square() {
+    // A walk over all pairs would be five thousand million steps, here and in the comparison.
+    let member = |index: usize| format!("\"member {index}\":{index}");
+    let text = |indexes: &mut dyn Iterator<Item = usize>| {
+        format!("{{{}}}", indexes.map(member).collect::<Vec<_>>().join(","))
+    };
+    let forwards = read(&text(&mut (0..100_000))).unwrap();
+    let backwards = read(&text(&mut (0..100_000).rev())).unwrap();
+    assert_eq!(forwards, backwards);
+    let repeated = text(&mut (0..100_000).chain([50_000]));
+    assert_eq!(read(&repeated).unwrap_err().kind, JsonErrorKind::DuplicateKey("member 50000".into()));
+}

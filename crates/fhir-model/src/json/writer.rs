@@ -14,6 +14,9 @@ const INDENT: usize = 2;
 /// nested deeply, would grow a hundredfold by being printed.
 const INDENT_LEVELS_MAX: usize = 32;
 
+/// What is printed into a vector of its own starts with this many bytes: most resources fit.
+pub(crate) const BYTES_AT_FIRST: usize = 1_024;
+
 impl Value {
     /// Appends the value without white space.
     pub fn write(&self, out: &mut Vec<u8>) {
@@ -28,7 +31,7 @@ impl Value {
 
     /// The value printed without white space.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = Vec::new();
+        let mut out = Vec::with_capacity(BYTES_AT_FIRST);
         write_value(self, &mut out);
         out
     }
@@ -47,7 +50,7 @@ impl Object {
 
     /// The object printed without white space.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = Vec::new();
+        let mut out = Vec::with_capacity(BYTES_AT_FIRST);
         write_object(self, &mut out);
         out
     }

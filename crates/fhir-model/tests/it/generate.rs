@@ -22,7 +22,7 @@ pub(crate) fn document() -> impl Strategy<Value = String> {
                     .enumerate()
                     // A number in front keeps the names distinct.
                     .map(|(index, (name, value))| {
-                        format!("\"{index}{}{space}:{space}{value}", name.strip_prefix('"').unwrap_or(name))
+                        format!("\"{index}_{}{space}:{space}{value}", name.strip_prefix('"').unwrap_or(name))
                     })
                     .collect();
                 format!("{{{space}{}{space}}}", members.join(&format!("{space},{space}")))

@@ -66,6 +66,9 @@ fn requests() -> Vec<Sample> {
         same(Failure::UnsupportedMediaType { sent: text(), offered: "y" }, 415),
         same(field(Field::IfMatch), 400),
         same(field(Field::IfUnmodifiedSince), 400),
+        same(Failure::MalformedIdempotencyKey, 400),
+        same(Failure::IdempotencyKeyReused, 422),
+        sample(Failure::FirstResultGone, 410, 410, 404),
         sample(Failure::Parameter { name: text(), problem: ParameterProblem::Repeated }, 400, 400, 422),
         sample(Failure::Parameter { name: text(), problem: ParameterProblem::Unknown }, 400, 400, 422),
         sample(Failure::Parameter { name: text(), problem: ParameterProblem::Encoding }, 400, 400, 422),
@@ -158,6 +161,9 @@ pub(crate) fn name(failure: &Failure) -> &'static str {
         Failure::NotAcceptable { .. } => "NotAcceptable",
         Failure::UnsupportedMediaType { .. } => "UnsupportedMediaType",
         Failure::MalformedField(_) => "MalformedField",
+        Failure::MalformedIdempotencyKey => "MalformedIdempotencyKey",
+        Failure::IdempotencyKeyReused => "IdempotencyKeyReused",
+        Failure::FirstResultGone => "FirstResultGone",
         Failure::Parameter { .. } => "Parameter",
         Failure::Refused(refused) => match refused.refusal {
             Refusal::IfMatchMissing(_) => "IfMatchMissing",
@@ -192,4 +198,4 @@ pub(crate) fn name(failure: &Failure) -> &'static str {
 }
 
 /// How many names [`name`] can give.
-pub(crate) const NAMES: usize = 41;
+pub(crate) const NAMES: usize = 44;

@@ -1,0 +1,4 @@
+//! Integration tests of `fhirpath`.
+
+mod suite;
+mod xml;
