@@ -49,6 +49,15 @@ fn put(connection: &mut Connection, path: &str, id: &str, status: &str) {
     assert!(matches!(answer.status, 200 | 201), "{}", answer.body_text());
 }
 
+/// Set when it is dropped, so that a failed assertion ends those who wait for it.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 /// The clock stands still, so that every version has one instant: paging cannot lean on time.
 #[test]
 fn pages_are_stable_under_writes() {
@@ -70,6 +79,7 @@ fn pages_are_stable_under_writes() {
                     round += 1;
                 }
             });
+            let _stop = Stop(&stop);
             for (scope, ids) in [("/Flag/a", &["a"][..]), ("/Flag", &["a", "b"]), ("", &["a", "b"])] {
                 let seen = walk(&mut connection, &format!("{path}{scope}/_history?_count=7"));
                 let distinct: BTreeSet<_> = seen.iter().collect();
@@ -84,7 +94,6 @@ fn pages_are_stable_under_writes() {
                 let numbers: Vec<u64> = of_a.map(|(_, version)| version.parse().expect("a number")).collect();
                 assert!(numbers.windows(2).all(|pair| pair[0] == pair[1] + 1), "{path}{scope}: {numbers:?}");
             }
-            stop.store(true, Ordering::SeqCst);
         });
     }
 }
