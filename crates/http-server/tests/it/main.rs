@@ -12,4 +12,5 @@ mod operations;
 mod protocol;
 mod slow;
 mod spine;
+mod store_failures;
 mod transcripts;
