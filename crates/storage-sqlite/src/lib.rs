@@ -3,6 +3,7 @@
 mod append;
 mod blobs;
 mod caches;
+mod check;
 mod checkpoint;
 mod connection;
 mod encoding;
@@ -18,6 +19,7 @@ mod pool;
 mod position;
 mod queue;
 mod reader;
+mod report;
 mod rows;
 mod schema;
 mod shared;
@@ -26,7 +28,9 @@ mod symbols;
 mod term_index;
 mod writer;
 
+pub use check::check;
 pub use error::OpenError;
 pub use metrics::{Histogram, Metrics};
 pub use options::{Durability, Options};
+pub use report::{CheckDepth, CheckFault, CheckProgress, CheckReport, Problem};
 pub use store::SqliteStore;

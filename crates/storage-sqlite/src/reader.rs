@@ -10,7 +10,7 @@ use storage_api::{
 
 use crate::blobs::Blobs;
 use crate::error::store_error;
-use crate::rows::{Content, Link, ResourceRow, State, VersionRow};
+use crate::rows::{Content, Link, ResourceRow, VersionRow};
 use crate::symbols::{SymbolKind, Symbols};
 
 /// The low 48 bits of a tag.
