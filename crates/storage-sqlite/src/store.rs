@@ -14,7 +14,7 @@ use storage_api::{
 };
 
 use crate::blobs::Blobs;
-use crate::connection::open_writer;
+use crate::connection::{open_read_only, open_writer};
 use crate::history::PageLimits;
 use crate::layout::Layout;
 use crate::lock::StoreLock;
@@ -60,6 +60,10 @@ impl SqliteStore {
         fs::create_dir_all(directory)?;
         let lock = StoreLock::take(directory)?;
         let layout = Layout::of(directory);
+        if layout.database.try_exists()? {
+            // Before anything is written to a file that may not be ours.
+            schema::expect_ours(&open_read_only(&layout.database, &options)?)?;
+        }
         let mut connection = open_writer(&layout.database, &options)?;
         schema::migrate(&mut connection)?;
         let generation = load_generation(&connection, options.index_generation)?;
@@ -69,11 +73,9 @@ impl SqliteStore {
         let pool = Pool::open(&layout.database, &options)?;
         let shared = Arc::new(Shared::new(layout.database, blobs, options, clock));
         watch_log(&mut connection, &shared)?;
-        let running = Running {
-            writer: start_writer(&shared, connection, position)?,
-            checkpointer: start_checkpointer(&shared)?,
-            _lock: lock,
-        };
+        let checkpointer = start_checkpointer(&shared)?;
+        let writer = start_writer(&shared, connection, position).inspect_err(|_| shared.log.end())?;
+        let running = Running { writer, checkpointer, _lock: lock };
         let (closed, running) = (AtomicBool::new(false), Mutex::new(Some(running)));
         Ok(Self { inner: Arc::new(Inner { shared, generation, pool, closed, running }) })
     }
