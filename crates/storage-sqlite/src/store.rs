@@ -14,7 +14,8 @@ use storage_api::{
 };
 
 use crate::blobs::Blobs;
-use crate::connection::open_writer;
+use crate::connection::{open_read_only, open_writer};
+use crate::history::PageLimits;
 use crate::layout::Layout;
 use crate::lock::StoreLock;
 use crate::metrics::Metrics;
@@ -61,6 +62,10 @@ impl SqliteStore {
             folder::create(directory)?;
         }
         let lock = StoreLock::take(directory)?;
+        if layout.database.try_exists()? {
+            // Before anything is written to a file that may not be ours.
+            schema::expect_ours(&open_read_only(&layout.database, &options)?)?;
+        }
         recovery::renew(&layout.log)?;
         fs::create_dir_all(&layout.blobs)?;
         let mut connection = open_writer(&layout.database, &options)?;
@@ -73,11 +78,9 @@ impl SqliteStore {
         let pool = Pool::open(&layout.database, &options)?;
         let shared = Arc::new(Shared::new(layout.database, blobs, options, clock));
         watch_log(&mut connection, &shared)?;
-        let running = Running {
-            writer: start_writer(&shared, connection, position)?,
-            checkpointer: start_checkpointer(&shared)?,
-            _lock: lock,
-        };
+        let checkpointer = start_checkpointer(&shared)?;
+        let writer = start_writer(&shared, connection, position).inspect_err(|_| shared.log.end())?;
+        let running = Running { writer, checkpointer, _lock: lock };
         let (closed, running) = (AtomicBool::new(false), Mutex::new(Some(running)));
         Ok(Self { inner: Arc::new(Inner { shared, generation, pool, closed, running }) })
     }
@@ -227,10 +230,11 @@ impl Store for SqliteStore {
     }
 
     fn history<'a>(&'a self, request: &'a HistoryRequest) -> Answer<'a, HistoryPage> {
-        let bytes_max = self.inner.shared.options.page_bytes_max;
-        Box::pin(async move {
-            self.inner.ask(|reader| reader.snapshot(|reader| reader.history(request, bytes_max)))
-        })
+        let Options { page_bytes_max: bytes_max, page_rows_max: rows_max, .. } = self.inner.shared.options;
+        let limits = PageLimits { bytes_max, rows_max };
+        Box::pin(
+            async move { self.inner.ask(|reader| reader.snapshot(|reader| reader.history(request, limits))) },
+        )
     }
 
     fn commit(&self, set: WriteSet) -> Answer<'static, Commit> {

@@ -66,7 +66,10 @@ impl Writer {
             self.tidy();
         }
         if let Some(connection) = self.connection.take() {
-            // What is not moved now stays in the log, which the next start reads.
+            // Nothing that was acknowledged depends on either: the stamp of a commit without a
+            // version would else be forgotten, and what is not moved stays in the log, which the
+            // next start reads.
+            let _ = self.save_stamp(&connection);
             let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         }
     }
@@ -148,6 +151,14 @@ impl Writer {
                 }
             }
         }
+    }
+
+    /// Keeps the newest stamp if it is that of no version.
+    fn save_stamp(&self, connection: &Connection) -> rusqlite::Result<()> {
+        if Position::load(connection)?.at < self.position.at {
+            self.position.save(connection)?;
+        }
+        Ok(())
     }
 
     fn sync(&self, connection: &Connection) -> rusqlite::Result<()> {
@@ -252,3 +263,6 @@ impl Drop for Ended {
         self.0.queue.refuse_rest();
     }
 }
+
+#[cfg(test)]
+mod tests;
