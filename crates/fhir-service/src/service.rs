@@ -12,7 +12,7 @@ use versioning_core::{NoCurrentVersion, Precondition, Refusal, TagSet, VersionId
 use crate::answer::{Answer, Payload};
 use crate::idempotency::Claim;
 use crate::request::{Operation, Request};
-use crate::{Ids, Limits};
+use crate::{Counters, Ids, Limits, Validation};
 
 /// A rulebook, a store, and what is needed to carry out requests between them.
 #[derive(Clone)]
@@ -21,12 +21,20 @@ pub struct Service {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) ids: Ids,
     pub(crate) limits: Limits,
+    pub(crate) validation: Validation,
+    pub(crate) counters: Arc<Counters>,
 }
 
 impl Service {
     /// An API on a store.
     pub fn new(rulebook: Arc<dyn Rulebook>, store: Arc<dyn Store>, ids: Ids, limits: Limits) -> Self {
-        Self { rulebook, store, ids, limits }
+        Self { rulebook, store, ids, limits, validation: Validation::default(), counters: Arc::default() }
+    }
+
+    /// The same, as strict about what it stores as said; [`Validation::Structure`] otherwise.
+    #[must_use]
+    pub fn with_validation(self, validation: Validation) -> Self {
+        Self { validation, ..self }
     }
 
     /// The rules of this API.
@@ -42,6 +50,11 @@ impl Service {
     /// Where its ids come from.
     pub fn ids(&self) -> &Ids {
         &self.ids
+    }
+
+    /// What it has done so far.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
     }
 
     /// Carries out a request. Every failure becomes an answer too.
@@ -68,6 +81,9 @@ impl Service {
             Operation::Update { key, body } => self.update(&key, &body, &context).await,
             Operation::Delete(key) => self.delete(&key, &context).await,
             Operation::History { scope, parameters } => self.history(scope, parameters, &context).await,
+            Operation::Validate { key, mode, body } => {
+                self.validate(&key, mode.as_deref(), &body, &context).await
+            }
             Operation::Capabilities(mode) => self.capabilities(mode, &context),
         }
     }
@@ -77,12 +93,13 @@ impl Service {
     fn claim(&self, request: &Request) -> Option<Claim> {
         let key = request.idempotency_key.as_deref()?;
         let (name, body): (String, &[u8]) = match &request.operation {
-            Operation::Create { resource_type, body } => (resource_type.clone(), body),
-            Operation::Update { key, body } => (key.to_string(), body),
+            Operation::Create { resource_type, body } => (resource_type.clone(), &body.bytes),
+            Operation::Update { key, body } => (key.to_string(), &body.bytes),
             Operation::Delete(key) => (key.to_string(), &[]),
             Operation::Read(_)
             | Operation::Vread { .. }
             | Operation::History { .. }
+            | Operation::Validate { .. }
             | Operation::Capabilities(_) => {
                 return None;
             }
@@ -99,6 +116,7 @@ impl Service {
 
     /// The answer to a failure.
     pub fn refuse(&self, failure: &Failure, trace: &str) -> Answer {
+        self.counters.refused(self.rulebook.rule(failure).coding.code);
         let Verdict { status, outcome } = self.rulebook.refuse(failure, trace);
         Answer {
             status,
@@ -262,11 +280,15 @@ pub(crate) fn store_failure(error: StoreError) -> Failure {
             tracing::warn!(%why, "store not available");
             Failure::Unavailable
         }
+        // The disk may be well again the next time.
+        error @ StoreError::Io(_) => {
+            tracing::error!(%error, "store failed");
+            Failure::Unavailable
+        }
         error @ (StoreError::Unguarded
         | StoreError::Unsorted
         | StoreError::TooCostly
-        | StoreError::Corrupt(_)
-        | StoreError::Io(_)) => {
+        | StoreError::Corrupt(_)) => {
             tracing::error!(%error, "store failed");
             Failure::Internal
         }

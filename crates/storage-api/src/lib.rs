@@ -3,6 +3,7 @@
 mod error;
 mod history;
 mod key;
+mod metrics;
 mod query;
 mod search;
 mod store;
@@ -12,6 +13,7 @@ mod write_set;
 pub use error::StoreError;
 pub use history::{HistoryPage, HistoryRequest, HistoryScope, Interval, Order};
 pub use key::{Key, RequestId, Seq};
+pub use metrics::{Counter, Distribution, Histogram, Metric, MetricValue};
 pub use query::{
     Candidate, Clause, CodingTest, Condition, NumberRange, Query, SystemTest, Test, is_below, matches,
 };

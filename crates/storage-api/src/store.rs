@@ -7,8 +7,8 @@ use bytes::Bytes;
 use versioning_core::{Current, Timestamp, VersionNumber, VersionToken};
 
 use crate::{
-    Commit, HistoryPage, HistoryRequest, IndexGeneration, Key, Method, RequestId, SearchPage, SearchRequest,
-    Seq, StoreError, WriteSet,
+    Commit, HistoryPage, HistoryRequest, IndexGeneration, Key, Method, Metric, RequestId, SearchPage,
+    SearchRequest, Seq, StoreError, WriteSet,
 };
 
 /// What every operation of a store gives: a future that needs no particular runtime.
@@ -86,7 +86,7 @@ pub trait Store: Send + Sync + 'static {
     /// A page of versions in commit order.
     fn history<'a>(&'a self, request: &'a HistoryRequest) -> Answer<'a, HistoryPage>;
 
-    /// A page of the live resources that match, by the meaning of [`matches`](crate::matches).
+    /// A page of the live resources that match, by the meaning of [`matches()`](crate::matches()).
     fn search<'a>(&'a self, request: &'a SearchRequest) -> Answer<'a, SearchPage>;
 
     /// Applies a write set, all or nothing. Resolves when the outcome is durable, losers
@@ -96,6 +96,11 @@ pub trait Store: Send + Sync + 'static {
 
     /// The generation that write sets must be made with.
     fn index_generation(&self) -> IndexGeneration;
+
+    /// What the store has done since it was opened and what waits now, for operators.
+    fn measure(&self) -> Vec<Metric> {
+        Vec::new()
+    }
 
     /// Finishes what was accepted and closes. Later calls answer
     /// [`StoreError::Unavailable`]. Closing twice is fine.

@@ -9,12 +9,13 @@ use std::thread::{self, JoinHandle};
 
 use rusqlite::Connection;
 use storage_api::{
-    Answer, Clock, Commit, HistoryPage, HistoryRequest, IndexGeneration, Key, Record, SearchPage,
+    Answer, Clock, Commit, HistoryPage, HistoryRequest, IndexGeneration, Key, Metric, Record, SearchPage,
     SearchRequest, Store, StoreError, StoredVersion, VersionSelector, WriteSet,
 };
 
 use crate::blobs::Blobs;
-use crate::connection::open_writer;
+use crate::connection::{open_read_only, open_writer};
+use crate::history::PageLimits;
 use crate::layout::Layout;
 use crate::lock::StoreLock;
 use crate::metrics::Metrics;
@@ -26,7 +27,7 @@ use crate::reader::{ReadError, ReadResult, Reader};
 use crate::rows::State;
 use crate::shared::{Shared, weight};
 use crate::writer::{Ended, Writer, watch_log};
-use crate::{OpenError, checkpoint, schema};
+use crate::{OpenError, checkpoint, folder, recovery, schema};
 
 /// A durable store in a directory of its own.
 ///
@@ -56,11 +57,20 @@ impl SqliteStore {
     /// Opens the store in `directory`, creating both if they do not exist, and brings older
     /// schemas forward. Versions are stamped by `clock`.
     pub fn open(directory: &Path, options: Options, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
-        fs::create_dir_all(directory)?;
-        let lock = StoreLock::take(directory)?;
         let layout = Layout::of(directory);
+        if !layout.database.exists() {
+            folder::create(directory)?;
+        }
+        let lock = StoreLock::take(directory)?;
+        if layout.database.try_exists()? {
+            // Before anything is written to a file that may not be ours.
+            schema::expect_ours(&open_read_only(&layout.database, &options)?)?;
+        }
+        recovery::renew(&layout.log)?;
+        fs::create_dir_all(&layout.blobs)?;
         let mut connection = open_writer(&layout.database, &options)?;
         schema::migrate(&mut connection)?;
+        folder::sync(directory)?;
         let generation = load_generation(&connection, options.index_generation)?;
         let position = Position::load(&connection)?;
         let blobs = Blobs::new(layout.blobs);
@@ -68,11 +78,9 @@ impl SqliteStore {
         let pool = Pool::open(&layout.database, &options)?;
         let shared = Arc::new(Shared::new(layout.database, blobs, options, clock));
         watch_log(&mut connection, &shared)?;
-        let running = Running {
-            writer: start_writer(&shared, connection, position)?,
-            checkpointer: start_checkpointer(&shared)?,
-            _lock: lock,
-        };
+        let checkpointer = start_checkpointer(&shared)?;
+        let writer = start_writer(&shared, connection, position).inspect_err(|_| shared.log.end())?;
+        let running = Running { writer, checkpointer, _lock: lock };
         let (closed, running) = (AtomicBool::new(false), Mutex::new(Some(running)));
         Ok(Self { inner: Arc::new(Inner { shared, generation, pool, closed, running }) })
     }
@@ -222,10 +230,11 @@ impl Store for SqliteStore {
     }
 
     fn history<'a>(&'a self, request: &'a HistoryRequest) -> Answer<'a, HistoryPage> {
-        let bytes_max = self.inner.shared.options.page_bytes_max;
-        Box::pin(async move {
-            self.inner.ask(|reader| reader.snapshot(|reader| reader.history(request, bytes_max)))
-        })
+        let Options { page_bytes_max: bytes_max, page_rows_max: rows_max, .. } = self.inner.shared.options;
+        let limits = PageLimits { bytes_max, rows_max };
+        Box::pin(
+            async move { self.inner.ask(|reader| reader.snapshot(|reader| reader.history(request, limits))) },
+        )
     }
 
     fn search<'a>(&'a self, request: &'a SearchRequest) -> Answer<'a, SearchPage> {
@@ -241,6 +250,10 @@ impl Store for SqliteStore {
             Ok(outcome) => Box::pin(async move { outcome.await.unwrap_or(Ok(Commit::Unknown)) }),
             Err(error) => Box::pin(ready(Err(error))),
         }
+    }
+
+    fn measure(&self) -> Vec<Metric> {
+        self.metrics().to_list()
     }
 
     fn index_generation(&self) -> IndexGeneration {

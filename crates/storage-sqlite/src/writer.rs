@@ -66,7 +66,10 @@ impl Writer {
             self.tidy();
         }
         if let Some(connection) = self.connection.take() {
-            // What is not moved now stays in the log, which the next start reads.
+            // Nothing that was acknowledged depends on either: the stamp of a commit without a
+            // version would else be forgotten, and what is not moved stays in the log, which the
+            // next start reads.
+            let _ = self.save_stamp(&connection);
             let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         }
     }
@@ -150,6 +153,14 @@ impl Writer {
         }
     }
 
+    /// Keeps the newest stamp if it is that of no version.
+    fn save_stamp(&self, connection: &Connection) -> rusqlite::Result<()> {
+        if Position::load(connection)?.at < self.position.at {
+            self.position.save(connection)?;
+        }
+        Ok(())
+    }
+
     fn sync(&self, connection: &Connection) -> rusqlite::Result<()> {
         let began = Instant::now();
         let committed = connection.prepare_cached("COMMIT")?.execute([]).map(drop);
@@ -224,8 +235,8 @@ pub(crate) fn watch_log(connection: &mut Connection, shared: &Arc<Shared>) -> ru
     }))
 }
 
-/// Settles a commit that may or may not lie in the log, by writing something behind it: from here
-/// on it is there for good or gone for good.
+/// Settles a commit that failed. It lies behind the end of the log as readers know it, and comes
+/// back if the process ends now; what is written in its place makes it gone for good.
 fn settle(connection: &Connection) -> rusqlite::Result<()> {
     let sql = "INSERT INTO meta (name, value) VALUES ('reopened', 1)
                ON CONFLICT (name) DO UPDATE SET value = value + 1";
@@ -252,3 +263,6 @@ impl Drop for Ended {
         self.0.queue.refuse_rest();
     }
 }
+
+#[cfg(test)]
+mod tests;
