@@ -3,6 +3,7 @@
 use fhir_definitions::{FhirVersion, resource_types};
 use fhir_model::json::{Object, Value};
 use fhir_model::{array, object};
+use fhir_search::{Extractor, Parameters};
 use rulebook::{Failure, Interaction, Rulebook};
 use storage_api::{Current, Head, Key, Timestamp, VersionNumber, VersionTag, VersionToken};
 use versioning_core::{Decision, IfMatchPolicy, Intent, LockPolicy, UpdateCreate, VersionScheme, decide};
@@ -73,7 +74,7 @@ fn capability_statement(rulebook: &dyn Rulebook, base: &str) -> Object {
 
 /// What one type offers.
 fn resource(rulebook: &dyn Rulebook, resource_type: &str) -> Object {
-    const INTERACTIONS: [Interaction; 7] = [
+    const INTERACTIONS: [Interaction; 8] = [
         Interaction::Read,
         Interaction::Vread,
         Interaction::Update,
@@ -81,6 +82,7 @@ fn resource(rulebook: &dyn Rulebook, resource_type: &str) -> Object {
         Interaction::HistoryInstance,
         Interaction::HistoryType,
         Interaction::Create,
+        Interaction::SearchType,
     ];
     let policy = rulebook.lock_policy(resource_type);
     let interactions: Vec<Value> = INTERACTIONS
@@ -88,7 +90,7 @@ fn resource(rulebook: &dyn Rulebook, resource_type: &str) -> Object {
         .filter(|interaction| rulebook.offers(*interaction))
         .map(|interaction| Value::from(object! { "code": interaction.code() }))
         .collect();
-    object! {
+    let mut resource = object! {
         "type": resource_type,
         "interaction": interactions,
         "versioning": match policy.if_match {
@@ -98,11 +100,30 @@ fn resource(rulebook: &dyn Rulebook, resource_type: &str) -> Object {
         },
         "readHistory": rulebook.offers(Interaction::Vread),
         "updateCreate": policy.update_create == UpdateCreate::Allowed,
-        "conditionalCreate": false,
+        "conditionalCreate": rulebook.offers(Interaction::ConditionalCreate),
         "conditionalRead": "full-support",
-        "conditionalUpdate": false,
-        "conditionalDelete": "not-supported",
+        "conditionalUpdate": rulebook.offers(Interaction::ConditionalUpdate),
+        "conditionalDelete": if rulebook.offers(Interaction::ConditionalDelete) { "single" } else { "not-supported" },
+    };
+    if rulebook.offers(Interaction::SearchType) {
+        resource.insert("searchParam", search_parameters(rulebook.version(), resource_type));
     }
+    resource
+}
+
+/// The parameters that resources of a type can be found by.
+fn search_parameters(version: FhirVersion, resource_type: &str) -> Vec<Value> {
+    let parameters = Extractor::of(version).parameters(resource_type);
+    let supported = parameters.into_iter().flat_map(Parameters::iter).filter(|known| known.is_supported());
+    let described = supported.map(|known| {
+        let definition = known.definition();
+        Value::from(object! {
+            "name": definition.code(),
+            "definition": definition.url(),
+            "type": definition.search_type().code(),
+        })
+    });
+    described.collect()
 }
 
 /// Firelock knows no terminology of its own.

@@ -4,8 +4,9 @@ use bytes::Bytes;
 use fhir_definitions::Definitions;
 use fhir_model::json::{self, Value};
 use fhir_model::{Id, Resource, xml};
+use fhir_search::Extractor;
 use rulebook::{ClientId, Failure};
-use storage_api::Body;
+use storage_api::{Body, Term};
 
 use crate::present::Format;
 use crate::request::Content;
@@ -38,6 +39,31 @@ impl Service {
     }
 }
 
+/// A resource as it is written.
+#[derive(Clone, Debug)]
+pub(crate) struct Prepared {
+    pub(crate) body: Body,
+    /// What it is found by.
+    pub(crate) terms: Vec<Term>,
+}
+
+impl Service {
+    /// Checks a resource and makes of it what is written. An absolute reference below `base` is
+    /// one to this server.
+    pub(crate) fn prepared(&self, incoming: Incoming, base: &str) -> Result<Prepared, Failure> {
+        let value = self.check_valid(incoming)?.into_value();
+        let terms = Extractor::of(self.rulebook.version())
+            .terms(&value, &[base])
+            .map_err(|error| Failure::NotFindable { why: error.to_string() })?;
+        let resource = Resource::from_value(value).map_err(Failure::NoResource)?;
+        // `Resource` checked that `meta` is an object; what is left is a size that the limits of
+        // parsing exclude.
+        let stored = resource.stored_body().map_err(|_| Failure::Internal)?;
+        let body = Body { bytes: Bytes::from(stored.bytes), splice: stored.splice.to_i64() };
+        Ok(Prepared { body, terms })
+    }
+}
+
 impl From<Resource> for Incoming {
     fn from(resource: Resource) -> Self {
         Self { resource }
@@ -65,7 +91,7 @@ impl Incoming {
         self.resource.into_value()
     }
 
-    /// For an update: the body names the same id as the URL.
+    /// For an update: the body names the same id as the URL, or as the resource that matches.
     pub(crate) fn check_url_id(&self, id: &str) -> Result<(), Failure> {
         match self.resource.id() {
             None => Err(Failure::IdMissing { url: id.to_owned() }),
@@ -81,13 +107,5 @@ impl Incoming {
         }
         self.resource.set_id(id);
         Ok(())
-    }
-
-    /// What is stored.
-    pub(crate) fn into_body(self) -> Result<Body, Failure> {
-        // `Resource` checked that `meta` is an object; what is left is a size that the limits of
-        // parsing exclude.
-        let stored = self.resource.stored_body().map_err(|_| Failure::Internal)?;
-        Ok(Body { bytes: Bytes::from(stored.bytes), splice: stored.splice.to_i64() })
     }
 }

@@ -28,14 +28,15 @@ impl Service {
                 key: &key,
                 precondition: &context.precondition,
                 claim: context.claim.as_ref(),
+                matched: None,
             };
             let prepare = || {
                 let mut incoming = self.incoming(body, resource_type)?;
                 incoming.set_new_id(&id, self.rulebook.client_id())?;
-                self.check_valid(incoming)?.into_body()
+                self.prepared(incoming, &context.base)
             };
             draws += 1;
-            match self.write(write, prepare).await {
+            match self.write_alone(write, prepare).await {
                 Err(Failure::Refused(refused))
                     if refused.refusal == Refusal::IdTaken && draws < self.limits.id_draws_max => {}
                 Err(failure) => return Err(failure),

@@ -17,9 +17,10 @@ impl Service {
             key,
             precondition: &context.precondition,
             claim: context.claim.as_ref(),
+            matched: None,
         };
         // A deletion has no content, so the core never asks for any.
-        let written = self.write(write, || Err(Failure::Internal)).await?;
+        let written = self.write_alone(write, || Err(Failure::Internal)).await?;
         let success = match written.change {
             Some(_) => Success::Deleted,
             None => Success::NothingToDelete,

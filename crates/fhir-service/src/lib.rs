@@ -2,6 +2,7 @@
 
 mod answer;
 mod capabilities;
+mod conditional;
 mod content;
 mod counters;
 mod create;
@@ -13,6 +14,7 @@ mod limits;
 mod present;
 mod read;
 mod request;
+mod search;
 mod service;
 mod subset;
 mod update;
@@ -26,7 +28,7 @@ pub use history::HistoryParameters;
 pub use ids::{Entropy, Ids, SystemClock, SystemEntropy};
 pub use limits::Limits;
 pub use present::{Format, Presentation};
-pub use request::{CapabilityMode, Content, Handling, Operation, Preferences, Request};
+pub use request::{CapabilityMode, Content, Criteria, Handling, Operation, Preferences, Request};
 pub use service::Service;
 pub use subset::Subset;
 pub use validate::Validation;

@@ -1,5 +1,7 @@
 //! What a client asks for, free of HTTP.
 
+use core::fmt;
+
 use bytes::Bytes;
 use rulebook::{Interaction, Return};
 use storage_api::{HistoryScope, Key};
@@ -41,6 +43,18 @@ impl Content {
     }
 }
 
+/// The criteria of a conditional write, as the client wrote them: names and values, decoded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Criteria(pub Vec<(String, String)>);
+
+impl fmt::Display for Criteria {
+    /// As in a URL.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pairs = self.0.iter().map(|(name, value)| (name, value));
+        f.write_str(&form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish())
+    }
+}
+
 /// What to do.
 #[derive(Clone, Debug)]
 pub enum Operation {
@@ -69,6 +83,38 @@ pub enum Operation {
     },
     /// DELETE `[type]/[id]`
     Delete(Key),
+    /// POST `[type]` with If-None-Exist
+    ConditionalCreate {
+        /// The type.
+        resource_type: String,
+        /// What must not exist.
+        criteria: Criteria,
+        /// The resource.
+        body: Content,
+    },
+    /// PUT `[type]?[criteria]`
+    ConditionalUpdate {
+        /// The type.
+        resource_type: String,
+        /// Which one.
+        criteria: Criteria,
+        /// The resource.
+        body: Content,
+    },
+    /// DELETE `[type]?[criteria]`
+    ConditionalDelete {
+        /// The type.
+        resource_type: String,
+        /// Which one.
+        criteria: Criteria,
+    },
+    /// GET `[type]?[parameters]`, POST `[type]/_search`
+    Search {
+        /// The type.
+        resource_type: String,
+        /// As the client wrote them.
+        parameters: Vec<(String, String)>,
+    },
     /// GET `_history`, on the system, a type or an instance.
     History {
         /// Whose.
@@ -101,6 +147,10 @@ impl Operation {
             Self::History { scope: HistoryScope::Key(_), .. } => Interaction::HistoryInstance,
             Self::History { scope: HistoryScope::Kind(_), .. } => Interaction::HistoryType,
             Self::History { scope: HistoryScope::All, .. } => Interaction::HistorySystem,
+            Self::ConditionalCreate { .. } => Interaction::ConditionalCreate,
+            Self::ConditionalUpdate { .. } => Interaction::ConditionalUpdate,
+            Self::ConditionalDelete { .. } => Interaction::ConditionalDelete,
+            Self::Search { .. } => Interaction::SearchType,
             Self::Validate { .. } => Interaction::Validate,
             Self::Capabilities(_) => Interaction::Capabilities,
         }

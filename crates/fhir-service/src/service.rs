@@ -81,6 +81,18 @@ impl Service {
             Operation::Update { key, body } => self.update(&key, &body, &context).await,
             Operation::Delete(key) => self.delete(&key, &context).await,
             Operation::History { scope, parameters } => self.history(scope, parameters, &context).await,
+            Operation::ConditionalCreate { resource_type, criteria, body } => {
+                self.conditional_create(&resource_type, &criteria, &body, &context).await
+            }
+            Operation::ConditionalUpdate { resource_type, criteria, body } => {
+                self.conditional_update(&resource_type, &criteria, &body, &context).await
+            }
+            Operation::ConditionalDelete { resource_type, criteria } => {
+                self.conditional_delete(&resource_type, &criteria, &context).await
+            }
+            Operation::Search { resource_type, parameters } => {
+                self.search(&resource_type, parameters, &context).await
+            }
             Operation::Validate { key, mode, body } => {
                 self.validate(&key, mode.as_deref(), &body, &context).await
             }
@@ -96,9 +108,17 @@ impl Service {
             Operation::Create { resource_type, body } => (resource_type.clone(), &body.bytes),
             Operation::Update { key, body } => (key.to_string(), &body.bytes),
             Operation::Delete(key) => (key.to_string(), &[]),
+            Operation::ConditionalCreate { resource_type, criteria, body }
+            | Operation::ConditionalUpdate { resource_type, criteria, body } => {
+                (format!("{resource_type}?{criteria}"), &body.bytes)
+            }
+            Operation::ConditionalDelete { resource_type, criteria } => {
+                (format!("{resource_type}?{criteria}"), &[])
+            }
             Operation::Read(_)
             | Operation::Vread { .. }
             | Operation::History { .. }
+            | Operation::Search { .. }
             | Operation::Validate { .. }
             | Operation::Capabilities(_) => {
                 return None;
@@ -203,7 +223,7 @@ impl Service {
         let applied = context.preferences.returning.filter(followed);
         let version_id = write.version.map(|version| self.version_id(&write.key.kind, version));
         let names_location = match write.success {
-            Success::Created | Success::Restored => true,
+            Success::Created | Success::Restored | Success::Matched => true,
             Success::Updated | Success::Unchanged => self.rulebook.location_on_update(),
             _ => false,
         };
@@ -285,10 +305,8 @@ pub(crate) fn store_failure(error: StoreError) -> Failure {
             tracing::error!(%error, "store failed");
             Failure::Unavailable
         }
-        error @ (StoreError::Unguarded
-        | StoreError::Unsorted
-        | StoreError::TooCostly
-        | StoreError::Corrupt(_)) => {
+        StoreError::TooCostly => Failure::CriteriaTooCostly,
+        error @ (StoreError::Unguarded | StoreError::Unsorted | StoreError::Corrupt(_)) => {
             tracing::error!(%error, "store failed");
             Failure::Internal
         }

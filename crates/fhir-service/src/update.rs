@@ -23,13 +23,14 @@ impl Service {
             key,
             precondition: &context.precondition,
             claim: context.claim.as_ref(),
+            matched: None,
         };
         let prepare = || {
             let incoming = self.incoming(body, &key.kind)?;
             incoming.check_url_id(&key.id)?;
-            self.check_valid(incoming)?.into_body()
+            self.prepared(incoming, &context.base)
         };
-        let written = self.write(write, prepare).await?;
+        let written = self.write_alone(write, prepare).await?;
         let success = match written.change {
             Some(Change::Created) => Success::Created,
             Some(Change::Restored) => Success::Restored,

@@ -2,11 +2,12 @@
 
 use rulebook::{Failure, Interaction, Success};
 use storage_api::{
-    Body, Commit, Committed, Current, Guard, Key, Lost, Method, Now, RequestId, Timestamp, VersionSelector,
-    VersionToken, VersionWrite, WriteSet,
+    Body, Commit, Committed, Current, Guard, Key, Lost, Method, Now, Query, RequestId, Timestamp,
+    VersionSelector, VersionToken, VersionWrite, WriteSet,
 };
 use versioning_core::{Attempt, Change, Committing, Content, Effect, Precondition, Reply, WriteOperation};
 
+use crate::content::Prepared;
 use crate::idempotency::{Claim, FirstResult};
 use crate::service::{Outcome, Service, resource, store_failure};
 
@@ -20,6 +21,31 @@ pub(crate) struct Write<'a> {
     pub(crate) precondition: &'a Precondition,
     /// The idempotency key that the write uses up, if the client sent one.
     pub(crate) claim: Option<&'a Claim>,
+    /// What criteria found, if there are any.
+    pub(crate) matched: Option<&'a Matched>,
+}
+
+/// Criteria and all that they found: it must still be so in the commit.
+#[derive(Clone, Debug)]
+pub(crate) struct Matched {
+    pub(crate) query: Query,
+    /// Sorted.
+    pub(crate) keys: Vec<Key>,
+}
+
+/// How a write ended, failures apart.
+pub(crate) enum Ended {
+    Written(Written),
+    /// The criteria find something else by now: they have to be resolved again.
+    Rematch,
+}
+
+/// How one drive ended, failures apart.
+enum Driven {
+    Written(Written),
+    /// The idempotency key was used by another request meanwhile.
+    Claimed,
+    Rematch,
 }
 
 /// A write that was carried out, or that found nothing to do.
@@ -43,6 +69,14 @@ impl Written {
     }
 }
 
+impl Write<'_> {
+    /// Whether the resource must not exist yet: criteria found none, so one under this id is
+    /// another one.
+    fn makes_new(&self) -> bool {
+        self.matched.is_some_and(|matched| matched.keys.is_empty())
+    }
+}
+
 /// What a commit came to.
 enum Settled {
     Committed(Committed),
@@ -53,46 +87,71 @@ enum Settled {
     Stale,
     /// The idempotency key was used by another request meanwhile.
     Claimed,
+    /// The criteria find something else by now.
+    Rematch,
     Unknown,
 }
 
 impl Service {
+    /// Carries out a write without criteria.
+    pub(crate) async fn write_alone(
+        &self,
+        write: Write<'_>,
+        prepare: impl Fn() -> Result<Prepared, Failure>,
+    ) -> Result<Written, Failure> {
+        match self.write(write, prepare).await? {
+            Ended::Written(written) => Ok(written),
+            // Without criteria nothing can be matched again.
+            Ended::Rematch => Err(Failure::Internal),
+        }
+    }
+
     /// Carries out one write, or answers it with its first result if its idempotency key was
     /// used. `prepare` is called at most once, and only for a client that is not stale: it
-    /// parses, checks and gives the bytes to store.
+    /// parses, checks and gives what to store.
     pub(crate) async fn write(
         &self,
         write: Write<'_>,
-        prepare: impl Fn() -> Result<Body, Failure>,
-    ) -> Result<Written, Failure> {
+        prepare: impl Fn() -> Result<Prepared, Failure>,
+    ) -> Result<Ended, Failure> {
         let Some(claim) = write.claim else {
-            return self.drive(write, prepare).await?.ok_or(Failure::Internal);
+            return match self.drive(write, prepare).await? {
+                Driven::Written(written) => Ok(Ended::Written(written)),
+                Driven::Rematch => Ok(Ended::Rematch),
+                Driven::Claimed => Err(Failure::Internal),
+            };
         };
-        if let Some(first) = self.first_result(claim).await? {
-            self.counters.replays.add(1);
-            return Ok(first.into());
+        if let Some(first) = self.replay(claim).await? {
+            return Ok(Ended::Written(first));
         }
         match self.drive(write, prepare).await {
-            Ok(Some(written)) => Ok(written),
+            Ok(Driven::Written(written)) => Ok(Ended::Written(written)),
             // The same request may have been carried out between the look and the attempt; then
-            // this one is refused as stale, or loses the key.
-            refused @ (Ok(None) | Err(Failure::Refused(_))) => match self.first_result(claim).await? {
-                Some(first) => {
-                    self.counters.replays.add(1);
-                    Ok(first.into())
-                }
-                None => refused?.ok_or(Failure::Busy),
-            },
+            // this one is refused as stale, or loses the key, or finds its own resource.
+            Ok(Driven::Claimed) => self.replay(claim).await?.map(Ended::Written).ok_or(Failure::Busy),
+            Ok(Driven::Rematch) => Ok(self.replay(claim).await?.map_or(Ended::Rematch, Ended::Written)),
+            Err(failure @ Failure::Refused(_)) => {
+                self.replay(claim).await?.map(Ended::Written).ok_or(failure)
+            }
             Err(failure) => Err(failure),
         }
     }
 
-    /// Drives one write to its end. `None` if its idempotency key was used meanwhile.
+    /// The first result of a request whose idempotency key was used.
+    pub(crate) async fn replay(&self, claim: &Claim) -> Result<Option<Written>, Failure> {
+        let first = self.first_result(claim).await?;
+        if first.is_some() {
+            self.counters.replays.add(1);
+        }
+        Ok(first.map(Written::from))
+    }
+
+    /// Drives one write to its end.
     async fn drive(
         &self,
         write: Write<'_>,
-        prepare: impl Fn() -> Result<Body, Failure>,
-    ) -> Result<Option<Written>, Failure> {
+        prepare: impl Fn() -> Result<Prepared, Failure>,
+    ) -> Result<Driven, Failure> {
         let mut in_doubt = false;
         match self.attempt(write, prepare, &mut in_doubt).await {
             // A failure says that nothing was written, which nobody knows.
@@ -106,11 +165,11 @@ impl Service {
     async fn attempt(
         &self,
         write: Write<'_>,
-        prepare: impl Fn() -> Result<Body, Failure>,
+        prepare: impl Fn() -> Result<Prepared, Failure>,
         in_doubt: &mut bool,
-    ) -> Result<Option<Written>, Failure> {
+    ) -> Result<Driven, Failure> {
         let policy = self.rulebook.lock_policy(&write.key.kind);
-        let mut prepared: Option<Body> = None;
+        let mut prepared: Option<Prepared> = None;
         let mut stored: Option<Body> = None;
         let mut effect = Attempt::start(write.precondition, policy, write.operation);
         loop {
@@ -121,34 +180,39 @@ impl Service {
                 }
                 Effect::Load(loading) => {
                     let record = self.store.read(write.key).await.map_err(store_failure)?;
+                    if write.makes_new() && matches!(record.current, Current::Live(_)) {
+                        return Err(Failure::IdInUse { resource: resource(write.key) });
+                    }
                     stored = record.body;
                     loading.handle_loaded(record.current)
                 }
                 Effect::Prepare(preparing) => {
-                    let body = match prepared.take() {
-                        Some(body) => body,
+                    let ready = match prepared.take() {
+                        Some(ready) => ready,
                         None => prepare()?,
                     };
-                    let identical = stored.as_ref().is_some_and(|stored| stored.bytes == body.bytes);
-                    prepared = Some(body);
+                    let identical = stored.as_ref().is_some_and(|stored| stored.bytes == ready.body.bytes);
+                    prepared = Some(ready);
                     preparing.handle_prepared(if identical { Content::Identical } else { Content::Different })
                 }
                 Effect::Commit(committing) => {
                     let next = VersionToken { number: committing.next(), tag: self.ids.version_tag() };
                     let settled = self.commit(&write, &committing, next, prepared.as_ref()).await?;
                     match settled {
-                        Settled::Committed(_) | Settled::Lost(_) | Settled::Claimed => *in_doubt = false,
+                        Settled::Committed(_) | Settled::Lost(_) | Settled::Claimed | Settled::Rematch => {
+                            *in_doubt = false;
+                        }
                         Settled::NotFound(_) => *in_doubt = true,
                         Settled::Stale | Settled::Unknown => {}
                     }
                     match settled {
                         Settled::Committed(committed) => {
-                            return Ok(Some(Written {
+                            return Ok(Driven::Written(Written {
                                 key: write.key.clone(),
                                 change: Some(committing.change()),
                                 version: Some(next),
                                 at: Some(committed.at),
-                                body: prepared,
+                                body: prepared.map(|ready| ready.body),
                             }));
                         }
                         Settled::NotFound(now) => committing.handle_lost(now),
@@ -161,11 +225,12 @@ impl Service {
                             effect
                         }
                         Settled::Stale => Attempt::start(write.precondition, policy, write.operation),
-                        Settled::Claimed => return Ok(None),
+                        Settled::Claimed => return Ok(Driven::Claimed),
+                        Settled::Rematch => return Ok(Driven::Rematch),
                         Settled::Unknown => committing.handle_unknown(),
                     }
                 }
-                Effect::Reply(reply) => return self.reply(&write, reply, stored).map(Some),
+                Effect::Reply(reply) => return self.reply(&write, reply, stored).map(Driven::Written),
             }
         }
     }
@@ -175,7 +240,7 @@ impl Service {
         write: &Write<'_>,
         committing: &Committing<'_>,
         next: VersionToken,
-        body: Option<&Body>,
+        prepared: Option<&Prepared>,
     ) -> Result<Settled, Failure> {
         let request = self.ids.request_id();
         let mut set = WriteSet {
@@ -186,10 +251,13 @@ impl Service {
                 key: write.key.clone(),
                 next,
                 method: write.method,
-                body: body.cloned(),
-                terms: Vec::new(),
+                body: prepared.map(|ready| ready.body.clone()),
+                terms: prepared.map(|ready| ready.terms.clone()).unwrap_or_default(),
             })],
         };
+        if let Some(Matched { query, keys }) = write.matched {
+            set.guards.push(Guard::Matches(query.clone(), keys.clone()));
+        }
         if let Some(claim) = write.claim {
             set.guards.extend(claim.guards());
             set.writes.extend(claim.writes());
@@ -251,10 +319,13 @@ impl From<FirstResult> for Written {
     }
 }
 
-/// What a lost single write met: a used key, or another head.
+/// What a lost single write met: a used key, other matches, or another head.
 fn settle(lost: &[Lost]) -> Result<Settled, Failure> {
     if lost.iter().any(|lost| matches!(lost.now, Now::Claimed(_))) {
         return Ok(Settled::Claimed);
+    }
+    if lost.iter().any(|lost| matches!(lost.now, Now::Matched(_))) {
+        return Ok(Settled::Rematch);
     }
     let head = lost.iter().find_map(|lost| match lost.now {
         Now::Head(current) => Some(current),

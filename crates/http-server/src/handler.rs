@@ -7,8 +7,8 @@ use std::time::Instant;
 use bytes::Bytes;
 use fhir_definitions::FhirVersion;
 use fhir_service::{
-    Answer, CapabilityMode, Content, Format, Handling, HistoryParameters, Operation, Presentation, Request,
-    Subset,
+    Answer, CapabilityMode, Content, Criteria, Format, Handling, HistoryParameters, Operation, Presentation,
+    Request, Subset,
 };
 use futures_util::FutureExt;
 use http_body_util::Full;
@@ -27,7 +27,7 @@ use crate::query::Query;
 use crate::response::{X_CORRELATION_ID, X_REQUEST_ID, response};
 use crate::route::Target;
 use crate::server::{Mount, Shared};
-use crate::{compression, conditional, negotiate, prefer};
+use crate::{compression, conditional, criteria, negotiate, prefer};
 
 /// A longer correlation id is not sent back.
 const CORRELATION_ID_LEN_MAX: usize = 256;
@@ -131,11 +131,16 @@ impl Shared {
         let interaction = if parts.method == Method::OPTIONS {
             // STU3 asks for capabilities by OPTIONS as well as by GET.
             if target != Target::Base || version != FhirVersion::Stu3 {
-                return Ok(Prepared::Options(target.allow()));
+                return Ok(Prepared::Options(target.allow(rulebook)));
             }
             Interaction::Capabilities
         } else {
-            target.interaction(&parts.method)?
+            match target.interaction(&parts.method, rulebook)? {
+                Interaction::Create if criteria::is_conditional_create(&parts.headers) => {
+                    Interaction::ConditionalCreate
+                }
+                interaction => interaction,
+            }
         };
         if !rulebook.offers(interaction) {
             return Err(Failure::NotOffered(interaction));
@@ -146,11 +151,23 @@ impl Shared {
         let bytes = upload.read(&self.limits).await?;
         let bytes = compression::decode(&parts.headers, bytes, self.limits.body_bytes_max)?;
         let mut query = Query::parse(parts.uri.query())?;
+        let criteria = match (&target, interaction) {
+            (Target::Type(name), Interaction::ConditionalCreate) => {
+                criteria::if_none_exist(&parts.headers, name)?
+            }
+            (_, Interaction::ConditionalUpdate | Interaction::ConditionalDelete) => {
+                criteria::in_url(&mut query)
+            }
+            (Target::Search(_), _) => Criteria(criteria::in_form(&parts.headers, &bytes)?),
+            _ => Criteria::default(),
+        };
         let presentation = presentation(&mut query, &parts.headers, version)?;
         let format = match interaction {
-            Interaction::Create | Interaction::Update | Interaction::Validate => {
-                negotiate::content(&parts.headers, &bytes, version)?
-            }
+            Interaction::Create
+            | Interaction::ConditionalCreate
+            | Interaction::Update
+            | Interaction::ConditionalUpdate
+            | Interaction::Validate => negotiate::content(&parts.headers, &bytes, version)?,
             _ => Format::default(),
         };
         let body = Content { format, bytes };
@@ -161,7 +178,7 @@ impl Shared {
         };
         let precondition = conditional::precondition(&parts.headers, usage)?;
         let preferences = prefer::preferences(&parts.headers);
-        let operation = operation(target, interaction, body, &mut query, version)?;
+        let operation = operation(target, (interaction, criteria), body, &mut query, version)?;
         refuse_unknown(query, preferences.handling)?;
         let base = format!("{}{}", self.origin.url(parts, peer), mount.path);
         let idempotency_key = if interaction.is_safe() { None } else { idempotency_key(&parts.headers)? };
@@ -285,7 +302,7 @@ fn malformed(name: &str, value: &str, expected: &'static str) -> Failure {
 
 fn operation(
     target: Target,
-    interaction: Interaction,
+    (interaction, criteria): (Interaction, Criteria),
     body: Content,
     query: &mut Query,
     version: FhirVersion,
@@ -302,7 +319,20 @@ fn operation(
         Target::InstanceHistory(key) => history(HistoryScope::Key(key)),
         Target::Version(key, version_id) => Ok(Operation::Vread { key, version_id }),
         Target::Validate(key) => Ok(Operation::Validate { key, mode: query.take("mode")?, body }),
-        Target::Type(resource_type) => Ok(Operation::Create { resource_type, body }),
+        Target::Type(resource_type) => Ok(match interaction {
+            Interaction::ConditionalCreate => Operation::ConditionalCreate { resource_type, criteria, body },
+            Interaction::ConditionalUpdate => Operation::ConditionalUpdate { resource_type, criteria, body },
+            Interaction::ConditionalDelete => Operation::ConditionalDelete { resource_type, criteria },
+            Interaction::SearchType => {
+                Operation::Search { resource_type, parameters: std::mem::take(query).into_pairs() }
+            }
+            _ => Operation::Create { resource_type, body },
+        }),
+        Target::Search(resource_type) => {
+            let mut parameters = std::mem::take(query).into_pairs();
+            parameters.extend(criteria.0);
+            Ok(Operation::Search { resource_type, parameters })
+        }
         Target::Instance(key) => Ok(match interaction {
             Interaction::Update => Operation::Update { key, body },
             Interaction::Delete => Operation::Delete(key),

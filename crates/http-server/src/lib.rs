@@ -4,6 +4,7 @@ mod body;
 mod compression;
 mod conditional;
 mod cors;
+mod criteria;
 mod handler;
 mod limits;
 mod metrics;

@@ -4,7 +4,7 @@ use fhir_definitions::{FhirVersion, is_resource_type, resource_types};
 use fhir_model::Id;
 use hyper::Method;
 use percent_encoding::percent_decode_str;
-use rulebook::{Failure, Interaction};
+use rulebook::{Failure, Interaction, Rulebook};
 use storage_api::Key;
 
 /// What a path below a mount names.
@@ -18,6 +18,8 @@ pub(crate) enum Target {
     SystemHistory,
     /// `[base]/[type]`
     Type(String),
+    /// `[base]/[type]/_search`
+    Search(String),
     /// `[base]/[type]/_history`
     TypeHistory(String),
     /// `[base]/[type]/[id]`
@@ -64,6 +66,7 @@ impl Target {
             ["metadata"] => Ok(Self::Metadata),
             ["_history"] => Ok(Self::SystemHistory),
             [name] => Ok(Self::Type(resource_type(name)?)),
+            [name, "_search"] => Ok(Self::Search(resource_type(name)?)),
             [name, "_history"] => Ok(Self::TypeHistory(resource_type(name)?)),
             [name, "$validate"] => Ok(Self::Validate(key(name, "")?)),
             [name, id, "$validate"] => Ok(Self::Validate(key(name, id)?)),
@@ -97,27 +100,35 @@ impl Target {
             Self::TypeHistory(_) => Some(Interaction::HistoryType),
             Self::InstanceHistory(_) => Some(Interaction::HistoryInstance),
             Self::Version(..) => Some(Interaction::Vread),
-            Self::Base | Self::Type(_) | Self::Instance(_) | Self::Validate(_) => None,
+            Self::Base | Self::Type(_) | Self::Search(_) | Self::Instance(_) | Self::Validate(_) => None,
         }
     }
 
     /// The methods that this target has, for `Allow`.
-    pub(crate) fn allow(&self) -> &'static [&'static str] {
+    pub(crate) fn allow(&self, rulebook: &dyn Rulebook) -> &'static [&'static str] {
         match self {
+            // An API without search has no criteria either.
+            Self::Type(_) if !rulebook.offers(Interaction::SearchType) => &["POST", "OPTIONS"],
             Self::Base => &["OPTIONS"],
             Self::Metadata
             | Self::SystemHistory
             | Self::TypeHistory(_)
             | Self::InstanceHistory(_)
             | Self::Version(..) => &["GET", "HEAD", "OPTIONS"],
-            Self::Type(_) | Self::Validate(_) => &["POST", "OPTIONS"],
+            Self::Type(_) => &["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"],
+            Self::Search(_) | Self::Validate(_) => &["POST", "OPTIONS"],
             Self::Instance(_) => &["GET", "HEAD", "PUT", "DELETE", "OPTIONS"],
         }
     }
 
     /// The interaction of a method on this target. HEAD is a GET whose body is not sent.
-    pub(crate) fn interaction(&self, method: &Method) -> Result<Interaction, Failure> {
+    pub(crate) fn interaction(
+        &self,
+        method: &Method,
+        rulebook: &dyn Rulebook,
+    ) -> Result<Interaction, Failure> {
         let read = matches!(*method, Method::GET | Method::HEAD);
+        let searches = rulebook.offers(Interaction::SearchType);
         if let Some(only) = self.only_interaction().filter(|_| read) {
             return Ok(only);
         }
@@ -125,11 +136,15 @@ impl Target {
             (Self::Instance(_), _) if read => Ok(Interaction::Read),
             (Self::Instance(_), &Method::PUT) => Ok(Interaction::Update),
             (Self::Instance(_), &Method::DELETE) => Ok(Interaction::Delete),
+            (Self::Type(_), _) if read && searches => Ok(Interaction::SearchType),
             (Self::Type(_), &Method::POST) => Ok(Interaction::Create),
+            (Self::Type(_), &Method::PUT) if searches => Ok(Interaction::ConditionalUpdate),
+            (Self::Type(_), &Method::DELETE) if searches => Ok(Interaction::ConditionalDelete),
+            (Self::Search(_), &Method::POST) => Ok(Interaction::SearchType),
             (Self::Validate(_), &Method::POST) => Ok(Interaction::Validate),
             _ => Err(Failure::MethodNotAllowed {
                 method: method.as_str().chars().take(32).collect(),
-                allow: self.allow(),
+                allow: self.allow(rulebook),
             }),
         }
     }
@@ -137,6 +152,8 @@ impl Target {
 
 #[cfg(test)]
 mod tests {
+    use rulebook::{ConflictBody, FhirRulebook, LockSettings, SpineRulebook};
+
     use super::*;
 
     fn parse(path: &str) -> Result<Target, Failure> {
@@ -153,6 +170,7 @@ mod tests {
             ("/_history/", Target::SystemHistory),
             ("/Flag", Target::Type("Flag".into())),
             ("/Flag/", Target::Type("Flag".into())),
+            ("/Flag/_search", Target::Search("Flag".into())),
             ("/Flag/_history", Target::TypeHistory("Flag".into())),
             ("/Flag/a-1", Target::Instance(key())),
             ("/Flag/a%2D1/", Target::Instance(key())),
@@ -196,6 +214,7 @@ mod tests {
             "/metadata",
             "/_history",
             "/Flag",
+            "/Flag/_search",
             "/Flag/_history",
             "/Flag/1",
             "/Flag/1/_history",
@@ -203,9 +222,13 @@ mod tests {
         ] {
             let target = parse(path).unwrap();
             for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW"] {
-                let allowed = target.allow().contains(&method);
-                let method = Method::from_bytes(method.as_bytes()).unwrap();
-                assert_eq!(target.interaction(&method).is_ok(), allowed, "{method} {path}");
+                let plain = FhirRulebook::new(FhirVersion::Stu3, LockSettings::of(FhirVersion::Stu3));
+                let spine = SpineRulebook::new(SpineRulebook::default_locks(), ConflictBody::default());
+                for rulebook in [&plain as &dyn Rulebook, &spine] {
+                    let allowed = target.allow(rulebook).contains(&method);
+                    let method = Method::from_bytes(method.as_bytes()).unwrap();
+                    assert_eq!(target.interaction(&method, rulebook).is_ok(), allowed, "{method} {path}");
+                }
             }
         }
     }

@@ -7,6 +7,7 @@ use fhir_definitions::FhirVersion;
 use fhir_model::ResourceError;
 use fhir_model::json::JsonError;
 use fhir_model::xml::XmlError;
+use fhir_search::QueryError;
 use fhir_validate::Finding;
 use versioning_core::{FieldError, Refusal, VersionId};
 
@@ -85,6 +86,27 @@ pub enum Failure {
         name: String,
         /// What is wrong.
         problem: ParameterProblem,
+    },
+    /// A search or the criteria of a conditional write cannot be used.
+    Query(Box<QueryError>),
+    /// Several resources match the criteria of a conditional write.
+    MultipleMatches {
+        /// Their type.
+        resource_type: String,
+        /// The criteria as they were written.
+        criteria: String,
+    },
+    /// A conditional update that matches nothing names the id of a resource that does not match.
+    IdInUse {
+        /// The resource that has the id.
+        resource: Resource,
+    },
+    /// The criteria of a conditional write would stop other writers for too long.
+    CriteriaTooCostly,
+    /// A resource cannot be made findable.
+    NotFindable {
+        /// The parameter, and what is wrong.
+        why: String,
     },
     /// The lock core refused.
     Refused(Box<Refused>),
@@ -291,6 +313,11 @@ impl fmt::Display for Failure {
                  purged since.",
             ),
             Self::Parameter { name, problem } => parameter(f, name, problem),
+            Self::Query(_)
+            | Self::MultipleMatches { .. }
+            | Self::IdInUse { .. }
+            | Self::CriteriaTooCostly
+            | Self::NotFindable { .. } => self.search(f),
             Self::Refused(refused) => refused.fmt(f),
             Self::UnknownVersion { resource, version_id } => {
                 write!(f, "{resource} has no version \"{version_id}\".")
@@ -340,6 +367,28 @@ impl fmt::Display for Failure {
             Self::Internal => {
                 f.write_str("The server failed. The log has the reason under this request's id.")
             }
+        }
+    }
+}
+
+impl Failure {
+    /// The sentences of failures that concern searches and criteria.
+    fn search(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Query(error) => write!(f, "{error}"),
+            Self::MultipleMatches { resource_type, criteria } => write!(
+                f,
+                "Several resources match {resource_type}?{criteria}. Nothing was written; name more criteria, or an id."
+            ),
+            Self::IdInUse { resource } => write!(
+                f,
+                "No resource matches the criteria, and {resource} exists outside of them. Nothing was written: it would be overwritten."
+            ),
+            Self::CriteriaTooCostly => f.write_str(
+                "Too many resources would have to be looked at while others wait. Name criteria that fewer resources meet.",
+            ),
+            Self::NotFindable { why } => write!(f, "The resource cannot be indexed: {why}."),
+            _ => Ok(()),
         }
     }
 }

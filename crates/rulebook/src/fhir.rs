@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use fhir_definitions::FhirVersion;
 use fhir_model::{IssueSeverity, IssueType};
+use fhir_search::Problem;
 use fhir_validate::Finding;
 use versioning_core::{LockPolicy, Refusal};
 
@@ -111,6 +112,19 @@ impl Rulebook for FhirRulebook {
             Failure::IdempotencyKeyReused => (422, IssueType::BusinessRule, "idempotency-key-reused"),
             Failure::FirstResultGone => (410, IssueType::Deleted, "first-result-gone"),
             Failure::Parameter { .. } => (400, IssueType::Value, "bad-parameter"),
+            Failure::Query(error) => match error.problem {
+                Problem::Unknown | Problem::Unsupported | Problem::Modifier => {
+                    (400, IssueType::NotSupported, "unsupported-parameter")
+                }
+                Problem::NoCriterion | Problem::NotSelective => {
+                    (400, IssueType::Invalid, "criteria-too-wide")
+                }
+                _ => (400, IssueType::Value, "bad-search-value"),
+            },
+            Failure::MultipleMatches { .. } => (412, IssueType::MultipleMatches, "multiple-matches"),
+            Failure::IdInUse { .. } => (409, IssueType::Conflict, "id-in-use"),
+            Failure::CriteriaTooCostly => (400, IssueType::TooCostly, "criteria-too-costly"),
+            Failure::NotFindable { .. } => (422, IssueType::Processing, "not-findable"),
             Failure::UnknownVersion { .. } => (404, IssueType::NotFound, "unknown-version"),
             Failure::DeletedVersion { .. } => (410, IssueType::Deleted, "deleted"),
             Failure::EmptyBody => (400, IssueType::Required, "empty-body"),
@@ -145,6 +159,7 @@ impl Rulebook for FhirRulebook {
             Success::Unchanged => {
                 ("unchanged", format!("{resource} already has this content: its version stays."))
             }
+            Success::Matched => ("matched", format!("{resource} matches: nothing was created.")),
             Success::Deleted => ("deleted", format!("Deleted {resource}.")),
             Success::NothingToDelete => ("nothing-to-delete", format!("{resource} does not exist.")),
         };

@@ -21,6 +21,14 @@ pub enum Interaction {
     HistorySystem,
     /// A new resource under an id of the server's.
     Create,
+    /// A new resource, unless one matches.
+    ConditionalCreate,
+    /// A new version of the one resource that matches, or a new resource.
+    ConditionalUpdate,
+    /// Removal of the one resource that matches.
+    ConditionalDelete,
+    /// The resources of a type that match.
+    SearchType,
     /// `$validate`: findings, nothing stored.
     Validate,
     /// What the server can do.
@@ -29,7 +37,7 @@ pub enum Interaction {
 
 impl Interaction {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::Read,
         Self::Vread,
         Self::Update,
@@ -38,6 +46,10 @@ impl Interaction {
         Self::HistoryType,
         Self::HistorySystem,
         Self::Create,
+        Self::ConditionalCreate,
+        Self::ConditionalUpdate,
+        Self::ConditionalDelete,
+        Self::SearchType,
         Self::Validate,
         Self::Capabilities,
     ];
@@ -54,6 +66,10 @@ impl Interaction {
             Self::HistoryType => "history-type",
             Self::HistorySystem => "history-system",
             Self::Create => "create",
+            Self::ConditionalCreate => "conditional-create",
+            Self::ConditionalUpdate => "conditional-update",
+            Self::ConditionalDelete => "conditional-delete",
+            Self::SearchType => "search-type",
             Self::Validate => "validate",
             Self::Capabilities => "capabilities",
         }
@@ -61,7 +77,15 @@ impl Interaction {
 
     /// Whether it leaves everything as it was.
     pub const fn is_safe(self) -> bool {
-        !matches!(self, Self::Update | Self::Delete | Self::Create)
+        !matches!(
+            self,
+            Self::Update
+                | Self::Delete
+                | Self::Create
+                | Self::ConditionalCreate
+                | Self::ConditionalUpdate
+                | Self::ConditionalDelete
+        )
     }
 }
 

@@ -119,7 +119,11 @@ impl Rulebook for SpineRulebook {
             | Interaction::Validate
             | Interaction::HistoryInstance
             | Interaction::HistoryType
-            | Interaction::HistorySystem => false,
+            | Interaction::HistorySystem
+            | Interaction::ConditionalCreate
+            | Interaction::ConditionalUpdate
+            | Interaction::ConditionalDelete
+            | Interaction::SearchType => false,
         }
     }
 
@@ -169,13 +173,18 @@ impl Rulebook for SpineRulebook {
             }
             Failure::IdempotencyKeyReused => (422, IssueType::BusinessRule, BAD_REQUEST),
             Failure::FirstResultGone => (404, IssueType::NotFound, NO_RECORD_FOUND),
-            Failure::Parameter { .. } => (422, IssueType::Invalid, INVALID_PARAMETER),
+            Failure::Parameter { .. } | Failure::Query(_) | Failure::CriteriaTooCostly => {
+                (422, IssueType::Invalid, INVALID_PARAMETER)
+            }
+            Failure::MultipleMatches { .. } | Failure::IdInUse { .. } => {
+                (422, IssueType::Duplicate, BAD_REQUEST)
+            }
             Failure::UnknownVersion { .. } | Failure::DeletedVersion { .. } => {
                 (404, IssueType::NotFound, NO_RECORD_FOUND)
             }
             Failure::EmptyBody | Failure::NoResource(_) => (400, IssueType::Value, INVALID_REQUEST_MESSAGE),
             Failure::Xml(_) => (400, IssueType::Structure, MESSAGE_NOT_WELL_FORMED),
-            Failure::Invalid(_) => (422, IssueType::Invalid, INVALID_RESOURCE),
+            Failure::Invalid(_) | Failure::NotFindable { .. } => (422, IssueType::Invalid, INVALID_RESOURCE),
             Failure::BodyIncomplete | Failure::Json(_) => {
                 (400, IssueType::Structure, MESSAGE_NOT_WELL_FORMED)
             }
@@ -201,7 +210,8 @@ impl Rulebook for SpineRulebook {
             | Success::Valid
             | Success::NotModified
             | Success::Updated
-            | Success::Unchanged => (RESOURCE_UPDATED, "updated"),
+            | Success::Unchanged
+            | Success::Matched => (RESOURCE_UPDATED, "updated"),
             Success::Deleted | Success::NothingToDelete => (RESOURCE_DELETED, "removed"),
         };
         (coding, format!("Successfully {done} resource with ID: {}", resource.id))

@@ -17,6 +17,8 @@ pub enum Success {
     Restored,
     /// The content sent was the current content: the version stays.
     Unchanged,
+    /// A conditional create found the resource: nothing was written.
+    Matched,
     /// A resource was deleted.
     Deleted,
     /// There was nothing to delete.
@@ -27,7 +29,7 @@ impl Success {
     /// The HTTP status, which is the same for every API.
     pub const fn status(self, has_body: bool) -> u16 {
         match self {
-            Self::Shown | Self::Valid | Self::Updated | Self::Unchanged => 200,
+            Self::Shown | Self::Valid | Self::Updated | Self::Unchanged | Self::Matched => 200,
             Self::NotModified => 304,
             Self::Created | Self::Restored => 201,
             Self::Deleted | Self::NothingToDelete => {

@@ -10,8 +10,8 @@ use fhir_service::{Entropy, Ids, Service, Validation};
 use http_server::{Limits, Mount, Server, Settings};
 use rulebook::{FhirRulebook, LockSettings, Rulebook};
 use storage_api::{
-    Answer, Clock, Commit, HistoryPage, HistoryRequest, IndexGeneration, Key, Record, Store, StoredVersion,
-    Timestamp, VersionSelector, WriteSet,
+    Answer, Clock, Commit, HistoryPage, HistoryRequest, IndexGeneration, Key, Record, SearchPage,
+    SearchRequest, Store, StoredVersion, Timestamp, VersionSelector, WriteSet,
 };
 use storage_memory::MemoryStore;
 use tokio::sync::oneshot;
@@ -81,6 +81,10 @@ impl Store for Gate {
 
     fn history<'a>(&'a self, request: &'a HistoryRequest) -> Answer<'a, HistoryPage> {
         self.store.history(request)
+    }
+
+    fn search<'a>(&'a self, request: &'a SearchRequest) -> Answer<'a, SearchPage> {
+        self.store.search(request)
     }
 
     fn commit(&self, set: WriteSet) -> Answer<'static, Commit> {

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod client;
+mod conditional;
 mod edge;
 mod failures;
 mod harness;

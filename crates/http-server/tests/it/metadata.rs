@@ -36,7 +36,16 @@ fn the_statement_names_version_types_and_interactions() {
         let expected: &[&str] = if spine {
             &["read", "update", "delete", "create"]
         } else {
-            &["read", "vread", "update", "delete", "history-instance", "history-type", "create"]
+            &[
+                "read",
+                "vread",
+                "update",
+                "delete",
+                "history-instance",
+                "history-type",
+                "create",
+                "search-type",
+            ]
         };
         assert_eq!(interactions, expected, "{path}");
         let system = texts(&statement, "rest.0.interaction", "code");

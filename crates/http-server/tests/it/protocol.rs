@@ -59,7 +59,7 @@ fn expect_100_continue() {
     };
     let started = Instant::now();
     for (target, length, status) in
-        [("/R4/Flag/a", 5000, 413), ("/R4/Flagg/a", 500, 404), ("/R4/Flag", 500, 405)]
+        [("/R4/Flag/a", 5000, 413), ("/R4/Flagg/a", 500, 404), ("/R4/_history", 500, 405)]
     {
         let mut connection = server.connect();
         let answer = raw(&mut connection, request(target, length, "").as_bytes());

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use http_server::Settings;
 use storage_api::{
-    Answer, Commit, HistoryPage, HistoryRequest, IndexGeneration, Key, Record, Store, StoreError,
-    StoredVersion, VersionSelector, WriteSet,
+    Answer, Commit, HistoryPage, HistoryRequest, IndexGeneration, Key, Record, SearchPage, SearchRequest,
+    Store, StoreError, StoredVersion, VersionSelector, WriteSet,
 };
 
 use crate::bad_input::{check_outcome, goes_on};
@@ -75,6 +75,10 @@ impl Store for Faulty {
         self.store.history(request)
     }
 
+    fn search<'a>(&'a self, request: &'a SearchRequest) -> Answer<'a, SearchPage> {
+        self.store.search(request)
+    }
+
     fn commit(&self, set: WriteSet) -> Answer<'static, Commit> {
         let broken = set.writes.iter().any(|write| match write {
             storage_api::Write::Version(version) => is_broken(&version.key),
@@ -123,7 +127,6 @@ fn a_store_that_fails() {
             (StoreError::TooLarge, 413, None),
             (StoreError::Unguarded, 500, None),
             (StoreError::Unsorted, 500, None),
-            (StoreError::TooCostly, 500, None),
             (StoreError::Corrupt(words()), 500, None),
             (StoreError::Io(words()), 503, Some("5")),
         ] {

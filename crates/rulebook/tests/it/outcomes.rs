@@ -8,13 +8,14 @@ use versioning_core::Refusal;
 use crate::rows::{fhir, spine};
 use crate::samples::samples;
 
-const SUCCESSES: [Success; 8] = [
+const SUCCESSES: [Success; 9] = [
     Success::Shown,
     Success::NotModified,
     Success::Created,
     Success::Updated,
     Success::Restored,
     Success::Unchanged,
+    Success::Matched,
     Success::Deleted,
     Success::NothingToDelete,
 ];

@@ -25,6 +25,10 @@ fn flag() -> Resource {
     Resource { resource_type: "Flag".to_owned(), id: "a".to_owned() }
 }
 
+fn query(problem: fhir_search::Problem) -> Failure {
+    Failure::Query(Box::new(fhir_search::QueryError { parameter: "x".to_owned(), problem }))
+}
+
 pub(crate) fn refused(refusal: Refusal, interaction: Interaction) -> Failure {
     Failure::Refused(Box::new(Refused {
         refusal,
@@ -81,6 +85,13 @@ fn requests() -> Vec<Sample> {
             400,
             422,
         ),
+        sample(query(fhir_search::Problem::Unknown), 400, 400, 422),
+        sample(query(fhir_search::Problem::NotSelective), 400, 400, 422),
+        sample(query(fhir_search::Problem::Empty), 400, 400, 422),
+        sample(Failure::MultipleMatches { resource_type: text(), criteria: text() }, 412, 412, 422),
+        sample(Failure::IdInUse { resource: flag() }, 409, 409, 422),
+        sample(Failure::CriteriaTooCostly, 400, 400, 422),
+        same(Failure::NotFindable { why: text() }, 422),
         same(Failure::Busy, 503),
         same(Failure::Unavailable, 503),
         same(Failure::StoreFull, 503),
@@ -171,6 +182,11 @@ pub(crate) fn name(failure: &Failure) -> &'static str {
         Failure::IdempotencyKeyReused => "IdempotencyKeyReused",
         Failure::FirstResultGone => "FirstResultGone",
         Failure::Parameter { .. } => "Parameter",
+        Failure::Query(_) => "Query",
+        Failure::MultipleMatches { .. } => "MultipleMatches",
+        Failure::IdInUse { .. } => "IdInUse",
+        Failure::CriteriaTooCostly => "CriteriaTooCostly",
+        Failure::NotFindable { .. } => "NotFindable",
         Failure::Refused(refused) => match refused.refusal {
             Refusal::IfMatchMissing(_) => "IfMatchMissing",
             Refusal::Stale(_) => "Stale",
@@ -207,4 +223,4 @@ pub(crate) fn name(failure: &Failure) -> &'static str {
 }
 
 /// How many names [`name`] can give.
-pub(crate) const NAMES: usize = 47;
+pub(crate) const NAMES: usize = 52;

@@ -1,0 +1,317 @@
+//! Conditional create, update and delete: criteria name the resource.
+//!
+//! They are resolved by a search, and the commit checks that the search still finds exactly that. If it does not,
+//! everything is decided again on what it finds now.
+
+use fhir_definitions::FhirVersion;
+use fhir_model::Id;
+use fhir_search::Extractor;
+use rulebook::{ClientId, Failure, Interaction, Resource, Success};
+use storage_api::{Key, Method, Query, SearchRequest, StoredVersion};
+use versioning_core::{Change, Refusal, UpdateCreate, WriteOperation};
+
+use crate::answer::Answer;
+use crate::request::{Content, Criteria};
+use crate::service::{Context, Outcome, Service, shortened, store_failure};
+use crate::write::{Ended, Matched, Write, Written};
+
+/// What criteria mean, with what is needed to speak of them.
+struct Asked<'a> {
+    resource_type: &'a str,
+    criteria: &'a Criteria,
+    query: Query,
+    interaction: Interaction,
+}
+
+/// What criteria found.
+enum Found {
+    None,
+    One(Box<StoredVersion>),
+}
+
+impl Asked<'_> {
+    /// The resource that is meant, where it has no id.
+    fn resource(&self) -> Resource {
+        let id = format!("?{}", shortened(&self.criteria.to_string()));
+        Resource { resource_type: self.resource_type.to_owned(), id }
+    }
+
+    fn matched(&self, keys: Vec<Key>) -> Matched {
+        Matched { query: self.query.clone(), keys }
+    }
+}
+
+impl Service {
+    fn asked<'a>(
+        &self,
+        resource_type: &'a str,
+        criteria: &'a Criteria,
+        interaction: Interaction,
+        context: &Context,
+    ) -> Result<Asked<'a>, Failure> {
+        let extractor = Extractor::of(self.rulebook.version());
+        let query = extractor.criteria(resource_type, &criteria.0, &[&context.base]);
+        let query = query.map_err(|error| Failure::Query(Box::new(error)))?;
+        Ok(Asked { resource_type, criteria, query, interaction })
+    }
+
+    /// Resolves criteria. Several matches are a failure, and so is none where the client named a version.
+    async fn resolve(&self, asked: &Asked<'_>, context: &Context) -> Result<Found, Failure> {
+        let mut request = SearchRequest { query: asked.query.clone(), after: None, limit: 2 };
+        let mut found = Vec::new();
+        loop {
+            let page = self.store.search(&request).await.map_err(store_failure)?;
+            found.extend(page.found);
+            request.after = page.next;
+            if found.len() > 1 {
+                return Err(Failure::MultipleMatches {
+                    resource_type: asked.resource_type.to_owned(),
+                    criteria: shortened(&asked.criteria.to_string()),
+                });
+            }
+            if page.next.is_none() {
+                break;
+            }
+        }
+        match found.pop() {
+            Some(version) => Ok(Found::One(Box::new(version))),
+            None if context.precondition.if_match().is_some() => {
+                Err(self.refused_on_criteria(Refusal::NothingToMatch(None), asked, context))
+            }
+            None => Ok(Found::None),
+        }
+    }
+
+    fn refused_on_criteria(&self, refusal: Refusal, asked: &Asked<'_>, context: &Context) -> Failure {
+        let Resource { resource_type, id } = asked.resource();
+        self.refused(refusal, &Key::new(resource_type, id), asked.interaction, &context.precondition)
+    }
+
+    /// Others changed what the criteria find: once more, up to the bound of the lock policy.
+    fn once_more(&self, lost: &mut u16, asked: &Asked<'_>, context: &Context) -> Result<(), Failure> {
+        self.counters.conflicts.add(1);
+        *lost = lost.saturating_add(1);
+        if *lost > self.rulebook.lock_policy(asked.resource_type).retries_max {
+            return Err(self.refused_on_criteria(Refusal::Contended { attempts: *lost }, asked, context));
+        }
+        self.counters.retries.add(1);
+        Ok(())
+    }
+
+    pub(crate) async fn conditional_create(
+        &self,
+        resource_type: &str,
+        criteria: &Criteria,
+        body: &Content,
+        context: &Context,
+    ) -> Result<Answer, Failure> {
+        let asked = self.asked(resource_type, criteria, Interaction::ConditionalCreate, context)?;
+        // What a repeated request created matches its criteria by now.
+        if let Some(claim) = &context.claim
+            && let Some(first) = self.replay(claim).await?
+        {
+            return self.written(&first.outcome(Success::Created), context);
+        }
+        let mut lost = 0;
+        loop {
+            match self.resolve(&asked, context).await? {
+                Found::One(version) => return self.existing(&version, context),
+                Found::None => {
+                    if let Some(written) = self.create_unmatched(&asked, None, body, context).await? {
+                        return self.written(&written.outcome(Success::Created), context);
+                    }
+                }
+            }
+            self.once_more(&mut lost, &asked, context)?;
+        }
+    }
+
+    /// The answer of a conditional create that finds its resource.
+    fn existing(&self, version: &StoredVersion, context: &Context) -> Result<Answer, Failure> {
+        let body = version.body.as_ref().map(|body| (version.version, version.at, body));
+        let outcome = Outcome {
+            key: &version.key,
+            success: Success::Matched,
+            version: Some(version.version),
+            at: Some(version.at),
+            body,
+        };
+        self.written(&outcome, context)
+    }
+
+    /// A new resource, under the id given or one that is drawn, if still nothing matches.
+    async fn create_unmatched(
+        &self,
+        asked: &Asked<'_>,
+        id: Option<&Id>,
+        body: &Content,
+        context: &Context,
+    ) -> Result<Option<Written>, Failure> {
+        let drawn = Id::parse(&self.ids.resource_id().to_string()).map_err(|_| Failure::Internal)?;
+        let is_create = asked.interaction == Interaction::ConditionalCreate;
+        let key = Key::new(asked.resource_type, id.unwrap_or(&drawn).as_str());
+        let client_id = if is_create { self.rulebook.client_id() } else { ClientId::Ignored };
+        let matched = asked.matched(Vec::new());
+        let write = Write {
+            operation: if id.is_some() { WriteOperation::Update } else { WriteOperation::Create },
+            interaction: asked.interaction,
+            method: if is_create { Method::Post } else { Method::Put },
+            key: &key,
+            precondition: &context.precondition,
+            claim: context.claim.as_ref(),
+            matched: Some(&matched),
+        };
+        let prepare = || {
+            let mut incoming = self.incoming(body, asked.resource_type)?;
+            if id.is_none() {
+                incoming.set_new_id(&drawn, client_id)?;
+            }
+            self.prepared(incoming, &context.base)
+        };
+        self.ended(write, prepare).await
+    }
+
+    /// None if the criteria have to be resolved again.
+    async fn ended(
+        &self,
+        write: Write<'_>,
+        prepare: impl Fn() -> Result<crate::content::Prepared, Failure>,
+    ) -> Result<Option<Written>, Failure> {
+        match self.write(write, prepare).await? {
+            Ended::Written(written) => Ok(Some(written)),
+            Ended::Rematch => Ok(None),
+        }
+    }
+
+    pub(crate) async fn conditional_update(
+        &self,
+        resource_type: &str,
+        criteria: &Criteria,
+        body: &Content,
+        context: &Context,
+    ) -> Result<Answer, Failure> {
+        let asked = self.asked(resource_type, criteria, Interaction::ConditionalUpdate, context)?;
+        let mut lost = 0;
+        let written = loop {
+            let written = match self.resolve(&asked, context).await? {
+                Found::One(version) => self.update_matched(&asked, &version.key, body, context).await?,
+                Found::None => {
+                    let id = self.id_for_new(&asked, body)?;
+                    self.create_unmatched(&asked, id.as_ref(), body, context).await?
+                }
+            };
+            match written {
+                Some(written) => break written,
+                None => self.once_more(&mut lost, &asked, context)?,
+            }
+        };
+        let success = match written.change {
+            Some(Change::Created) => Success::Created,
+            Some(Change::Restored) => Success::Restored,
+            Some(Change::Updated | Change::Deleted) => Success::Updated,
+            None => Success::Unchanged,
+        };
+        self.written(&written.outcome(success), context)
+    }
+
+    /// The id that a conditional update without match creates under: the body's, from R4 on.
+    fn id_for_new(&self, asked: &Asked<'_>, body: &Content) -> Result<Option<Id>, Failure> {
+        if self.rulebook.version() == FhirVersion::Stu3 {
+            return Ok(None);
+        }
+        let incoming = self.incoming(body, asked.resource_type)?;
+        let Some(sent) = incoming.resource().id() else { return Ok(None) };
+        let id = Id::parse(sent).map_err(|_| Failure::IllegalId { id: shortened(sent) })?;
+        if self.rulebook.lock_policy(asked.resource_type).update_create != UpdateCreate::Allowed {
+            let key = Key::new(asked.resource_type, id.as_str());
+            let none = versioning_core::Precondition::NONE;
+            return Err(self.refused(Refusal::CreateNotAllowed, &key, asked.interaction, &none));
+        }
+        Ok(Some(id))
+    }
+
+    async fn update_matched(
+        &self,
+        asked: &Asked<'_>,
+        key: &Key,
+        body: &Content,
+        context: &Context,
+    ) -> Result<Option<Written>, Failure> {
+        let matched = asked.matched(vec![key.clone()]);
+        let write = Write {
+            operation: WriteOperation::Update,
+            interaction: asked.interaction,
+            method: Method::Put,
+            key,
+            precondition: &context.precondition,
+            claim: context.claim.as_ref(),
+            matched: Some(&matched),
+        };
+        let prepare = || {
+            let mut incoming = self.incoming(body, asked.resource_type)?;
+            if incoming.resource().id().is_none() {
+                let id = Id::parse(&key.id).map_err(|_| Failure::Internal)?;
+                incoming.set_new_id(&id, ClientId::Ignored)?;
+            }
+            incoming.check_url_id(&key.id)?;
+            self.prepared(incoming, &context.base)
+        };
+        self.ended(write, prepare).await
+    }
+
+    pub(crate) async fn conditional_delete(
+        &self,
+        resource_type: &str,
+        criteria: &Criteria,
+        context: &Context,
+    ) -> Result<Answer, Failure> {
+        let asked = self.asked(resource_type, criteria, Interaction::ConditionalDelete, context)?;
+        if let Some(claim) = &context.claim
+            && let Some(first) = self.replay(claim).await?
+        {
+            return self.written(&first.outcome(Success::Deleted), context);
+        }
+        let mut lost = 0;
+        loop {
+            match self.resolve(&asked, context).await? {
+                Found::One(version) => {
+                    if let Some(written) = self.delete_matched(&asked, &version.key, context).await? {
+                        let success = match written.change {
+                            Some(_) => Success::Deleted,
+                            None => Success::NothingToDelete,
+                        };
+                        return self.written(&written.outcome(success), context);
+                    }
+                }
+                Found::None => {
+                    let Resource { resource_type, id } = asked.resource();
+                    let key = Key::new(resource_type, id);
+                    let success = Success::NothingToDelete;
+                    let outcome = Outcome { key: &key, success, version: None, at: None, body: None };
+                    return self.written(&outcome, context);
+                }
+            }
+            self.once_more(&mut lost, &asked, context)?;
+        }
+    }
+
+    async fn delete_matched(
+        &self,
+        asked: &Asked<'_>,
+        key: &Key,
+        context: &Context,
+    ) -> Result<Option<Written>, Failure> {
+        let matched = asked.matched(vec![key.clone()]);
+        let write = Write {
+            operation: WriteOperation::Delete,
+            interaction: asked.interaction,
+            method: Method::Delete,
+            key,
+            precondition: &context.precondition,
+            claim: context.claim.as_ref(),
+            matched: Some(&matched),
+        };
+        // A deletion has no content, so the core never asks for any.
+        self.ended(write, || Err(Failure::Internal)).await
+    }
+}
