@@ -43,6 +43,8 @@ struct File {
     #[serde(default)]
     limits: FileLimits,
     #[serde(default)]
+    sqlite: FileSqlite,
+    #[serde(default)]
     mount: Vec<FileMount>,
 }
 
@@ -56,6 +58,15 @@ struct FileLimits {
     depth_max: Option<usize>,
     page_default: Option<usize>,
     page_max: Option<usize>,
+}
+
+/// How SQLite stores are run; the names are those of [`storage_sqlite::Options`].
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileSqlite {
+    body_inline_max: Option<usize>,
+    checkpoint_bytes: Option<u64>,
+    log_bytes_max: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -132,6 +143,7 @@ pub(crate) struct Config {
     pub(crate) data: PathBuf,
     pub(crate) store: StoreKind,
     pub(crate) durability: Durability,
+    pub(crate) sqlite: storage_sqlite::Options,
     pub(crate) http: http_server::Limits,
     pub(crate) service: fhir_service::Limits,
     pub(crate) mounts: Vec<MountConfig>,
@@ -161,6 +173,7 @@ impl Config {
             file.mount.into_iter().map(FileMount::resolve).collect::<Result<_>>()?
         };
         check_paths(&mounts)?;
+        let durability = arguments.durability.or(file.durability).unwrap_or_default();
         Ok(Self {
             listen: arguments
                 .listen
@@ -169,7 +182,8 @@ impl Config {
             base_url: arguments.base_url.or(file.base_url).map(base_url).transpose()?,
             data: arguments.data.or(file.data).unwrap_or_else(|| PathBuf::from("./firelock-data")),
             store: arguments.store.or(file.store).unwrap_or_default(),
-            durability: arguments.durability.or(file.durability).unwrap_or_default(),
+            durability,
+            sqlite: file.sqlite.options(durability)?,
             http,
             service,
             mounts,
@@ -202,6 +216,27 @@ impl FileLimits {
         ensure!(service.page_default > 0, "limits.page_default must be at least 1");
         ensure!(service.page_default <= service.page_max, "limits.page_default is above limits.page_max");
         Ok((http, service))
+    }
+}
+
+impl FileSqlite {
+    fn options(&self, durability: Durability) -> Result<storage_sqlite::Options> {
+        let defaults = storage_sqlite::Options::default();
+        let options = storage_sqlite::Options {
+            durability: match durability {
+                Durability::Full => storage_sqlite::Durability::Full,
+                Durability::Normal => storage_sqlite::Durability::Normal,
+            },
+            body_inline_max: self.body_inline_max.unwrap_or(defaults.body_inline_max),
+            checkpoint_bytes: self.checkpoint_bytes.unwrap_or(defaults.checkpoint_bytes),
+            log_bytes_max: self.log_bytes_max.unwrap_or(defaults.log_bytes_max),
+            ..defaults
+        };
+        ensure!(
+            options.checkpoint_bytes <= options.log_bytes_max,
+            "sqlite.checkpoint_bytes is above sqlite.log_bytes_max"
+        );
+        Ok(options)
     }
 }
 

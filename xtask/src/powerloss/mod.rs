@@ -37,12 +37,20 @@ pub(crate) struct Arguments {
     seed: Option<u64>,
 }
 
+/// One mount, for quick starts.
+const PLAIN: &str = "[[mount]]\npath = \"/R4\"\nfhir = \"R4\"\n";
+
+/// Contents go into files, and the log is moved and begun anew, so often that the power goes during all of that too.
+const BUSY: &str = "[sqlite]\nbody_inline_max = 600\ncheckpoint_bytes = 65536\nlog_bytes_max = 262144\n";
+
 /// What every part of the run needs.
 struct Bench {
     binary: PathBuf,
     preload: Preload,
-    /// A configuration with one mount, for quick starts.
-    config: String,
+    /// A configuration of [`PLAIN`]: between the checkpoints of a store with `--durability normal` nothing is synced.
+    plain_config: String,
+    /// A configuration of [`BUSY`] and [`PLAIN`].
+    busy_config: String,
     runtime: Runtime,
     random: StdRng,
     _folder: TempDir,
@@ -51,12 +59,16 @@ struct Bench {
 impl Bench {
     fn new(arguments: &Arguments, seed: u64) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let config = folder.path().join("firelock.toml");
-        std::fs::write(&config, "[[mount]]\npath = \"/R4\"\nfhir = \"R4\"\n")?;
+        let config = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text)?;
+            Ok::<_, anyhow::Error>(path.to_str().context("a temporary path that is not UTF-8")?.to_owned())
+        };
         Ok(Self {
             binary: server::build(arguments.release)?,
             preload: Preload::build()?,
-            config: config.to_str().context("a temporary path that is not UTF-8")?.to_owned(),
+            plain_config: config("plain.toml", PLAIN)?,
+            busy_config: config("busy.toml", &format!("{BUSY}{PLAIN}"))?,
             runtime: tokio::runtime::Builder::new_multi_thread().enable_all().build()?,
             random: StdRng::seed_from_u64(seed),
             _folder: folder,
