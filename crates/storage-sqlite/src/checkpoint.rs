@@ -9,10 +9,8 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
 
-use crate::connection::{BUSY_MS_MAX, open_checkpointer};
+use crate::connection::{BUSY_MS_MAX, PAGE_BYTES, open_checkpointer};
 use crate::shared::Shared;
-
-const PAGE_BYTES: u64 = 4096;
 
 /// How long the writer waits for readers of the old log when it starts it anew.
 const RESTART_MS_MAX: u64 = 250;

@@ -15,6 +15,7 @@ use storage_api::{
 
 use crate::blobs::Blobs;
 use crate::connection::open_writer;
+use crate::history::PageLimits;
 use crate::layout::Layout;
 use crate::lock::StoreLock;
 use crate::metrics::Metrics;
@@ -227,10 +228,11 @@ impl Store for SqliteStore {
     }
 
     fn history<'a>(&'a self, request: &'a HistoryRequest) -> Answer<'a, HistoryPage> {
-        let bytes_max = self.inner.shared.options.page_bytes_max;
-        Box::pin(async move {
-            self.inner.ask(|reader| reader.snapshot(|reader| reader.history(request, bytes_max)))
-        })
+        let Options { page_bytes_max: bytes_max, page_rows_max: rows_max, .. } = self.inner.shared.options;
+        let limits = PageLimits { bytes_max, rows_max };
+        Box::pin(
+            async move { self.inner.ask(|reader| reader.snapshot(|reader| reader.history(request, limits))) },
+        )
     }
 
     fn commit(&self, set: WriteSet) -> Answer<'static, Commit> {

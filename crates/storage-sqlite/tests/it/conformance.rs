@@ -42,9 +42,32 @@ impl Instance for Open {
     }
 }
 
-#[test]
-fn the_store_conforms() {
-    if let Err(faults) = storage_conformance::run(&Sqlite(Options::default())) {
+#[track_caller]
+fn check(options: Options) {
+    if let Err(faults) = storage_conformance::run(&Sqlite(options)) {
         panic!("{faults:#?}");
     }
+}
+
+#[test]
+fn the_store_conforms() {
+    check(Options::default());
+}
+
+/// Every bound so tight that it is met all the time.
+#[test]
+fn the_store_conforms_with_no_room_to_move() {
+    check(Options {
+        group_sets_max: 2,
+        readers: 1,
+        head_cache_entries: 0,
+        body_cache_bytes: 0,
+        body_inline_max: 60_000,
+        page_bytes_max: 1,
+        page_rows_max: 2,
+        page_cache_bytes: 0,
+        checkpoint_bytes: 64 << 10,
+        log_bytes_max: 256 << 10,
+        ..Options::default()
+    });
 }
