@@ -48,6 +48,8 @@ pub(crate) struct Told {
     pub(crate) unavailable: BTreeMap<String, String>,
     /// Writes without an answer: done or not, but never done twice.
     pub(crate) in_doubt: BTreeSet<String>,
+    /// Reads that the server refused with a clear 503.
+    pub(crate) unread: u64,
     /// Answers that should never be.
     pub(crate) unexpected: Vec<String>,
 }
@@ -157,6 +159,10 @@ pub(crate) async fn update(client: &mut Client, id: &str, write: &str, notes: &N
             (("if-match", etag.clone()), value)
         }
         (404, _) => (("if-none-match", "*".to_owned()), 1),
+        (503, _) if refusal(&read).is_some() => {
+            notes.lock().unread += 1;
+            return Update::Unavailable;
+        }
         _ => return unexpected("GET", &read),
     };
     let body = body(id, value, write);

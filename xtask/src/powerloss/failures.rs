@@ -1,29 +1,23 @@
-//! I/O errors: at every write and at every sync of a short run, once and for good, and many at random.
-
-use std::time::Duration;
+//! I/O errors at every write and at every sync of a short run, and of a start.
 
 use anyhow::{Context, Result, ensure};
-use rand::RngExt;
 
 use super::Bench;
 use super::scene::{Scene, WORKLOAD, keeping};
 use crate::disk::{FailedSync, Faulty, Survival};
 use crate::http::Client;
 use crate::server::Server;
-use crate::workload::{Clients, Update, ensure_sound, update};
+use crate::workload::{Update, ensure_sound, update};
 
 /// Updates in a run, over [`WORKLOAD`]'s resources in turn.
 const UPDATES: u32 = 9;
-
-/// Failures in the storm.
-const STORM_FAILURES: u32 = 60;
 
 pub(super) fn run(bench: &mut Bench, points: Option<u64>) -> Result<()> {
     for what in [Faulty::Writes, Faulty::Syncs] {
         starts(bench, what, points)?;
         runs(bench, what, points)?;
     }
-    storm(bench)
+    Ok(())
 }
 
 /// Which of `all` points to try.
@@ -132,6 +126,7 @@ fn run_with_failure(
     scene.recorder.heal()?;
     scene.ensure_writable(bench, &server, "after")?;
     ensure_sound(&scene.faults(bench, &server)?).context("while the server runs")?;
+    ensure!(scene.notes.told().unread == 0, "reads were refused");
     server.kill()?;
     scene.absorb(failed)?;
     scene.lose_power(bench, survival)?;
@@ -203,44 +198,6 @@ fn start_with_failure(
     scene.lose_power(bench, survival)?;
     scene.verify(bench).with_context(|| format!("after the power left {survival}"))?;
     Ok(started)
-}
-
-/// Many clients while writes and syncs fail at random, so that whole groups of writes meet the same failure.
-fn storm(bench: &mut Bench) -> Result<()> {
-    for failed in [FailedSync::Lost, FailedSync::Done] {
-        let told = keeping(Scene::new(bench)?, |scene| {
-            let server = scene.start(bench, &[])?;
-            let seed = bench.random.random();
-            let clients = bench
-                .runtime
-                .block_on(async { Clients::start(server.address, "storm", seed, WORKLOAD, &scene.notes) });
-            for _ in 0..STORM_FAILURES {
-                let what = if bench.random.random_range(0..3) == 0 { Faulty::Writes } else { Faulty::Syncs };
-                let (after, count) = (bench.random.random_range(0..6), bench.random.random_range(1..4));
-                scene.recorder.fail(what, after, count)?;
-                std::thread::sleep(Duration::from_millis(bench.random.random_range(5..40)));
-            }
-            scene.recorder.heal()?;
-            scene.ensure_writable(bench, &server, "after")?;
-            bench.runtime.block_on(clients.stop())?;
-            ensure!(scene.recorder.injected()? > 0, "nothing failed: the run shows nothing");
-            ensure_sound(&scene.faults(bench, &server)?).context("while the server runs")?;
-            server.kill()?;
-            scene.absorb(failed)?;
-            scene.lose_power(bench, Survival::Synced)?;
-            scene.verify(bench)?;
-            Ok(scene.notes.told())
-        });
-        let told = told.with_context(|| format!("a storm of failures; failed syncs: {failed:?}"))?;
-        println!(
-            "powerloss: a storm of failures: {} writes were acknowledged, {} refused, {} left in doubt; \
-             none acknowledged and lost",
-            told.acknowledged.len(),
-            told.unavailable.len(),
-            told.in_doubt.len(),
-        );
-    }
-    Ok(())
 }
 
 fn plural(what: Faulty) -> &'static str {

@@ -7,11 +7,13 @@ mod failures;
 mod rounds;
 mod scene;
 mod space;
+mod storm;
 
 use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
+use clap::ValueEnum;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tempfile::TempDir;
@@ -29,12 +31,30 @@ pub(crate) struct Arguments {
     /// At how many of its writes and of its syncs a run of the server meets an I/O error; all by default
     #[arg(long)]
     points: Option<u64>,
+    /// Only this part
+    #[arg(long, value_enum)]
+    part: Option<Part>,
     /// Use an optimised build of the server
     #[arg(long)]
     release: bool,
     /// Repeats the choices of an earlier run
     #[arg(long)]
     seed: Option<u64>,
+}
+
+/// The parts of a run, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// The proof that losses are found
+    Controls,
+    /// The power goes at random moments
+    Rounds,
+    /// An I/O error at every write and every sync
+    Failures,
+    /// Many I/O errors at random, under load
+    Storm,
+    /// A full disk
+    Space,
 }
 
 /// One mount, for quick starts.
@@ -81,10 +101,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     println!("powerloss: {} rounds, seed {seed}", arguments.rounds);
     let mut bench = Bench::new(arguments, seed)?;
     let started = Instant::now();
-    controls::run(&mut bench, arguments.rounds)?;
-    rounds::run(&mut bench, arguments.rounds)?;
-    failures::run(&mut bench, arguments.points)?;
-    space::run(&mut bench)?;
+    for part in Part::value_variants().iter().filter(|part| arguments.part.is_none_or(|only| only == **part))
+    {
+        match part {
+            Part::Controls => controls::run(&mut bench, arguments.rounds)?,
+            Part::Rounds => rounds::run(&mut bench, arguments.rounds)?,
+            Part::Failures => failures::run(&mut bench, arguments.points)?,
+            Part::Storm => storm::run(&mut bench, arguments.rounds)?,
+            Part::Space => space::run(&mut bench)?,
+        }
+    }
     println!("powerloss: passed in {} s", started.elapsed().as_secs());
     Ok(())
 }
