@@ -48,6 +48,8 @@ pub(crate) struct Told {
     pub(crate) unavailable: BTreeMap<String, String>,
     /// Writes without an answer: done or not, but never done twice.
     pub(crate) in_doubt: BTreeSet<String>,
+    /// Reads that the server refused with a clear 503.
+    pub(crate) unread: u64,
     /// Answers that should never be.
     pub(crate) unexpected: Vec<String>,
 }
@@ -157,11 +159,13 @@ pub(crate) async fn update(client: &mut Client, id: &str, write: &str, notes: &N
             (("if-match", etag.clone()), value)
         }
         (404, _) => (("if-none-match", "*".to_owned()), 1),
+        (503, _) if refusal(&read).is_some() => {
+            notes.lock().unread += 1;
+            return Update::Unavailable;
+        }
         _ => return unexpected("GET", &read),
     };
-    let body = format!(
-        r#"{{"resourceType":"Observation","id":"{id}","status":"final","code":{{"text":"{write}"}},"valueInteger":{value}}}"#
-    );
+    let body = body(id, value, write);
     let headers = [("content-type", "application/fhir+json"), (condition.0, condition.1.as_str())];
     let Ok(reply) = client.send(Method::PUT, &target, &headers, body).await else {
         notes.lock().in_doubt.insert(write.to_owned());
@@ -189,6 +193,14 @@ pub(crate) async fn update(client: &mut Client, id: &str, write: &str, notes: &N
         },
         _ => unexpected("PUT", &reply),
     }
+}
+
+/// A resource of some hundred bytes or up to two thousand, so that stores treat some as large if they are told to.
+fn body(id: &str, value: u64, write: &str) -> String {
+    let method = "by hand ".repeat(write.bytes().fold(0, |sum, byte| (sum * 31 + usize::from(byte)) % 240));
+    format!(
+        r#"{{"resourceType":"Observation","id":"{id}","status":"final","code":{{"text":"{write}"}},"valueInteger":{value},"method":{{"text":"{method}."}}}}"#
+    )
 }
 
 /// What a read shows.

@@ -116,6 +116,7 @@ fn fill(bench: &mut Bench, scene: &mut Scene, filling: &Filling) -> Result<()> {
     work(bench, scene, &server, "full")?;
     let full = scene.notes.told();
     ensure!(!full.unavailable.is_empty(), "no write was refused: the run shows nothing");
+    ensure!(full.unread == 0, "reads were refused while the disk was full");
     ensure!(full.seen.len() > before.seen.len(), "no read went on while the disk was full");
     let others: Vec<_> = full.unavailable.values().filter(|code| *code != "store-full").collect();
     ensure!(
