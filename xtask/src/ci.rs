@@ -20,7 +20,8 @@ pub(crate) fn run() -> Result<()> {
     for (name, arguments) in STEPS {
         println!("== {name}: cargo {}", arguments.join(" "));
         let step = Instant::now();
-        let status = Command::new(env!("CARGO")).args(*arguments).status().with_context(|| format!("cargo {name}"))?;
+        let status =
+            Command::new(env!("CARGO")).args(*arguments).status().with_context(|| format!("cargo {name}"))?;
         ensure!(status.success(), "step \"{name}\" failed: cargo {}", arguments.join(" "));
         println!("== {name}: passed in {} s", step.elapsed().as_secs());
     }

@@ -21,7 +21,6 @@ pub(crate) struct Client {
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) etag: Option<String>,
-    pub(crate) location: Option<String>,
     pub(crate) body: Bytes,
 }
 
@@ -55,15 +54,16 @@ impl Client {
             Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
         };
         let status = response.status().as_u16();
-        let (etag, location) = (header(&response, "etag"), header(&response, "location"));
+        let etag = header(&response, "etag");
         let body = response.into_body().collect().await?.to_bytes();
-        Ok(Reply { status, etag, location, body })
+        Ok(Reply { status, etag, body })
     }
 
     /// A GET whose body is JSON.
     pub(crate) async fn get_json(&mut self, target: &str) -> Result<(Reply, serde_json::Value)> {
         let reply = self.send(Method::GET, target, &[], Bytes::new()).await?;
-        let json = serde_json::from_slice(&reply.body).with_context(|| format!("GET {target}: {}", reply.status))?;
+        let json =
+            serde_json::from_slice(&reply.body).with_context(|| format!("GET {target}: {}", reply.status))?;
         Ok((reply, json))
     }
 }

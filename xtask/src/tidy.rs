@@ -173,7 +173,8 @@ fn faults(packages: &[Package]) -> Vec<String> {
         }
         for dependency in &package.dependencies {
             let used = dependency.name.as_str();
-            let extra = if dependency.is_dev() { dev_edges.get(name).copied().unwrap_or_default() } else { &[] };
+            let extra =
+                if dependency.is_dev() { dev_edges.get(name).copied().unwrap_or_default() } else { &[] };
             if ours.contains(used) && !allowed.contains(&used) && !extra.contains(&used) {
                 faults.push(format!("{name} must not use {used}"));
             }

@@ -61,22 +61,31 @@ impl Fields {
         })
     }
 
-    /// The entry under `name`.
+    /// Where a member of this name stands in definition order, for sorting: XML wants its elements in this order. A
+    /// choice's bare name comes before its typed names.
     #[inline]
-    fn entry(self, name: &str) -> Option<EntryRow> {
+    pub fn position(self, name: &str) -> Option<u16> {
         let row = self.row();
         let slots = self.tables.field_slots.get(usize::from(row.slots_start)..)?;
-        let entry_at = |place: u16| {
-            EntryRow::unpack(tables::row(self.tables.entries, row.entries_start.saturating_add(place)))
-        };
-        tables::find_slot(slots, u32::from(row.slots_log2), name, |place| string(entry_at(place).name))
-            .map(entry_at)
+        tables::find_slot(slots, u32::from(row.slots_log2), name, |place| string(self.entry_at(place).name))
+    }
+
+    #[inline]
+    fn entry_at(self, place: u16) -> EntryRow {
+        let start = self.row().entries_start;
+        EntryRow::unpack(tables::row(self.tables.entries, start.saturating_add(place)))
+    }
+
+    /// The entry under `name`, and its place.
+    #[inline]
+    fn entry(self, name: &str) -> Option<(u16, EntryRow)> {
+        self.position(name).map(|place| (place, self.entry_at(place)))
     }
 
     /// The element with this name, as in a path: a choice is named without `[x]` and without a type.
     #[inline]
     pub fn element(self, name: &str) -> Option<ElementDef> {
-        let entry = self.entry(name)?;
+        let (_, entry) = self.entry(name)?;
         let element = ElementDef::new(self.tables, entry.element);
         (entry.type_ref == format::NONE || !element.is_choice()).then_some(element)
     }
@@ -85,8 +94,16 @@ impl Fields {
     /// as a `Quantity`, while `value` alone is no legal name of a choice. The caller takes a leading `_` off first.
     #[inline]
     pub fn resolve_json_name(self, name: &str) -> Option<(ElementDef, TypeRef)> {
-        let entry = self.entry(name).filter(|entry| entry.type_ref != format::NONE)?;
-        Some((ElementDef::new(self.tables, entry.element), TypeRef::new(self.tables, entry.type_ref)))
+        self.locate_json_name(name).map(|(_, element, type_ref)| (element, type_ref))
+    }
+
+    /// [`Self::resolve_json_name`] with the place of the name: names with larger places follow in XML. Places are
+    /// not contiguous.
+    #[inline]
+    pub fn locate_json_name(self, name: &str) -> Option<(u16, ElementDef, TypeRef)> {
+        let (place, entry) = self.entry(name).filter(|(_, entry)| entry.type_ref != format::NONE)?;
+        let element = ElementDef::new(self.tables, entry.element);
+        Some((place, element, TypeRef::new(self.tables, entry.type_ref)))
     }
 }
 

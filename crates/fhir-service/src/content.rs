@@ -6,6 +6,7 @@ use rulebook::{ClientId, Failure};
 use storage_api::Body;
 
 use crate::Limits;
+use crate::service::shortened;
 
 /// A resource that was read, and is yet to be given its place.
 pub(crate) struct Incoming {
@@ -33,20 +34,18 @@ impl Incoming {
     pub(crate) fn with_url_id(self, id: &str) -> Result<Body, Failure> {
         match self.resource.id() {
             None => Err(Failure::IdMissing { url: id.to_owned() }),
-            Some(body) if body != id => Err(Failure::IdDiffers { url: id.to_owned(), body: body.to_owned() }),
+            Some(body) if body != id => Err(Failure::IdDiffers { url: id.to_owned(), body: shortened(body) }),
             Some(_) => self.into_body(),
         }
     }
 
     /// For a create: the server's id takes the place of any other.
     pub(crate) fn with_new_id(mut self, id: &Id, client_id: ClientId) -> Result<Body, Failure> {
-        match (self.resource.id(), client_id) {
-            (Some(sent), ClientId::Refused) => Err(Failure::ClientAssignedId { id: sent.to_owned() }),
-            _ => {
-                self.resource.set_id(id);
-                self.into_body()
-            }
+        if let (Some(sent), ClientId::Refused) = (self.resource.id(), client_id) {
+            return Err(Failure::ClientAssignedId { id: shortened(sent) });
         }
+        self.resource.set_id(id);
+        self.into_body()
     }
 
     fn into_body(self) -> Result<Body, Failure> {

@@ -27,6 +27,7 @@ impl Service {
                 method: Method::Post,
                 key: &key,
                 precondition: &context.precondition,
+                claim: context.claim.as_ref(),
             };
             let prepare = || {
                 Incoming::parse(body, resource_type, &self.limits)?
@@ -34,11 +35,11 @@ impl Service {
             };
             draws += 1;
             match self.write(write, prepare).await {
-                Err(Failure::Refused { refusal: Refusal::IdTaken, .. })
-                    if draws < self.limits.id_draws_max => {}
+                Err(Failure::Refused(refused))
+                    if refused.refusal == Refusal::IdTaken && draws < self.limits.id_draws_max => {}
                 Err(failure) => return Err(failure),
                 Ok(written) => {
-                    return self.written(&written.outcome(&key, Success::Created), context);
+                    return self.written(&written.outcome(Success::Created), context);
                 }
             }
         }

@@ -3,9 +3,11 @@
 mod answer;
 mod capabilities;
 mod content;
+mod counters;
 mod create;
 mod delete;
 mod history;
+mod idempotency;
 mod ids;
 mod limits;
 mod read;
@@ -16,8 +18,9 @@ mod vread;
 mod write;
 
 pub use answer::{Answer, Payload};
+pub use counters::Counters;
 pub use history::HistoryParameters;
 pub use ids::{Entropy, Ids, SystemClock, SystemEntropy};
 pub use limits::Limits;
-pub use request::{CapabilityMode, Operation, Preferences, Request};
+pub use request::{CapabilityMode, Handling, Operation, Preferences, Request};
 pub use service::Service;

@@ -16,6 +16,8 @@ pub struct Request {
     pub precondition: Precondition,
     /// What to answer with.
     pub preferences: Preferences,
+    /// The name that the client gave this write, so that it may be sent again safely.
+    pub idempotency_key: Option<String>,
     /// The public base URL of the API, without a slash at its end.
     pub base: String,
     /// The id of the request, for logs and outcomes.
@@ -83,8 +85,27 @@ impl Operation {
 pub struct Preferences {
     /// `return=…`
     pub returning: Option<Return>,
-    /// `handling=strict`
-    pub strict: bool,
+    /// `handling=…`
+    pub handling: Option<Handling>,
+}
+
+/// What a client wants done with parameters that are not known (`Prefer: handling=…`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Handling {
+    /// The request is refused.
+    Strict,
+    /// They are passed over, as without the preference.
+    Lenient,
+}
+
+impl Handling {
+    /// The preference as RFC 7240 spells it.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Strict => "strict",
+            Self::Lenient => "lenient",
+        }
+    }
 }
 
 /// Parameter `mode` of capabilities (R4 and later).

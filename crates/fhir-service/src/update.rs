@@ -17,6 +17,7 @@ impl Service {
             method: Method::Put,
             key,
             precondition: &context.precondition,
+            claim: context.claim.as_ref(),
         };
         let prepare = || Incoming::parse(body, &key.kind, &self.limits)?.with_url_id(&key.id);
         let written = self.write(write, prepare).await?;
@@ -26,6 +27,6 @@ impl Service {
             Some(Change::Updated | Change::Deleted) => Success::Updated,
             None => Success::Unchanged,
         };
-        self.written(&written.outcome(key, success), context)
+        self.written(&written.outcome(success), context)
     }
 }

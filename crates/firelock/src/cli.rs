@@ -12,20 +12,22 @@ use crate::config::{Durability, StoreKind};
 /// Every write says which version it replaces, or is decided again against the newest one; a
 /// stale client is refused and told what is current.
 #[derive(Debug, Parser)]
-#[command(name = "firelock", version, arg_required_else_help = true)]
+#[command(name = "firelock", version)]
 #[command(after_help = "Start here:\n  \
-    firelock serve\n  \
+    firelock serve           (also what firelock does without a command)\n  \
     curl -i http://127.0.0.1:8080/R4/metadata\n\n\
-    Docs: README.md walks through a conflict with curl.")]
+    README.md walks through a conflict with curl.")]
 pub(crate) struct Cli {
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Serve the FHIR APIs over HTTP.
     Serve(ServeArguments),
+    /// Print the configuration that `serve` would use with the same flags, as a file to start from.
+    Config(ConfigArguments),
     /// Verify every version chain of a data folder, without changing anything.
     Check(CheckArguments),
 }
@@ -57,6 +59,28 @@ pub(crate) struct ServeArguments {
     /// the process, but a power failure may undo the last ones [default: full]
     #[arg(long, value_name = "LEVEL")]
     pub(crate) durability: Option<Durability>,
+    /// Certificate chain (PEM); with --tls-key the server speaks HTTPS only
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// Private key of the certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Authorities whose clients may connect (PEM): mutual TLS
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) client_ca: Option<PathBuf>,
+    /// Origin whose pages may use the server, or * for all; may be repeated [default: none]
+    #[arg(long = "cors", value_name = "ORIGIN")]
+    pub(crate) cors: Vec<String>,
+    /// Network whose X-Forwarded-Proto, -Host and -Prefix are believed; may be repeated
+    /// [default: none]
+    #[arg(long = "trusted-proxy", value_name = "NETWORK")]
+    pub(crate) trusted_proxies: Vec<http_server::IpNet>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArguments {
+    #[command(flatten)]
+    pub(crate) serve: ServeArguments,
 }
 
 #[derive(Debug, Args)]

@@ -11,12 +11,16 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, ServeArguments};
 
 fn main() -> ExitCode {
     let Cli { command } = Cli::parse();
-    let done = match command {
+    let done = match command.unwrap_or_else(|| Command::Serve(ServeArguments::default())) {
         Command::Serve(arguments) => serve::run(arguments),
+        Command::Config(arguments) => config::Config::load(arguments.serve).and_then(|config| {
+            print!("{}", config.to_toml()?);
+            Ok(ExitCode::SUCCESS)
+        }),
         Command::Check(arguments) => check::run(&arguments),
     };
     match done {

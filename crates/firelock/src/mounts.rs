@@ -42,8 +42,9 @@ fn store(config: &Config, mount: &MountConfig) -> Result<Arc<dyn Store>> {
         StoreKind::Sqlite => {
             let directory = config.data.join(folder(&mount.path));
             let options = Options { durability: durability(config.durability), ..Options::default() };
-            let store = SqliteStore::open(&directory, options, clock)
-                .with_context(|| format!("cannot open the store of {} in {}", mount.path, directory.display()))?;
+            let store = SqliteStore::open(&directory, options, clock).with_context(|| {
+                format!("cannot open the store of {} in {}", mount.path, directory.display())
+            })?;
             Ok(Arc::new(store))
         }
     }

@@ -7,7 +7,14 @@ use hyper::header::{ACCEPT, CONTENT_TYPE};
 use rulebook::Failure;
 
 /// What can be given and understood, for messages.
-const OFFERED: &str = "application/fhir+json";
+const fn offered(version: FhirVersion) -> &'static str {
+    match version {
+        FhirVersion::Stu3 => "application/fhir+json; fhirVersion=3.0",
+        FhirVersion::R4 => "application/fhir+json; fhirVersion=4.0",
+        FhirVersion::R4b => "application/fhir+json; fhirVersion=4.3",
+        FhirVersion::R5 => "application/fhir+json; fhirVersion=5.0",
+    }
+}
 
 /// The media types that mean FHIR as JSON: today's, the one of DSTU2, and the generic ones.
 const JSON_TYPES: [&str; 4] =
@@ -25,7 +32,7 @@ pub(crate) fn check_accept(
         let short = media.as_ref().is_some_and(|media| media.essence == "json");
         return match media {
             Some(media) if (short || media.is_json()) && media.fits(version) => Ok(()),
-            _ => Err(not_acceptable(format)),
+            _ => Err(not_acceptable(format, version)),
         };
     }
     let lines: Vec<&str> = headers.get_all(ACCEPT).iter().filter_map(|line| line.to_str().ok()).collect();
@@ -35,7 +42,7 @@ pub(crate) fn check_accept(
     if ranges.is_empty() || ranges.iter().any(accepted) {
         Ok(())
     } else {
-        Err(not_acceptable(&lines.join(", ")))
+        Err(not_acceptable(&lines.join(", "), version))
     }
 }
 
@@ -49,12 +56,12 @@ pub(crate) fn check_content_type(headers: &HeaderMap, version: FhirVersion) -> R
     if understood {
         Ok(())
     } else {
-        Err(Failure::UnsupportedMediaType { sent: shortened(&text), offered: OFFERED })
+        Err(Failure::UnsupportedMediaType { sent: shortened(&text), offered: offered(version) })
     }
 }
 
-fn not_acceptable(asked: &str) -> Failure {
-    Failure::NotAcceptable { asked: shortened(asked), offered: OFFERED }
+fn not_acceptable(asked: &str, version: FhirVersion) -> Failure {
+    Failure::NotAcceptable { asked: shortened(asked), offered: offered(version) }
 }
 
 /// What a client sent, short enough to send back.
@@ -147,6 +154,14 @@ mod tests {
         }
         assert!(accept(&[], None));
         assert!(accept(&["image/png", "application/json"], None));
+    }
+
+    #[test]
+    fn what_is_offered_fits() {
+        for version in FhirVersion::ALL {
+            let media = MediaType::parse(offered(version)).unwrap();
+            assert!(media.is_json() && media.fhir_version.is_some() && media.fits(version));
+        }
     }
 
     #[test]

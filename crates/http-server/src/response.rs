@@ -11,7 +11,8 @@ use hyper::header::{
 use hyper::{Response, StatusCode};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/fhir+json; charset=utf-8");
-const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+pub(crate) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+pub(crate) const X_CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The response to an answer. Text that no header can carry is left out.

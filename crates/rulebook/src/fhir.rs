@@ -92,7 +92,8 @@ impl Rulebook for FhirRulebook {
 
     fn rule(&self, failure: &Failure) -> Rule {
         let (status, issue, code) = match failure {
-            Failure::Refused { refusal, interaction, .. } => self.refusal(refusal, *interaction),
+            Failure::Refused(refused) => self.refusal(&refused.refusal, refused.interaction),
+            Failure::InvalidHost => (400, IssueType::Value, "invalid-host"),
             Failure::NoRoute { .. } => (404, IssueType::NotFound, "no-route"),
             Failure::UnknownType { .. } => (404, IssueType::NotSupported, "unknown-type"),
             Failure::MethodNotAllowed { .. } => (405, IssueType::NotSupported, "method-not-allowed"),
@@ -105,6 +106,9 @@ impl Rulebook for FhirRulebook {
             Failure::NotAcceptable { .. } => (406, IssueType::NotSupported, "not-acceptable"),
             Failure::UnsupportedMediaType { .. } => (415, IssueType::NotSupported, "unsupported-media-type"),
             Failure::MalformedField(_) => (400, IssueType::Invalid, "malformed-header"),
+            Failure::MalformedIdempotencyKey => (400, IssueType::Invalid, "malformed-idempotency-key"),
+            Failure::IdempotencyKeyReused => (422, IssueType::BusinessRule, "idempotency-key-reused"),
+            Failure::FirstResultGone => (410, IssueType::Deleted, "first-result-gone"),
             Failure::Parameter { .. } => (400, IssueType::Value, "bad-parameter"),
             Failure::UnknownVersion { .. } => (404, IssueType::NotFound, "unknown-version"),
             Failure::DeletedVersion { .. } => (410, IssueType::Deleted, "deleted"),

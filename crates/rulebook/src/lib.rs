@@ -7,7 +7,7 @@ mod rule;
 mod spine;
 mod success;
 
-pub use failure::{Failure, ParameterProblem, Resource};
+pub use failure::{Failure, ParameterProblem, Refused, Resource};
 pub use fhir::{FhirRulebook, LockSettings};
 pub use interaction::Interaction;
 pub use rule::{ClientId, LocationForm, OutcomeShape, Return, Rule, RuleCoding, Rulebook, Verdict};

@@ -170,12 +170,17 @@ fn verdict(
             diagnostics = format!("{place}: {diagnostics}");
         }
     }
-    let mut outcome = OperationOutcome::new(issue.diagnostics(diagnostics));
+    let mut outcome = OperationOutcome::new(issue.diagnostics(printable(&diagnostics)));
     outcome.id = shape.has_id.then(|| trace.to_owned());
     if let Some(profile) = shape.profile {
         outcome = outcome.profile(profile);
     }
     Verdict { status: rule.status, outcome: outcome.to_value() }
+}
+
+/// Diagnostics quote what clients sent, and a FHIR string holds no control characters.
+fn printable(text: &str) -> String {
+    text.chars().map(|char| if char.is_control() { char::REPLACEMENT_CHARACTER } else { char }).collect()
 }
 
 /// The code that `version` has for an issue: STU3 has none for "was here once" and for several

@@ -146,7 +146,7 @@ impl Rulebook for SpineRulebook {
 
     fn rule(&self, failure: &Failure) -> Rule {
         let (status, issue, coding) = match failure {
-            Failure::Refused { refusal, interaction, .. } => self.refusal(refusal, *interaction),
+            Failure::Refused(refused) => self.refusal(&refused.refusal, refused.interaction),
             Failure::NoRoute { .. } | Failure::UnknownType { .. } | Failure::NotOffered(_) => {
                 (404, IssueType::NotSupported, NOT_IMPLEMENTED)
             }
@@ -156,17 +156,22 @@ impl Rulebook for SpineRulebook {
             Failure::BodyTooLarge { .. } | Failure::TooLargeToStore => {
                 (413, IssueType::TooLong, INVALID_REQUEST_MESSAGE)
             }
-            Failure::BodyIncomplete => (400, IssueType::Structure, MESSAGE_NOT_WELL_FORMED),
             Failure::Timeout => (408, IssueType::Timeout, BAD_REQUEST),
             Failure::NotAcceptable { .. } => (406, IssueType::NotSupported, UNSUPPORTED_MEDIA_TYPE),
             Failure::UnsupportedMediaType { .. } => (415, IssueType::NotSupported, UNSUPPORTED_MEDIA_TYPE),
-            Failure::MalformedField(_) => (400, IssueType::Invalid, MISSING_OR_INVALID_HEADER),
+            Failure::InvalidHost | Failure::MalformedField(_) | Failure::MalformedIdempotencyKey => {
+                (400, IssueType::Invalid, MISSING_OR_INVALID_HEADER)
+            }
+            Failure::IdempotencyKeyReused => (422, IssueType::BusinessRule, BAD_REQUEST),
+            Failure::FirstResultGone => (404, IssueType::NotFound, NO_RECORD_FOUND),
             Failure::Parameter { .. } => (422, IssueType::Invalid, INVALID_PARAMETER),
             Failure::UnknownVersion { .. } | Failure::DeletedVersion { .. } => {
                 (404, IssueType::NotFound, NO_RECORD_FOUND)
             }
             Failure::EmptyBody | Failure::NoResource(_) => (400, IssueType::Value, INVALID_REQUEST_MESSAGE),
-            Failure::Json(_) => (400, IssueType::Structure, MESSAGE_NOT_WELL_FORMED),
+            Failure::BodyIncomplete | Failure::Json(_) => {
+                (400, IssueType::Structure, MESSAGE_NOT_WELL_FORMED)
+            }
             Failure::WrongType { .. }
             | Failure::IllegalId { .. }
             | Failure::IdMissing { .. }

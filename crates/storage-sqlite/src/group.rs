@@ -1,112 +1,130 @@
-//! One commit's worth of write sets, judged and written inside the writer's transaction.
+//! One commit's worth of write sets, judged inside the writer's transaction.
 
 use std::collections::HashMap;
 
 use compact_str::CompactString;
 use rusqlite::{Connection, OptionalExtension};
 use storage_api::{
-    Body, Commit, Committed, Current, Guard, Key, Lost, Now, RequestId, Scope, Seq, StoreError, Timestamp,
-    VersionWrite, Write, WriteSet,
+    Body, Commit, Committed, Current, Guard, Key, Lost, Now, Scope, Seq, StoreError, Timestamp, WriteSet,
 };
 
-use crate::rows::{Content, Link, ResourceRow, State, method_to_sql, seq_to_sql};
+use crate::blobs::{Hash, Pin};
+use crate::caches::HeadCache;
+use crate::position::Position;
+use crate::rows::ResourceRow;
 use crate::symbols::{self, SymbolKind, Symbols};
-
-/// Where the commit order has got to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Position {
-    /// The newest row that was ever written.
-    pub(crate) seq: i64,
-    /// The newest stamp.
-    pub(crate) at: i64,
-}
-
-impl Position {
-    /// Reads it from the rows, or from what the last purge left.
-    pub(crate) fn load(connection: &Connection) -> rusqlite::Result<Self> {
-        let newest = "SELECT seq, at FROM version ORDER BY seq DESC LIMIT 1";
-        let row = connection.query_row(newest, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-        let (seq, at): (i64, i64) = row.unwrap_or_default();
-        let kept = |name| {
-            let sql = "SELECT value FROM meta WHERE name = ?1";
-            connection.query_row(sql, [name], |row| row.get::<_, i64>(0)).optional()
-        };
-        Ok(Self {
-            seq: seq.max(kept("newest_seq")?.unwrap_or_default()),
-            at: at.max(kept("newest_at")?.unwrap_or_default()),
-        })
-    }
-
-    /// Keeps it where a purge cannot remove it.
-    fn save(self, connection: &Connection) -> rusqlite::Result<()> {
-        let sql = "INSERT INTO meta (name, value) VALUES (?1, ?2)
-                   ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-        let mut statement = connection.prepare_cached(sql)?;
-        statement.execute(("newest_seq", self.seq))?;
-        statement.execute(("newest_at", self.at))?;
-        Ok(())
-    }
-}
 
 /// The outcome of one write set. An error here is its own: the group goes on.
 pub(crate) type Outcome = Result<Commit, StoreError>;
 
+/// Why a write set could not be judged or written.
+#[derive(Debug)]
+pub(crate) enum GroupError {
+    /// Its own fault, found before anything was written.
+    Refused(StoreError),
+    /// SQLite failed: the transaction cannot go on.
+    Sqlite(rusqlite::Error),
+    /// What is stored makes no sense, and something may have been written.
+    Corrupt(String),
+}
+
+impl From<rusqlite::Error> for GroupError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+/// A write set whose large contents are already on the disk.
+pub(crate) struct Prepared {
+    pub(crate) set: WriteSet,
+    /// By the index of the write: its content, if that is in a file.
+    pub(crate) files: HashMap<usize, Pin>,
+}
+
+/// What every group of a store is judged with.
+#[derive(Clone, Copy)]
+pub(crate) struct Tables<'a> {
+    pub(crate) connection: &'a Connection,
+    pub(crate) symbols: &'a Symbols,
+    pub(crate) heads: &'a HeadCache,
+    pub(crate) match_steps_max: usize,
+}
+
 /// What the write sets of one commit have done so far.
 pub(crate) struct Group<'a> {
-    connection: &'a Connection,
-    symbols: &'a Symbols,
+    pub(crate) connection: &'a Connection,
+    pub(crate) tables: Tables<'a>,
+    pub(crate) effects: Effects,
+}
+
+/// What becomes true with the commit.
+pub(crate) struct Effects {
     pub(crate) position: Position,
-    /// Keys as they will be after the commit.
+    /// Keys as they are afterwards.
     pub(crate) heads: HashMap<Key, Option<ResourceRow>>,
-    /// Symbols that this commit creates.
-    pub(crate) new_symbols: HashMap<(SymbolKind, CompactString), i64>,
+    /// New contents by their row.
+    pub(crate) bodies: Vec<(i64, Body)>,
+    /// Rows that are gone.
+    pub(crate) purged: Vec<i64>,
+    /// Contents in files that no version has any more.
+    pub(crate) released: Vec<Hash>,
+    /// New symbols.
+    pub(crate) symbols: HashMap<(SymbolKind, CompactString), i64>,
+    /// The claim behind which the next lapsed ones are looked for.
+    pub(crate) sweep: (u16, Vec<u8>),
+}
+
+impl Effects {
+    pub(crate) fn new(position: Position, sweep: (u16, Vec<u8>)) -> Self {
+        Self {
+            position,
+            heads: HashMap::new(),
+            bodies: Vec::new(),
+            purged: Vec::new(),
+            released: Vec::new(),
+            symbols: HashMap::new(),
+            sweep,
+        }
+    }
 }
 
 impl<'a> Group<'a> {
-    pub(crate) fn new(connection: &'a Connection, symbols: &'a Symbols, position: Position) -> Self {
-        Self { connection, symbols, position, heads: HashMap::new(), new_symbols: HashMap::new() }
+    pub(crate) fn new(tables: Tables<'a>, effects: Effects) -> Self {
+        Self { connection: tables.connection, tables, effects }
     }
 
     /// Judges every guard of the set, then appends all of its writes or none. An error means
     /// that the transaction cannot go on.
-    pub(crate) fn apply(&mut self, set: WriteSet, now: Timestamp) -> rusqlite::Result<Outcome> {
-        let at = now.0.max(self.position.at);
+    pub(crate) fn apply(&mut self, prepared: &Prepared, now: Timestamp) -> Result<Outcome, GroupError> {
+        let set = &prepared.set;
+        let at = now.0.max(self.effects.position.at);
         let mut lost = Vec::new();
         for (guard, what) in set.guards.iter().enumerate() {
-            if let Some(now) = self.judge(what, at)? {
-                lost.push(Lost { guard, now });
+            match self.judge(what, at) {
+                Ok(None) => {}
+                Ok(Some(now)) => lost.push(Lost { guard, now }),
+                Err(GroupError::Refused(error)) => return Ok(Err(error)),
+                Err(error) => return Err(error),
             }
         }
         if !lost.is_empty() {
             return Ok(Ok(Commit::Lost(lost)));
         }
-        self.position.at = at;
-        let before = self.position.seq;
-        let mut claims = Vec::new();
-        for write in set.writes {
-            match write {
-                Write::Version(version) => self.append(version, set.request)?,
-                Write::Terms { .. } => {}
-                Write::Purge(key) => self.purge(&key)?,
-                Write::Claim { scope, value, expires } => claims.push((scope, value, expires)),
-            }
-        }
-        for (scope, value, expires) in claims {
-            self.claim(scope, &value, self.position.seq - before, expires)?;
-        }
-        let seq = Seq(self.position.seq.unsigned_abs());
+        self.effects.position.at = at;
+        self.write(prepared)?;
+        let seq = Seq(self.effects.position.seq.unsigned_abs());
         Ok(Ok(Commit::Committed(Committed { seq, at: Timestamp(at) })))
     }
 
     /// What a guard met, if it does not hold.
-    fn judge(&mut self, guard: &Guard, at: i64) -> rusqlite::Result<Option<Now>> {
+    fn judge(&mut self, guard: &Guard, at: i64) -> Result<Option<Now>, GroupError> {
         match guard {
             Guard::Head(key, wanted) => {
                 let current = self.head(key)?.map_or(Current::NEVER, |row| row.current());
                 Ok((!wanted.holds(&current)).then_some(Now::Head(current)))
             }
-            Guard::Matches(..) => Ok(None),
-            Guard::Unclaimed(scope, value) => self.claimed(*scope, value, at),
+            Guard::Matches(query, expected) => self.judge_matches(query, expected),
+            Guard::Unclaimed(scope, value) => Ok(self.claimed(*scope, value, at)?),
         }
     }
 
@@ -119,156 +137,38 @@ impl<'a> Group<'a> {
     }
 
     /// The row of a key as this group leaves it.
-    fn head(&mut self, key: &Key) -> rusqlite::Result<Option<ResourceRow>> {
-        if let Some(row) = self.heads.get(key) {
+    pub(crate) fn head(&mut self, key: &Key) -> rusqlite::Result<Option<ResourceRow>> {
+        if let Some(row) = self.effects.heads.get(key) {
             return Ok(*row);
         }
-        let row = match self.known_symbol(SymbolKind::Kind, &key.kind)? {
-            Some(kind) => ResourceRow::find(self.connection, kind, &key.id)?,
-            None => None,
+        let row = match self.tables.heads.get(key) {
+            Some(row) => Some(row),
+            None => match self.known_symbol(SymbolKind::Kind, &key.kind)? {
+                Some(kind) => ResourceRow::find(self.connection, kind, &key.id)?,
+                None => None,
+            },
         };
-        self.heads.insert(key.clone(), row);
+        self.effects.heads.insert(key.clone(), row);
         Ok(row)
     }
 
-    fn known_symbol(&self, kind: SymbolKind, text: &CompactString) -> rusqlite::Result<Option<i64>> {
-        if let Some(number) = self.new_symbols.get(&(kind, text.clone())) {
+    pub(crate) fn known_symbol(
+        &self,
+        kind: SymbolKind,
+        text: &CompactString,
+    ) -> rusqlite::Result<Option<i64>> {
+        if let Some(number) = self.effects.symbols.get(&(kind, text.clone())) {
             return Ok(Some(*number));
         }
-        self.symbols.number(self.connection, kind, text)
+        self.tables.symbols.number(self.connection, kind, text)
     }
 
-    fn symbol(&mut self, kind: SymbolKind, text: &CompactString) -> rusqlite::Result<i64> {
+    pub(crate) fn symbol(&mut self, kind: SymbolKind, text: &CompactString) -> rusqlite::Result<i64> {
         if let Some(number) = self.known_symbol(kind, text)? {
             return Ok(number);
         }
         let number = symbols::insert(self.connection, kind, text)?;
-        self.new_symbols.insert((kind, text.clone()), number);
+        self.effects.symbols.insert((kind, text.clone()), number);
         Ok(number)
-    }
-
-    fn append(&mut self, write: VersionWrite, request: RequestId) -> rusqlite::Result<()> {
-        let kind = self.symbol(SymbolKind::Kind, &write.key.kind)?;
-        let before = self.head(&write.key)?;
-        let newest = before.and_then(|row| row.newest());
-        self.position.seq += 1;
-        let state = if write.body.is_some() { State::Live } else { State::Deleted };
-        let mut row = ResourceRow {
-            res: before.map_or(0, |row| row.res),
-            state,
-            number: write.next.number.get(),
-            seq: self.position.seq,
-            at: self.position.at,
-            tag: write.next.tag.0,
-            previous_at: before.filter(|_| newest.is_some()).map(|row| row.at),
-        };
-        if before.is_some() {
-            self.update_resource(&row)?;
-        } else {
-            row.res = self.insert_resource(kind, &write.key.id, &row)?;
-        }
-        self.insert_version(kind, newest, &row, &write, request)?;
-        self.heads.insert(write.key, Some(row));
-        Ok(())
-    }
-
-    fn insert_resource(&self, kind: i64, id: &str, row: &ResourceRow) -> rusqlite::Result<i64> {
-        let sql = "INSERT INTO resource (type, id, state, ver, seq, at, tag, prev_at, floor)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0)";
-        self.connection.prepare_cached(sql)?.execute((
-            kind,
-            id,
-            row.state.to_sql(),
-            seq_to_sql(row.number),
-            row.seq,
-            row.at,
-            row.tag.cast_signed(),
-            row.previous_at,
-        ))?;
-        Ok(self.connection.last_insert_rowid())
-    }
-
-    fn update_resource(&self, row: &ResourceRow) -> rusqlite::Result<()> {
-        let sql = "UPDATE resource SET state = ?2, ver = ?3, seq = ?4, at = ?5, tag = ?6, prev_at = ?7
-                   WHERE res = ?1";
-        self.connection.prepare_cached(sql)?.execute((
-            row.res,
-            row.state.to_sql(),
-            seq_to_sql(row.number),
-            row.seq,
-            row.at,
-            row.tag.cast_signed(),
-            row.previous_at,
-        ))?;
-        Ok(())
-    }
-
-    fn insert_version(
-        &self,
-        kind: i64,
-        prev: Option<i64>,
-        row: &ResourceRow,
-        write: &VersionWrite,
-        request: RequestId,
-    ) -> rusqlite::Result<()> {
-        let (content, splice) = match &write.body {
-            Some(Body { bytes, splice }) => (Content::Inline(bytes.clone()), *splice),
-            None => (Content::None, 0),
-        };
-        let sql = "INSERT INTO version
-                   (seq, res, ver, prev, at, tag, method, request, codec, splice, body)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
-        self.connection.prepare_cached(sql)?.execute((
-            row.seq,
-            row.res,
-            seq_to_sql(row.number),
-            prev,
-            row.at,
-            row.tag.cast_signed(),
-            method_to_sql(write.method),
-            request.0,
-            content.codec(),
-            splice,
-            content.blob(),
-        ))?;
-        let sql = "INSERT INTO version_by_type (type, seq) VALUES (?1, ?2)";
-        self.connection.prepare_cached(sql)?.execute((kind, row.seq))?;
-        Ok(())
-    }
-
-    /// Removes a key's versions. The row stays and keeps the highest number used.
-    fn purge(&mut self, key: &Key) -> rusqlite::Result<()> {
-        let (Some(row), Some(kind)) = (self.head(key)?, self.known_symbol(SymbolKind::Kind, &key.kind)?)
-        else {
-            return Ok(());
-        };
-        let mut next = row.newest();
-        while let Some(seq) = next {
-            next = Link::find(self.connection, seq)?.and_then(|link| link.prev);
-            self.connection.prepare_cached("DELETE FROM version WHERE seq = ?1")?.execute([seq])?;
-            let sql = "DELETE FROM version_by_type WHERE type = ?1 AND seq = ?2";
-            self.connection.prepare_cached(sql)?.execute((kind, seq))?;
-        }
-        let purged = ResourceRow { state: State::Purged, seq: 0, at: 0, tag: 0, previous_at: None, ..row };
-        self.update_resource(&purged)?;
-        let sql = "UPDATE resource SET floor = ver WHERE res = ?1";
-        self.connection.prepare_cached(sql)?.execute([row.res])?;
-        self.heads.insert(key.clone(), Some(purged));
-        self.position.save(self.connection)
-    }
-
-    fn claim(
-        &self,
-        scope: Scope,
-        value: &[u8],
-        count: i64,
-        expires: Option<Timestamp>,
-    ) -> rusqlite::Result<()> {
-        let sql = "INSERT INTO claim (scope, value, seq, count, expires) VALUES (?1, ?2, ?3, ?4, ?5)
-                   ON CONFLICT (scope, value) DO UPDATE
-                   SET seq = excluded.seq, count = excluded.count, expires = excluded.expires";
-        let row = (scope.0, value, self.position.seq, count, expires.map(|expires| expires.0));
-        self.connection.prepare_cached(sql)?.execute(row)?;
-        Ok(())
     }
 }

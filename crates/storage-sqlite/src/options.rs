@@ -32,10 +32,19 @@ pub struct Options {
     pub queue_bytes_max: usize,
     /// A write set above this is refused as too large, whatever the queue holds.
     pub set_bytes_max: usize,
+    /// Contents above this many bytes are kept in files beside the database.
+    pub body_inline_max: usize,
+    /// Index rows that a guard on a query may look at in the writer, where everybody waits for
+    /// it: about two milliseconds. A query that needs more is refused as too costly.
+    pub match_steps_max: usize,
     /// Connections that reads share. Reads do not block each other while there is one each.
     pub readers: usize,
     /// A page of history ends early once its bodies have this many bytes.
     pub page_bytes_max: usize,
+    /// Newest states of keys that are kept in memory, about 150 bytes each.
+    pub head_cache_entries: usize,
+    /// Bytes of contents that are kept in memory.
+    pub body_cache_bytes: usize,
     /// Bytes of database pages that each connection may keep; filled as needed.
     pub page_cache_bytes: usize,
     /// The helper thread moves the log into the file each time it has grown by this many bytes.
@@ -56,8 +65,12 @@ impl Default for Options {
             queue_sets_max: 4096,
             queue_bytes_max: 256 * MIB,
             set_bytes_max: 128 * MIB,
+            body_inline_max: MIB,
+            match_steps_max: 1_000,
             readers: 4,
             page_bytes_max: 16 * MIB,
+            head_cache_entries: 100_000,
+            body_cache_bytes: 64 * MIB,
             page_cache_bytes: 16 * MIB,
             checkpoint_bytes: 48 << 20,
             log_bytes_max: 192 << 20,

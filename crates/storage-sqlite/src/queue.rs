@@ -3,16 +3,17 @@
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use storage_api::{Commit, StoreError, WriteSet};
+use storage_api::{Commit, StoreError};
 
 use crate::Options;
+use crate::group::Prepared;
 
 /// Where the outcome of a write set goes.
 pub(crate) type Reply = oneshot::Sender<Result<Commit, StoreError>>;
 
 /// A write set on its way.
 pub(crate) struct Job {
-    pub(crate) set: WriteSet,
+    pub(crate) prepared: Prepared,
     /// What it weighs against the limits.
     pub(crate) bytes: usize,
     pub(crate) reply: Reply,
@@ -85,10 +86,23 @@ impl Queue {
         Some(group)
     }
 
+    /// How many wait, and what they weigh.
+    pub(crate) fn size(&self) -> (usize, usize) {
+        let waiting = self.lock();
+        (waiting.jobs.len(), waiting.bytes)
+    }
+
     /// Takes nothing more; what is queued is still written. The first reason stays.
     pub(crate) fn close(&self, why: &str) {
         self.lock().closed.get_or_insert_with(|| why.to_owned());
         self.arrived.notify_all();
+    }
+
+    /// Drops what waits: whoever waits for it hears that nobody will answer.
+    pub(crate) fn refuse_rest(&self) {
+        let mut waiting = self.lock();
+        waiting.bytes = 0;
+        waiting.jobs.clear();
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -99,7 +113,9 @@ impl Queue {
 
 #[cfg(test)]
 mod tests {
-    use storage_api::{IndexGeneration, RequestId};
+    use std::collections::HashMap;
+
+    use storage_api::{IndexGeneration, RequestId, WriteSet};
 
     use super::*;
 
@@ -111,7 +127,7 @@ mod tests {
             guards: vec![],
             writes: vec![],
         };
-        (Job { set, bytes, reply }, answer)
+        (Job { prepared: Prepared { set, files: HashMap::new() }, bytes, reply }, answer)
     }
 
     fn queue(sets_max: usize, bytes_max: usize) -> Queue {

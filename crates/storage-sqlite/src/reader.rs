@@ -1,11 +1,14 @@
 //! Reads on one connection.
 
+use std::path::PathBuf;
+
 use rusqlite::Connection;
 use storage_api::{
-    Body, Current, Key, Record, Seq, StoreError, StoredVersion, Timestamp, VersionNumber, VersionSelector,
-    VersionTag, VersionToken,
+    Body, Key, Seq, StoreError, StoredVersion, Timestamp, VersionNumber, VersionSelector, VersionTag,
+    VersionToken,
 };
 
+use crate::blobs::Blobs;
 use crate::error::store_error;
 use crate::rows::{Content, Link, ResourceRow, State, VersionRow};
 use crate::symbols::{SymbolKind, Symbols};
@@ -18,12 +21,19 @@ const TAG48: u64 = (1 << 48) - 1;
 pub(crate) struct Reader<'a> {
     pub(crate) connection: &'a Connection,
     pub(crate) symbols: &'a Symbols,
+    pub(crate) blobs: &'a Blobs,
 }
 
-/// Why a read failed: SQLite, or rows that contradict each other.
+/// Why a read failed.
+#[derive(Debug)]
 pub(crate) enum ReadError {
     Sqlite(rusqlite::Error),
+    /// Rows contradict each other.
     Corrupt(String),
+    /// A content's file is not there: it went with its version just now, or it is lost.
+    FileMissing(PathBuf),
+    /// A content's file cannot be read.
+    File(std::io::Error),
 }
 
 impl From<rusqlite::Error> for ReadError {
@@ -37,6 +47,8 @@ impl From<ReadError> for StoreError {
         match error {
             ReadError::Sqlite(error) => store_error(&error),
             ReadError::Corrupt(what) => Self::Corrupt(what),
+            ReadError::FileMissing(path) => Self::Corrupt(format!("{} is missing", path.display())),
+            ReadError::File(error) => Self::Io(error.to_string()),
         }
     }
 }
@@ -53,15 +65,45 @@ impl Reader<'_> {
         answer
     }
 
-    pub(crate) fn read(&self, key: &Key) -> ReadResult<Record> {
-        let Some(row) = self.resource(key)? else {
-            return Ok(Record { current: Current::NEVER, body: None });
+    /// The newest state of a key and its content, from one statement and so from one snapshot.
+    pub(crate) fn head_and_body(&self, key: &Key) -> ReadResult<Option<(ResourceRow, Option<Body>)>> {
+        let Some(kind) = self.symbols.number(self.connection, SymbolKind::Kind, &key.kind)? else {
+            return Ok(None);
         };
-        let body = match row.state {
-            State::Live => self.version_row(row.seq)?.body(),
-            _ => None,
+        let sql = "SELECT r.res, r.state, r.ver, r.seq, r.at, r.tag, r.prev_at, v.splice, v.codec, v.body
+                   FROM resource r LEFT JOIN version v ON v.seq = r.seq WHERE r.id = ?1 AND r.type = ?2";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query((key.id.as_str(), kind))?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        let resource = ResourceRow::read(row)?;
+        if resource.newest().is_none() {
+            return Ok(Some((resource, None)));
+        }
+        let splice: Option<i64> = row.get(7)?;
+        let splice = splice.ok_or_else(|| missing(resource.seq))?;
+        let body = self.body_of(Content::read(row, 8)?, splice)?;
+        Ok(Some((resource, body)))
+    }
+
+    /// The content of a row, if it is still there.
+    pub(crate) fn body(&self, seq: i64) -> ReadResult<Option<Body>> {
+        let mut statement =
+            self.connection.prepare_cached("SELECT splice, codec, body FROM version WHERE seq = ?1")?;
+        let mut rows = statement.query([seq])?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        self.body_of(Content::read(row, 1)?, row.get(0)?)
+    }
+
+    fn body_of(&self, content: Content, splice: i64) -> ReadResult<Option<Body>> {
+        let bytes = match content {
+            Content::None => return Ok(None),
+            Content::Inline(bytes) => bytes,
+            Content::File(hash) => {
+                let found = self.blobs.load(&hash).map_err(ReadError::File)?;
+                found.ok_or_else(|| ReadError::FileMissing(self.blobs.path(&hash)))?
+            }
         };
-        Ok(Record { current: row.current(), body })
+        Ok(Some(Body { bytes, splice }))
     }
 
     pub(crate) fn read_version(
@@ -123,17 +165,8 @@ impl Reader<'_> {
             previous_at: previous.map(|link| Timestamp(link.at)),
             method: row.method,
             request: row.request,
-            body: row.body(),
+            body: self.body_of(row.content, row.splice)?,
         })
-    }
-}
-
-impl VersionRow {
-    fn body(self) -> Option<Body> {
-        match self.content {
-            Content::None => None,
-            Content::Inline(bytes) => Some(Body { bytes, splice: self.splice }),
-        }
     }
 }
 

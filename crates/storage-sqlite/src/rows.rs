@@ -1,9 +1,11 @@
 //! Rows as values.
 
 use bytes::Bytes;
+use compact_str::CompactString;
 use rusqlite::{Connection, OptionalExtension, Row};
 use storage_api::{Current, Head, Method, RequestId, Timestamp, VersionNumber, VersionTag, VersionToken};
 
+use crate::blobs::Hash;
 use crate::error::nonsense;
 
 /// What `resource.state` says.
@@ -69,6 +71,16 @@ impl ResourceRow {
         connection.prepare_cached(sql)?.query_row((id, kind), Self::read).optional()
     }
 
+    /// The row with this number, its kind and its id.
+    pub(crate) fn find_named(
+        connection: &Connection,
+        res: i64,
+    ) -> rusqlite::Result<Option<(Self, i64, CompactString)>> {
+        let sql = "SELECT res, state, ver, seq, at, tag, prev_at, type, id FROM resource WHERE res = ?1";
+        let read = |row: &Row<'_>| Ok((Self::read(row)?, row.get(7)?, row.get::<_, String>(8)?.into()));
+        connection.prepare_cached(sql)?.query_row([res], read).optional()
+    }
+
     pub(crate) fn current(&self) -> Current {
         let number = VersionNumber::new(self.number);
         let head = Head {
@@ -122,6 +134,8 @@ pub(crate) enum Content {
     None,
     /// In the row.
     Inline(Bytes),
+    /// In the file of this name.
+    File(Hash),
 }
 
 impl Content {
@@ -130,6 +144,7 @@ impl Content {
         match self {
             Self::None => 0,
             Self::Inline(_) => 1,
+            Self::File(_) => 2,
         }
     }
 
@@ -138,15 +153,16 @@ impl Content {
         match self {
             Self::None => None,
             Self::Inline(bytes) => Some(bytes),
+            Self::File(hash) => Some(hash),
         }
     }
 
     /// From the columns `codec` and `body`, of which `codec` is the one at `column`.
     pub(crate) fn read(row: &Row<'_>, column: usize) -> rusqlite::Result<Self> {
-        let bytes = || -> rusqlite::Result<Bytes> { Ok(Bytes::from(row.get::<_, Vec<u8>>(column + 1)?)) };
         match row.get(column)? {
             0 => Ok(Self::None),
-            1 => Ok(Self::Inline(bytes()?)),
+            1 => Ok(Self::Inline(Bytes::copy_from_slice(row.get_ref(column + 1)?.as_blob()?))),
+            2 => Ok(Self::File(row.get(column + 1)?)),
             codec => Err(nonsense(column, codec)),
         }
     }
@@ -183,6 +199,18 @@ impl VersionRow {
                 content: Content::read(row, 8)?,
             })
         };
+        connection.prepare_cached(sql)?.query_row([seq], read).optional()
+    }
+}
+
+impl VersionRow {
+    /// The row before, and where the content is.
+    pub(crate) fn find_content(
+        connection: &Connection,
+        seq: i64,
+    ) -> rusqlite::Result<Option<(Option<i64>, Content)>> {
+        let sql = "SELECT prev, codec, body FROM version WHERE seq = ?1";
+        let read = |row: &Row<'_>| Ok((row.get(0)?, Content::read(row, 1)?));
         connection.prepare_cached(sql)?.query_row([seq], read).optional()
     }
 }

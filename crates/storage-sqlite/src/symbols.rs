@@ -15,12 +15,18 @@ const SYMBOLS_MAX: usize = 1 << 16;
 pub(crate) enum SymbolKind {
     /// A kind of resource.
     Kind,
+    /// A parameter that terms have.
+    Param,
+    /// A system of codes.
+    System,
 }
 
 impl SymbolKind {
     pub(crate) fn to_sql(self) -> i64 {
         match self {
             Self::Kind => 1,
+            Self::Param => 2,
+            Self::System => 3,
         }
     }
 }

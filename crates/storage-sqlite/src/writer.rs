@@ -1,29 +1,31 @@
 //! The one thread that writes: it takes what is queued, never waiting for more, and commits it
 //! as one group. Nobody hears of an outcome before the commit returned, losers included.
 
-use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use rusqlite::Connection;
-use storage_api::{Clock, Commit, StoreError};
+use storage_api::{Commit, StoreError};
 
+use crate::blobs::Hash;
+use crate::checkpoint::Policy;
 use crate::connection::open_writer;
 use crate::error::store_error;
-use crate::group::{Group, Outcome, Position};
-use crate::options::Options;
-use crate::queue::{Job, Queue, Reply};
-use crate::symbols::Symbols;
+use crate::group::{Effects, Group, GroupError, Outcome, Prepared, Tables};
+use crate::position::Position;
+use crate::queue::{Job, Reply};
+use crate::shared::Shared;
 
 /// Everything the thread owns or shares.
 pub(crate) struct Writer {
-    pub(crate) path: PathBuf,
-    pub(crate) options: Options,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) queue: Arc<Queue>,
-    pub(crate) symbols: Arc<Symbols>,
+    shared: Arc<Shared>,
     /// `None` after a commit whose end is unknown, until it is open again.
-    pub(crate) connection: Option<Connection>,
-    pub(crate) position: Position,
+    connection: Option<Connection>,
+    position: Position,
+    sweep: (u16, Vec<u8>),
+    policy: Policy,
+    /// Files that may have lost their last version.
+    released: Vec<Hash>,
 }
 
 /// How a group ended.
@@ -37,26 +39,52 @@ enum Ending {
 }
 
 impl Writer {
+    pub(crate) fn new(shared: Arc<Shared>, connection: Connection, position: Position) -> Self {
+        Self {
+            shared,
+            connection: Some(connection),
+            position,
+            sweep: Default::default(),
+            policy: Policy::default(),
+            released: Vec::new(),
+        }
+    }
+
     /// Writes until the queue is closed and empty.
     pub(crate) fn run(mut self) {
-        while let Some(jobs) = self.queue.take(self.options.group_sets_max, self.options.group_bytes_max) {
-            let (sets, replies): (Vec<_>, Vec<_>) =
-                jobs.into_iter().map(|job: Job| (job.set, job.reply)).unzip();
-            let count = replies.len();
-            let ending = match self.reopen() {
-                Ok(connection) => self.commit(connection, sets),
-                Err(why) => Ending::Failed(why),
-            };
-            let outcomes = match ending {
-                Ending::Durable(outcomes) => outcomes,
-                Ending::Failed(error) => vec![Err(error); count],
-                Ending::Unknown => vec![Ok(Commit::Unknown); count],
-            };
+        let shared = Arc::clone(&self.shared);
+        let limits = (shared.options.group_sets_max, shared.options.group_bytes_max);
+        while let Some(jobs) = shared.queue.take(limits.0, limits.1) {
+            let began = Instant::now();
+            let (sets, replies): (Vec<Prepared>, Vec<Reply>) =
+                jobs.into_iter().map(|job: Job| (job.prepared, job.reply)).unzip();
+            let outcomes = self.write(&sets);
+            self.count(&outcomes);
+            self.note_unused_files(sets, &outcomes);
             answer(replies, outcomes);
+            shared.counters.group_micros.time(began.elapsed());
+            self.tidy();
         }
         if let Some(connection) = self.connection.take() {
             // What is not moved now stays in the log, which the next start reads.
             let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        }
+    }
+
+    /// The outcome of each set, final when this returns.
+    fn write(&mut self, sets: &[Prepared]) -> Vec<Outcome> {
+        let ending = match self.reopen() {
+            Ok(connection) => self.commit(connection, sets),
+            Err(why) => Ending::Failed(why),
+        };
+        match ending {
+            Ending::Durable(outcomes) => outcomes,
+            // Only one of them met the damage: the others must not suffer for it.
+            Ending::Failed(StoreError::Corrupt(_)) if sets.len() > 1 => {
+                sets.chunks(1).flat_map(|set| self.write(set)).collect()
+            }
+            Ending::Failed(error) => vec![Err(error); sets.len()],
+            Ending::Unknown => vec![Ok(Commit::Unknown); sets.len()],
         }
     }
 
@@ -65,56 +93,143 @@ impl Writer {
         if let Some(connection) = self.connection.take() {
             return Ok(connection);
         }
-        let unavailable = |error: &rusqlite::Error| StoreError::Unavailable(format!("reopening: {error}"));
-        let connection = open_writer(&self.path, &self.options).map_err(|error| unavailable(&error))?;
-        // A commit that failed may or may not lie in the log. Writing something behind it
-        // settles that before anybody reads: from here on it is there for good or gone for good.
-        let settle = "INSERT INTO meta (name, value) VALUES ('reopened', 1)
-                      ON CONFLICT (name) DO UPDATE SET value = value + 1";
-        connection.execute(settle, []).map_err(|error| unavailable(&error))?;
-        self.position = Position::load(&connection).map_err(|error| unavailable(&error))?;
-        Ok(connection)
+        let reopened = open_writer(&self.shared.path, &self.shared.options).and_then(|mut connection| {
+            watch_log(&mut connection, &self.shared)?;
+            settle(&connection)?;
+            self.position = Position::load(&connection)?;
+            Ok(connection)
+        });
+        // Whatever the end of that commit was, it is now what the tables say.
+        self.shared.heads.clear();
+        self.shared.counters.reopenings.add(1);
+        reopened.map_err(|error| StoreError::Unavailable(format!("reopening: {error}")))
     }
 
     /// Judges and writes a group in one transaction.
-    fn commit(&mut self, connection: Connection, sets: Vec<storage_api::WriteSet>) -> Ending {
-        let mut group = Group::new(&connection, &self.symbols, self.position);
-        let applied = begin(&connection).and_then(|()| {
-            sets.into_iter().map(|set| group.apply(set, self.clock.now())).collect::<Result<Vec<_>, _>>()
-        });
-        let Group { position, new_symbols, .. } = group;
+    fn commit(&mut self, connection: Connection, sets: &[Prepared]) -> Ending {
+        if let Err(error) = begin(&connection) {
+            return self.roll_back(connection, store_error(&error));
+        }
+        let tables = Tables {
+            connection: &connection,
+            symbols: &self.shared.symbols,
+            heads: &self.shared.heads,
+            match_steps_max: self.shared.options.match_steps_max,
+        };
+        let mut group = Group::new(tables, Effects::new(self.position, self.sweep.clone()));
+        let now = || self.shared.clock.now();
+        let applied: Result<Vec<Outcome>, GroupError> =
+            sets.iter().map(|set| group.apply(set, now())).collect();
+        let effects = group.effects;
         let outcomes = match applied {
             Ok(outcomes) => outcomes,
-            Err(error) => return self.roll_back(connection, &error),
+            Err(GroupError::Sqlite(error)) => return self.roll_back(connection, store_error(&error)),
+            Err(GroupError::Refused(error)) => return self.roll_back(connection, error),
+            Err(GroupError::Corrupt(what)) => return self.roll_back(connection, StoreError::Corrupt(what)),
         };
-        match connection.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([])) {
-            Ok(_) => {}
+        let group = self.shared.heads.withdraw(effects.heads.keys());
+        match self.sync(&connection) {
+            Ok(()) => {
+                self.publish(&effects);
+                let rows = effects.heads.iter().filter_map(|(key, row)| row.map(|row| (key, row)));
+                self.shared.heads.publish(rows, group);
+                self.position = effects.position;
+                self.sweep = effects.sweep;
+                self.released.extend(effects.released);
+                self.connection = Some(connection);
+                Ending::Durable(outcomes)
+            }
             Err(error) => {
-                return match store_error(&error) {
+                self.shared.heads.settle(group);
+                match store_error(&error) {
                     // The commit did not begin, or did not fit: certainly nothing was written.
-                    StoreError::Full | StoreError::Busy => self.roll_back(connection, &error),
+                    failure @ (StoreError::Full | StoreError::Busy) => self.roll_back(connection, failure),
                     _ => Ending::Unknown,
-                };
+                }
             }
         }
-        self.position = position;
-        for ((kind, text), number) in new_symbols {
-            self.symbols.learn(kind, &text, number);
+    }
+
+    fn sync(&self, connection: &Connection) -> rusqlite::Result<()> {
+        let began = Instant::now();
+        let committed = connection.prepare_cached("COMMIT")?.execute([]).map(drop);
+        self.shared.counters.commit_micros.time(began.elapsed());
+        committed
+    }
+
+    /// Tells readers of everything but the heads.
+    fn publish(&self, effects: &Effects) {
+        for ((kind, text), number) in &effects.symbols {
+            self.shared.symbols.learn(*kind, text, *number);
         }
-        self.connection = Some(connection);
-        Ending::Durable(outcomes)
+        for (seq, body) in &effects.bodies {
+            self.shared.bodies.insert(*seq, body);
+        }
+        for seq in &effects.purged {
+            self.shared.bodies.remove(*seq);
+        }
     }
 
     /// Ends a transaction that failed before its commit. A connection that cannot even do that
     /// is given up.
-    fn roll_back(&mut self, connection: Connection, error: &rusqlite::Error) -> Ending {
-        let failure = store_error(error);
+    fn roll_back(&mut self, connection: Connection, failure: StoreError) -> Ending {
         // SQLite may have rolled back by itself, and then there is nothing to end.
         if connection.is_autocommit() || connection.execute_batch("ROLLBACK").is_ok() {
             self.connection = Some(connection);
         }
         Ending::Failed(failure)
     }
+
+    fn count(&self, outcomes: &[Outcome]) {
+        let counters = &self.shared.counters;
+        counters.group_sets.count(outcomes.len() as u64);
+        for outcome in outcomes {
+            match outcome {
+                Ok(Commit::Committed(_)) => counters.committed.add(1),
+                Ok(Commit::Unknown) => counters.unknown.add(1),
+                Ok(Commit::Lost(_) | Commit::StaleIndex(_)) => counters.lost.add(1),
+                Err(_) => counters.failed.add(1),
+            }
+        }
+        counters.log_bytes.set(self.shared.log.bytes());
+    }
+
+    /// Files of sets that were not written may belong to nobody. Of those whose end is unknown
+    /// the next start takes care.
+    fn note_unused_files(&mut self, sets: Vec<Prepared>, outcomes: &[Outcome]) {
+        for (set, outcome) in sets.into_iter().zip(outcomes) {
+            if matches!(outcome, Ok(Commit::Lost(_)) | Err(_)) {
+                self.released.extend(set.files.values().map(|pin| pin.hash));
+            }
+        }
+    }
+
+    /// What can wait until everybody was answered.
+    fn tidy(&mut self) {
+        let Some(connection) = &self.connection else { return };
+        for hash in std::mem::take(&mut self.released) {
+            // What fails now is made up for at the next start.
+            let _ = self.shared.blobs.remove_unused(connection, &hash);
+        }
+        self.policy.after_commit(&self.shared, connection);
+    }
+}
+
+/// Keeps count of the pages in the log.
+pub(crate) fn watch_log(connection: &mut Connection, shared: &Arc<Shared>) -> rusqlite::Result<()> {
+    let shared = Arc::clone(shared);
+    connection.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, pages: std::ffi::c_int| {
+        shared.log.grew_to(pages.unsigned_abs().into());
+        Ok(())
+    }))
+}
+
+/// Settles a commit that failed. It lies behind the end of the log as readers know it, and comes
+/// back if the process ends now; what is written in its place makes it gone for good.
+fn settle(connection: &Connection) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO meta (name, value) VALUES ('reopened', 1)
+               ON CONFLICT (name) DO UPDATE SET value = value + 1";
+    connection.execute(sql, []).map(drop)
 }
 
 fn begin(connection: &Connection) -> rusqlite::Result<()> {
@@ -129,10 +244,11 @@ fn answer(replies: Vec<Reply>, outcomes: Vec<Outcome>) {
 }
 
 /// Closes the queue when the thread ends for whatever reason, so that nobody waits for ever.
-pub(crate) struct Ended(pub(crate) Arc<Queue>);
+pub(crate) struct Ended(pub(crate) Arc<Shared>);
 
 impl Drop for Ended {
     fn drop(&mut self) {
-        self.0.close("the writer has stopped");
+        self.0.queue.close("the writer has stopped");
+        self.0.queue.refuse_rest();
     }
 }

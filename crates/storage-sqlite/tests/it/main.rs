@@ -1,5 +1,8 @@
 //! The store as its callers see it.
 
+#![allow(clippy::unwrap_used, reason = "a panic in a test is the report")]
+
+mod conformance;
 mod reopening;
 
 use std::sync::Arc;

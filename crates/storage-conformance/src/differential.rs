@@ -1,0 +1,1 @@
+//! Random operations on two stores that must answer alike.
