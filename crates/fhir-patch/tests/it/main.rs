@@ -1,0 +1,4 @@
+//! Integration tests of `fhir-patch`.
+
+mod json_suite;
+mod suites;
