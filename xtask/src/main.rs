@@ -3,11 +3,14 @@
 mod ci;
 mod codegen;
 mod crash;
+mod disk;
 mod http;
 mod load;
 mod packages;
+mod powerloss;
 mod server;
 mod tidy;
+mod workload;
 
 use std::process::ExitCode;
 
@@ -33,6 +36,8 @@ enum Command {
     Load(load::Arguments),
     /// Fetch the pinned definition packages into target/packages and check their digests.
     Packages(packages::Arguments),
+    /// Take away what the server did not sync, and let its disk fail and fill up.
+    Powerloss(powerloss::Arguments),
     /// Check the crate graph and which crate names which library.
     Tidy,
 }
@@ -44,6 +49,7 @@ fn main() -> ExitCode {
         Command::Crash(arguments) => crash::run(&arguments),
         Command::Load(arguments) => load::run(&arguments),
         Command::Packages(arguments) => packages::run(&arguments),
+        Command::Powerloss(arguments) => powerloss::run(&arguments),
         Command::Tidy => tidy::run(),
     };
     match outcome {

@@ -15,14 +15,36 @@ pub(crate) fn build(release: bool) -> Result<PathBuf> {
         cargo.arg("--release");
     }
     ensure!(cargo.status().context("cargo build")?.success(), "the server does not build");
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from);
-    Ok(target.join(if release { "release" } else { "debug" }).join("firelock"))
+    Ok(target().join(if release { "release" } else { "debug" }).join("firelock"))
 }
 
 /// The folder of the workspace.
 pub(crate) fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_path_buf).unwrap_or_default()
+}
+
+/// The folder that Cargo builds into.
+pub(crate) fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from)
+}
+
+/// The command that serves a data folder on a free port.
+pub(crate) fn command(binary: &Path, data: &Path, flags: &[&str]) -> Command {
+    let mut command = Command::new(binary);
+    command
+        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .arg(data)
+        .args(flags)
+        .env("FIRELOCK_LOG", "warn")
+        .stdout(Stdio::piped());
+    command
+}
+
+/// Verifies every version chain of a data folder that no server uses.
+pub(crate) fn check(binary: &Path, data: &Path) -> Result<()> {
+    let status = Command::new(binary).arg("check").arg("--data").arg(data).status()?;
+    ensure!(status.success(), "firelock check found faults");
+    Ok(())
 }
 
 /// A server process. Dropping it kills it.
@@ -34,14 +56,13 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a server on a free port and waits until it accepts connections.
     pub(crate) fn start(binary: &Path, data: &Path, flags: &[&str]) -> Result<Self> {
-        let mut child = Command::new(binary)
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-            .arg(data)
-            .args(flags)
-            .env("FIRELOCK_LOG", "warn")
-            .stdout(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("start {}", binary.display()))?;
+        Self::spawn(command(binary, data, flags))
+    }
+
+    /// Runs a [`command`] and waits until it accepts connections.
+    pub(crate) fn spawn(mut command: Command) -> Result<Self> {
+        let mut child =
+            command.spawn().with_context(|| format!("start {}", command.get_program().display()))?;
         let stdout = child.stdout.take().context("no stdout")?;
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line)?;
@@ -58,6 +79,13 @@ impl Server {
     pub(crate) fn kill(mut self) -> Result<()> {
         self.child.kill()?;
         self.child.wait()?;
+        Ok(())
+    }
+
+    /// SIGTERM: asks the process to finish what it accepted and to end.
+    pub(crate) fn terminate(&self) -> Result<()> {
+        let sent = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status()?;
+        ensure!(sent.success(), "SIGTERM could not be sent");
         Ok(())
     }
 }

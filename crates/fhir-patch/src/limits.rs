@@ -125,10 +125,6 @@ impl Budget {
         Ok(budget)
     }
 
-    pub(crate) const fn limits(&self) -> &Limits {
-        &self.limits
-    }
-
     /// Charges work.
     pub(crate) fn step(&mut self, steps: usize) -> Result<(), Exceeded> {
         self.steps = self.steps.saturating_add(steps as u64);
@@ -139,6 +135,11 @@ impl Budget {
     /// Charges the walk over, or the shifting of, so many items, which are cheap each.
     pub(crate) fn walk(&mut self, items: usize) -> Result<(), Exceeded> {
         self.step(1 + items / 16)
+    }
+
+    /// Charges a walk over the whole document.
+    pub(crate) fn walk_document(&mut self) -> Result<(), Exceeded> {
+        self.walk(self.nodes)
     }
 
     /// Charges something that is put below so many objects and arrays. What is taken out is not given back, so that

@@ -4,7 +4,7 @@ use std::fmt;
 
 use fhir_definitions::{Definitions, ElementDef, Fields, TypeDef, TypeKind, TypeRef};
 use fhir_model::json::{Object, Value};
-use fhirpath::Element;
+use fhirpath::{Element, Location};
 
 /// The way from a resource to an element. It prints as the FHIRPath expression that finds it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,6 +29,13 @@ impl ElementPath {
     pub(crate) fn of_resource(resource: &Value) -> Self {
         let root = resource.get("resourceType").and_then(Value::as_str).unwrap_or("Resource");
         Self { root: root.to_owned(), steps: Vec::new() }
+    }
+
+    /// The same way, as FHIRPath tells it.
+    pub(crate) fn of_location(resource: &Value, location: &Location) -> Self {
+        let steps = location.steps().iter();
+        let steps = steps.map(|step| PathStep::new(&step.element, &step.member, step.index));
+        Self { steps: steps.collect(), ..Self::of_resource(resource) }
     }
 
     /// The steps from the resource down.
@@ -63,10 +70,6 @@ impl ElementPath {
     /// Objects and arrays around the element, in JSON.
     pub(crate) fn levels(&self) -> usize {
         self.steps.iter().map(|step| 1 + usize::from(step.index.is_some())).sum()
-    }
-
-    pub(crate) fn reverse(&mut self) {
-        self.steps.reverse();
     }
 }
 
@@ -164,56 +167,4 @@ fn step_value<'t>(object: &'t Object, step: &PathStep) -> Option<&'t Value> {
             object.get(&format!("_{}", step.member)).and_then(pick).filter(|extra| !extra.is_null()).or(value)
         }
     }
-}
-
-/// The way to a value of this very tree, found by its address. `walk` is charged for what is looked at.
-pub(crate) fn locate<E>(
-    resource: &Value,
-    definitions: Definitions,
-    wanted: &Value,
-    walk: &mut impl FnMut(usize) -> Result<(), E>,
-) -> Result<Option<ElementPath>, E> {
-    let mut path = ElementPath::of_resource(resource);
-    if std::ptr::eq(resource, wanted) {
-        return Ok(Some(path));
-    }
-    let fields = Element::resource(resource, definitions).fields();
-    let is_found = find(resource, fields, wanted, &mut path, walk)?;
-    path.reverse();
-    Ok(is_found.then_some(path))
-}
-
-/// Collects the steps of the way, the last one first.
-fn find<E>(
-    tree: &Value,
-    fields: Option<Fields>,
-    wanted: &Value,
-    path: &mut ElementPath,
-    walk: &mut impl FnMut(usize) -> Result<(), E>,
-) -> Result<bool, E> {
-    let Value::Object(object) = tree else { return Ok(false) };
-    walk(object.len())?;
-    for (name, value) in object.iter() {
-        let member = name.strip_prefix('_').unwrap_or(name);
-        let items =
-            if let Value::Array(items) = value { items.as_slice() } else { std::slice::from_ref(value) };
-        walk(items.len())?;
-        for (index, item) in items.iter().enumerate() {
-            if !matches!(item, Value::Object(_)) && !std::ptr::eq(item, wanted) {
-                continue;
-            }
-            let place = fields.and_then(|beside| {
-                let (element, type_ref) = beside.resolve_json_name(member)?;
-                Some(Place { beside, element, type_ref })
-            });
-            let inside = place.and_then(|place| place.inside(Some(item)));
-            if std::ptr::eq(item, wanted) || find(item, inside, wanted, path, walk)? {
-                let name = place.map_or(member, |place| place.element.name());
-                let index = value.as_array().map(|_| index);
-                path.push(PathStep::new(name, member, index));
-                return Ok(true);
-            }
-        }
-    }
-    Ok(false)
 }

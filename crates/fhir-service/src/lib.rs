@@ -3,6 +3,7 @@
 mod answer;
 mod capabilities;
 mod content;
+mod counters;
 mod create;
 mod delete;
 mod history;
@@ -17,6 +18,7 @@ mod vread;
 mod write;
 
 pub use answer::{Answer, Payload};
+pub use counters::Counters;
 pub use history::HistoryParameters;
 pub use ids::{Entropy, Ids, SystemClock, SystemEntropy};
 pub use limits::Limits;

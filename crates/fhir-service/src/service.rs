@@ -12,7 +12,7 @@ use versioning_core::{NoCurrentVersion, Precondition, Refusal, TagSet, VersionId
 use crate::answer::{Answer, Payload};
 use crate::idempotency::Claim;
 use crate::request::{Operation, Request};
-use crate::{Ids, Limits};
+use crate::{Counters, Ids, Limits};
 
 /// A rulebook, a store, and what is needed to carry out requests between them.
 #[derive(Clone)]
@@ -21,12 +21,13 @@ pub struct Service {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) ids: Ids,
     pub(crate) limits: Limits,
+    pub(crate) counters: Arc<Counters>,
 }
 
 impl Service {
     /// An API on a store.
     pub fn new(rulebook: Arc<dyn Rulebook>, store: Arc<dyn Store>, ids: Ids, limits: Limits) -> Self {
-        Self { rulebook, store, ids, limits }
+        Self { rulebook, store, ids, limits, counters: Arc::default() }
     }
 
     /// The rules of this API.
@@ -42,6 +43,11 @@ impl Service {
     /// Where its ids come from.
     pub fn ids(&self) -> &Ids {
         &self.ids
+    }
+
+    /// What it has done so far.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
     }
 
     /// Carries out a request. Every failure becomes an answer too.
@@ -99,6 +105,7 @@ impl Service {
 
     /// The answer to a failure.
     pub fn refuse(&self, failure: &Failure, trace: &str) -> Answer {
+        self.counters.refused(self.rulebook.rule(failure).coding.code);
         let Verdict { status, outcome } = self.rulebook.refuse(failure, trace);
         Answer {
             status,
@@ -262,11 +269,15 @@ pub(crate) fn store_failure(error: StoreError) -> Failure {
             tracing::warn!(%why, "store not available");
             Failure::Unavailable
         }
+        // The disk may be well again the next time.
+        error @ StoreError::Io(_) => {
+            tracing::error!(%error, "store failed");
+            Failure::Unavailable
+        }
         error @ (StoreError::Unguarded
         | StoreError::Unsorted
         | StoreError::TooCostly
-        | StoreError::Corrupt(_)
-        | StoreError::Io(_)) => {
+        | StoreError::Corrupt(_)) => {
             tracing::error!(%error, "store failed");
             Failure::Internal
         }

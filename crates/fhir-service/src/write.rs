@@ -47,6 +47,8 @@ impl Written {
 enum Settled {
     Committed(Committed),
     Lost(Current),
+    /// Unknown, and what is there now was not written by it.
+    NotFound(Current),
     /// The index generation changed under the write: it starts over.
     Stale,
     /// The idempotency key was used by another request meanwhile.
@@ -67,6 +69,7 @@ impl Service {
             return self.drive(write, prepare).await?.ok_or(Failure::Internal);
         };
         if let Some(first) = self.first_result(claim).await? {
+            self.counters.replays.add(1);
             return Ok(first.into());
         }
         match self.drive(write, prepare).await {
@@ -74,7 +77,10 @@ impl Service {
             // The same request may have been carried out between the look and the attempt; then
             // this one is refused as stale, or loses the key.
             refused @ (Ok(None) | Err(Failure::Refused(_))) => match self.first_result(claim).await? {
-                Some(first) => Ok(first.into()),
+                Some(first) => {
+                    self.counters.replays.add(1);
+                    Ok(first.into())
+                }
                 None => refused?.ok_or(Failure::Busy),
             },
             Err(failure) => Err(failure),
@@ -86,6 +92,22 @@ impl Service {
         &self,
         write: Write<'_>,
         prepare: impl Fn() -> Result<Body, Failure>,
+    ) -> Result<Option<Written>, Failure> {
+        let mut in_doubt = false;
+        match self.attempt(write, prepare, &mut in_doubt).await {
+            // A failure says that nothing was written, which nobody knows.
+            Err(_) if in_doubt => Err(Failure::OutcomeUnknown { resource: resource(write.key) }),
+            ended => ended,
+        }
+    }
+
+    /// `in_doubt` says that a commit ended unknown and was not found. When the store recovers it
+    /// may still come back; a commit that is answered after it rules that out.
+    async fn attempt(
+        &self,
+        write: Write<'_>,
+        prepare: impl Fn() -> Result<Body, Failure>,
+        in_doubt: &mut bool,
     ) -> Result<Option<Written>, Failure> {
         let policy = self.rulebook.lock_policy(&write.key.kind);
         let mut prepared: Option<Body> = None;
@@ -113,7 +135,13 @@ impl Service {
                 }
                 Effect::Commit(committing) => {
                     let next = VersionToken { number: committing.next(), tag: self.ids.version_tag() };
-                    match self.commit(&write, &committing, next, prepared.as_ref()).await? {
+                    let settled = self.commit(&write, &committing, next, prepared.as_ref()).await?;
+                    match settled {
+                        Settled::Committed(_) | Settled::Lost(_) | Settled::Claimed => *in_doubt = false,
+                        Settled::NotFound(_) => *in_doubt = true,
+                        Settled::Stale | Settled::Unknown => {}
+                    }
+                    match settled {
                         Settled::Committed(committed) => {
                             return Ok(Some(Written {
                                 key: write.key.clone(),
@@ -123,7 +151,15 @@ impl Service {
                                 body: prepared,
                             }));
                         }
-                        Settled::Lost(now) => committing.handle_lost(now),
+                        Settled::NotFound(now) => committing.handle_lost(now),
+                        Settled::Lost(now) => {
+                            self.counters.conflicts.add(1);
+                            let effect = committing.handle_lost(now);
+                            if matches!(effect, Effect::Load(_)) {
+                                self.counters.retries.add(1);
+                            }
+                            effect
+                        }
                         Settled::Stale => Attempt::start(write.precondition, policy, write.operation),
                         Settled::Claimed => return Ok(None),
                         Settled::Unknown => committing.handle_unknown(),
@@ -174,8 +210,10 @@ impl Service {
             Ok(Some(version)) if version.request == request => {
                 Settled::Committed(Committed { seq: version.seq, at: version.at })
             }
-            Ok(_) => match self.store.read(key).await {
-                Ok(record) => Settled::Lost(record.current),
+            Ok(found) => match self.store.read(key).await {
+                // The number was used and its version purged: it may have been this one.
+                Ok(record) if found.is_none() && record.current.number() >= next.number => Settled::Unknown,
+                Ok(record) => Settled::NotFound(record.current),
                 Err(_) => Settled::Unknown,
             },
             Err(_) => Settled::Unknown,

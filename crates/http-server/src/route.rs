@@ -54,6 +54,9 @@ impl Target {
         };
         let key = |name: &str, id: &str| resource_type(name).map(|resource_type| Key::new(resource_type, id));
         let segments: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
+        if segments.len() > 1 && segments.contains(&"") {
+            return Err(no_route());
+        }
         match segments.as_slice() {
             [""] => Ok(Self::Base),
             ["metadata"] => Ok(Self::Metadata),
@@ -158,6 +161,8 @@ mod tests {
             "/Flag/a/b",
             "/Flag/a/_history/1/2",
             "/Flag//_history/1/x",
+            "/Flag//",
+            "//Flag",
             "/Flag/a/_histories",
             "/%ff",
         ] {

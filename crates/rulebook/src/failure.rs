@@ -13,6 +13,8 @@ use crate::Interaction;
 /// Why a request failed. `Display` is the sentence that tells a person what to change.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Failure {
+    /// Not exactly one Host, or one that is none (RFC 9112 3.2).
+    InvalidHost,
     /// No route has this path.
     NoRoute {
         /// The path asked for.
@@ -234,6 +236,9 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::InvalidHost => f.write_str(
+                "A request of HTTP/1.1 has exactly one Host field, with a host and perhaps a port.",
+            ),
             Self::NoRoute { path } => {
                 write!(f, "There is nothing at {path}. See [base]/metadata for what there is.")
             }
@@ -282,8 +287,8 @@ impl fmt::Display for Failure {
                 write!(f, "Version \"{version_id}\" of {resource} is its deletion and has no content.")
             }
             Self::EmptyBody => f.write_str("The request has no body. Send the resource."),
-            Self::Json(error) => write!(f, "{error}"),
-            Self::NoResource(error) => write!(f, "{error}"),
+            Self::Json(error) => write!(f, "{error}."),
+            Self::NoResource(error) => write!(f, "{error}."),
             Self::WrongType { url, body } => {
                 write!(f, "The URL names the type {url}, the body has resourceType {body}. They must agree.")
             }

@@ -159,7 +159,7 @@ impl Rulebook for SpineRulebook {
             Failure::Timeout => (408, IssueType::Timeout, BAD_REQUEST),
             Failure::NotAcceptable { .. } => (406, IssueType::NotSupported, UNSUPPORTED_MEDIA_TYPE),
             Failure::UnsupportedMediaType { .. } => (415, IssueType::NotSupported, UNSUPPORTED_MEDIA_TYPE),
-            Failure::MalformedField(_) | Failure::MalformedIdempotencyKey => {
+            Failure::InvalidHost | Failure::MalformedField(_) | Failure::MalformedIdempotencyKey => {
                 (400, IssueType::Invalid, MISSING_OR_INVALID_HEADER)
             }
             Failure::IdempotencyKeyReused => (422, IssueType::BusinessRule, BAD_REQUEST),

@@ -72,6 +72,12 @@ impl From<rusqlite::Error> for OpenError {
         if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) {
             return Self::Foreign;
         }
+        if let rusqlite::Error::SqliteFailure(failure, _) = &error
+            && matches!(failure.code, ErrorCode::SystemIoFailure | ErrorCode::DiskFull)
+        {
+            let code = failure.extended_code;
+            return Self::Io(format!("the disk is full or fails; SQLite says: {error} (code {code})"));
+        }
         Self::Sqlite(error.to_string())
     }
 }

@@ -4,14 +4,17 @@ use std::path::{Path, PathBuf};
 
 /// The paths of a store. Its lock file stands beside them.
 pub(crate) struct Layout {
-    /// The database; its log has the same name with `-wal` behind it.
+    /// The database.
     pub(crate) database: PathBuf,
+    /// Its log. SQLite makes the name.
+    pub(crate) log: PathBuf,
     /// The directory of large contents.
     pub(crate) blobs: PathBuf,
 }
 
 impl Layout {
     pub(crate) fn of(directory: &Path) -> Self {
-        Self { database: directory.join("store.db"), blobs: directory.join("blobs") }
+        let file = |name| directory.join(name);
+        Self { database: file("store.db"), log: file("store.db-wal"), blobs: file("blobs") }
     }
 }

@@ -1,7 +1,6 @@
 //! Counts of what the store does, cheap enough to be always on.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use storage_api::{Counter, Distribution, Histogram, Metric, MetricValue};
 
 /// What a store has done since it was opened, and what waits now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,73 +41,48 @@ pub struct Metrics {
     pub body_misses: u64,
 }
 
-/// Counts of values by size.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Histogram {
-    /// The n-th entry counts values of at most 2 to the power of n that are too large for the
-    /// entry before; the last one counts all larger ones too.
-    pub buckets: [u64; Self::BUCKETS],
-    /// The sum of all values.
-    pub sum: u64,
-}
+impl Metrics {
+    /// The same in the form that every store has.
+    pub(crate) fn to_list(&self) -> Vec<Metric> {
+        use MetricValue::{Counter, Gauge};
 
-impl Histogram {
-    /// Up to 2^24: sixteen seconds, if the values are microseconds.
-    pub const BUCKETS: usize = 25;
-
-    /// How many values were counted.
-    pub fn count(&self) -> u64 {
-        self.buckets.iter().sum()
-    }
-
-    /// The upper bound of bucket `n`, inclusive; `None` for the last, which has none.
-    pub fn bound(n: usize) -> Option<u64> {
-        (n + 1 < Self::BUCKETS).then(|| 1 << n)
-    }
-
-    fn bucket(value: u64) -> usize {
-        let exponent = value.saturating_sub(1).checked_ilog2().map_or(0, |log| log as usize + 1);
-        exponent.min(Self::BUCKETS - 1)
-    }
-}
-
-#[derive(Default)]
-pub(crate) struct Counter(AtomicU64);
-
-impl Counter {
-    pub(crate) fn add(&self, number: u64) {
-        self.0.fetch_add(number, Ordering::Relaxed);
-    }
-
-    pub(crate) fn set(&self, number: u64) {
-        self.0.store(number, Ordering::Relaxed);
-    }
-
-    pub(crate) fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-#[derive(Default)]
-pub(crate) struct Distribution {
-    buckets: [Counter; Histogram::BUCKETS],
-    sum: Counter,
-}
-
-impl Distribution {
-    pub(crate) fn count(&self, value: u64) {
-        if let Some(bucket) = self.buckets.get(Histogram::bucket(value)) {
-            bucket.add(1);
-        }
-        self.sum.add(value);
-    }
-
-    pub(crate) fn time(&self, duration: Duration) {
-        self.count(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX));
-    }
-
-    fn read(&self) -> Histogram {
-        Histogram { buckets: std::array::from_fn(|n| self.buckets[n].get()), sum: self.sum.get() }
+        let histogram = |histogram: &Histogram| MetricValue::Histogram(histogram.clone());
+        let metric = |name, help, value| Metric { name, help, value };
+        vec![
+            metric("store_committed_total", "Write sets that were committed.", Counter(self.committed)),
+            metric("store_lost_total", "Write sets of which a guard did not hold.", Counter(self.lost)),
+            metric("store_failed_total", "Write sets that ended with an error.", Counter(self.failed)),
+            metric("store_unknown_total", "Write sets whose end is unknown.", Counter(self.unknown)),
+            metric("store_group_sets", "Write sets that one commit served.", histogram(&self.group_sets)),
+            metric(
+                "store_commit_microseconds",
+                "Time of a commit statement, the sync included.",
+                histogram(&self.commit_micros),
+            ),
+            metric(
+                "store_group_microseconds",
+                "Time of a group from taking it to its answers.",
+                histogram(&self.group_micros),
+            ),
+            metric("store_queue_sets", "Write sets that wait for the writer.", Gauge(self.queue_sets as u64)),
+            metric("store_queue_bytes", "What they weigh.", Gauge(self.queue_bytes as u64)),
+            metric("store_log_bytes", "Bytes in the write-ahead log.", Gauge(self.log_bytes)),
+            metric("store_checkpoints_total", "Checkpoints of the helper thread.", Counter(self.checkpoints)),
+            metric(
+                "store_log_restarts_total",
+                "Times that the log was started anew.",
+                Counter(self.log_restarts),
+            ),
+            metric(
+                "store_reopenings_total",
+                "Times that the writer reopened the store.",
+                Counter(self.reopenings),
+            ),
+            metric("store_head_hits_total", "Heads answered from memory.", Counter(self.head_hits)),
+            metric("store_head_misses_total", "Heads that were not.", Counter(self.head_misses)),
+            metric("store_body_hits_total", "Contents answered from memory.", Counter(self.body_hits)),
+            metric("store_body_misses_total", "Contents that were not.", Counter(self.body_misses)),
+        ]
     }
 }
 
@@ -154,26 +128,5 @@ impl Counters {
             body_hits: self.body_hits.get(),
             body_misses: self.body_misses.get(),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_value_falls_into_the_first_bucket_that_holds_it() {
-        for (value, bucket) in [(0, 0), (1, 0), (2, 1), (3, 2), (4, 2), (5, 3), (128, 7), (129, 8)] {
-            assert_eq!(Histogram::bucket(value), bucket, "{value}");
-            assert!(Histogram::bound(bucket).is_none_or(|bound| value <= bound), "{value}");
-        }
-        assert_eq!(Histogram::bucket(u64::MAX), Histogram::BUCKETS - 1);
-        assert_eq!(Histogram::bound(Histogram::BUCKETS - 1), None);
-        let counted = Distribution::default();
-        for value in [1, 3, 3] {
-            counted.count(value);
-        }
-        let read = counted.read();
-        assert_eq!((read.count(), read.sum, read.buckets[0], read.buckets[2]), (3, 7, 1, 2));
     }
 }

@@ -71,13 +71,12 @@ impl Reader<'_> {
             return Ok(None);
         };
         let sql = "SELECT r.res, r.state, r.ver, r.seq, r.at, r.tag, r.prev_at, v.splice, v.codec, v.body
-                   FROM resource r LEFT JOIN version v ON v.seq = r.seq AND r.state = 1
-                   WHERE r.id = ?1 AND r.type = ?2";
+                   FROM resource r LEFT JOIN version v ON v.seq = r.seq WHERE r.id = ?1 AND r.type = ?2";
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query((key.id.as_str(), kind))?;
         let Some(row) = rows.next()? else { return Ok(None) };
         let resource = ResourceRow::read(row)?;
-        if resource.state != State::Live {
+        if resource.newest().is_none() {
             return Ok(Some((resource, None)));
         }
         let splice: Option<i64> = row.get(7)?;

@@ -9,8 +9,8 @@ use std::thread::{self, JoinHandle};
 
 use rusqlite::Connection;
 use storage_api::{
-    Answer, Clock, Commit, HistoryPage, HistoryRequest, IndexGeneration, Key, Record, Store, StoreError,
-    StoredVersion, VersionSelector, WriteSet,
+    Answer, Clock, Commit, HistoryPage, HistoryRequest, IndexGeneration, Key, Metric, Record, Store,
+    StoreError, StoredVersion, VersionSelector, WriteSet,
 };
 
 use crate::blobs::Blobs;
@@ -26,7 +26,7 @@ use crate::reader::{ReadError, ReadResult, Reader};
 use crate::rows::State;
 use crate::shared::{Shared, weight};
 use crate::writer::{Ended, Writer, watch_log};
-use crate::{OpenError, checkpoint, schema};
+use crate::{OpenError, checkpoint, folder, recovery, schema};
 
 /// A durable store in a directory of its own.
 ///
@@ -56,11 +56,16 @@ impl SqliteStore {
     /// Opens the store in `directory`, creating both if they do not exist, and brings older
     /// schemas forward. Versions are stamped by `clock`.
     pub fn open(directory: &Path, options: Options, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
-        fs::create_dir_all(directory)?;
-        let lock = StoreLock::take(directory)?;
         let layout = Layout::of(directory);
+        if !layout.database.exists() {
+            folder::create(directory)?;
+        }
+        let lock = StoreLock::take(directory)?;
+        recovery::renew(&layout.log)?;
+        fs::create_dir_all(&layout.blobs)?;
         let mut connection = open_writer(&layout.database, &options)?;
         schema::migrate(&mut connection)?;
+        folder::sync(directory)?;
         let generation = load_generation(&connection, options.index_generation)?;
         let position = Position::load(&connection)?;
         let blobs = Blobs::new(layout.blobs);
@@ -234,6 +239,10 @@ impl Store for SqliteStore {
             Ok(outcome) => Box::pin(async move { outcome.await.unwrap_or(Ok(Commit::Unknown)) }),
             Err(error) => Box::pin(ready(Err(error))),
         }
+    }
+
+    fn measure(&self) -> Vec<Metric> {
+        self.metrics().to_list()
     }
 
     fn index_generation(&self) -> IndexGeneration {

@@ -224,8 +224,8 @@ pub(crate) fn watch_log(connection: &mut Connection, shared: &Arc<Shared>) -> ru
     }))
 }
 
-/// Settles a commit that may or may not lie in the log, by writing something behind it: from here
-/// on it is there for good or gone for good.
+/// Settles a commit that failed. It lies behind the end of the log as readers know it, and comes
+/// back if the process ends now; what is written in its place makes it gone for good.
 fn settle(connection: &Connection) -> rusqlite::Result<()> {
     let sql = "INSERT INTO meta (name, value) VALUES ('reopened', 1)
                ON CONFLICT (name) DO UPDATE SET value = value + 1";

@@ -113,9 +113,9 @@ pub enum Decision {
 
 /// Decides a request on the state of its key. Pure, and without allocation.
 ///
-/// Existence comes first where the method cannot create, then the preconditions in the order
-/// of RFC 9110 13.2.2. The decision holds for `current` only: its [`Expect`] must be checked
-/// again in the commit that carries it out.
+/// If-Match where it is compulsory comes first, then existence where the method cannot create,
+/// then the preconditions in the order of RFC 9110 13.2.2. The decision holds for `current` only:
+/// its [`Expect`] must be checked again in the commit that carries it out.
 pub fn decide(
     precondition: &Precondition,
     current: Current,

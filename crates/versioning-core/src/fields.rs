@@ -140,7 +140,8 @@ impl ConditionalFields {
         }
     }
 
-    /// Takes one header line, without its name.
+    /// Takes one header line, without its name. After an error the whole request is malformed:
+    /// nothing that was collected may be used.
     pub fn line(&mut self, field: Field, value: &[u8]) -> Result<(), FieldError> {
         self.seen[field as usize] = true;
         match field {

@@ -56,11 +56,6 @@ impl EntityTag {
             Repr::Long { bytes, .. } => bytes,
         }
     }
-
-    /// Weak comparison (RFC 9110 8.8.3.2): the opaque parts are equal.
-    pub fn matches(&self, printed: &[u8]) -> bool {
-        self.opaque() == printed
-    }
 }
 
 impl fmt::Display for EntityTag {
@@ -105,12 +100,13 @@ impl TagSet {
         first.into_iter().chain(more)
     }
 
-    /// Whether one of the tags names `version` as `scheme` prints it. `*` names none.
+    /// Whether one of the tags names `version` as `scheme` prints it; `*` names none. The
+    /// comparison is weak (RFC 9110 8.8.3.2): the opaque parts decide, for If-Match too, because
+    /// every FHIR tag is weak.
     pub fn names(&self, version: VersionToken, scheme: VersionScheme) -> bool {
         match self {
             Self::Any => false,
             Self::Tags { first, more } => {
-                // Weak comparison, as in [`EntityTag::matches`].
                 scheme.prints(version, first.opaque())
                     || more.iter().any(|tag| scheme.prints(version, tag.opaque()))
             }

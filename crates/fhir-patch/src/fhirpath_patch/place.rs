@@ -20,6 +20,11 @@ pub(super) struct Fitted {
 /// member, where the name tells the type of a choice.
 pub(super) fn named(fields: Fields, name: &str) -> Result<(ElementDef, Option<&'static str>), Refusal> {
     let name = name.strip_suffix("[x]").unwrap_or(name);
+    let unknown = || Refusal::UnknownElement { name: name.to_owned(), inside: inside(fields) };
+    if fields.type_def().primitive().is_some() && name == "value" {
+        // The value of a primitive is the primitive itself.
+        return Err(unknown());
+    }
     if let Some(element) = fields.element(name) {
         return Ok((element, None));
     }

@@ -4,12 +4,12 @@ use std::fmt;
 
 use fhir_definitions::{Definitions, TypeKind};
 use fhir_model::json::{Object, Value};
-use fhirpath::{Element, Environment, Expression, Item, Limits as EvaluationLimits, ParseError};
+use fhirpath::{Element, Environment, Expression, Item, Limits as EvaluationLimits, Location, ParseError};
 
 use super::error::FhirPathPatchRefusal as Refusal;
 use crate::edit::extra_name;
 use crate::limits::Budget;
-use crate::path::{ElementPath, PathStep, Place, Target, locate};
+use crate::path::{ElementPath, PathStep, Place, Target};
 
 /// A path in a patch, parsed.
 ///
@@ -89,9 +89,9 @@ impl PatchPath {
             [] => Ok(Selected::Nothing),
             [one] => {
                 let element = one.as_element().ok_or(Refusal::NotAnElement)?;
-                let address = element.value().filter(|value| !value.is_null()).or(element.extra());
-                let address = address.ok_or(Refusal::NotAnElement)?;
-                let path = locate(resource, definitions, address, &mut |items| budget.walk(items))?;
+                budget.walk_document()?;
+                let location = Location::of(element, &Element::resource(resource, definitions));
+                let path = location.map(|found| ElementPath::of_location(resource, &found));
                 let path = path.ok_or(Refusal::NotAnElement)?;
                 Ok(Selected::One(Target::describe(resource, definitions, path)))
             }
@@ -146,6 +146,9 @@ impl PlainPath {
             Target { path: ElementPath::of_resource(resource), place: None, fields: start.fields() };
         for step in &self.steps {
             let Some(fields) = target.fields else { return Ok(None) };
+            if fields.type_def().primitive().is_some() && step.name == "value" {
+                return Ok(None);
+            }
             let object = here.object();
             budget.walk(object.map_or(0, Object::len))?;
             let known = fields.element(&step.name);
