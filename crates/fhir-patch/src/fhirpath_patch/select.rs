@@ -4,7 +4,9 @@ use std::fmt;
 
 use fhir_definitions::{Definitions, TypeKind};
 use fhir_model::json::{Object, Value};
-use fhirpath::{Element, Environment, Expression, Item, Limits as EvaluationLimits, Location, ParseError};
+use fhirpath::{
+    CheckError, Element, Environment, Expression, Item, Limits as EvaluationLimits, Location, ParseError,
+};
 
 use super::error::FhirPathPatchRefusal as Refusal;
 use crate::edit::extra_name;
@@ -81,6 +83,7 @@ impl PatchPath {
         {
             return Ok(selected);
         }
+        self.check_names(resource, definitions)?;
         let limits = EvaluationLimits { steps_max: evaluations.steps_max, ..EvaluationLimits::default() };
         let environment = Environment::new(definitions).with_limits(limits);
         let context = Item::resource(resource, definitions);
@@ -109,6 +112,17 @@ impl PatchPath {
             (Some(named), Some(found)) if !found.is_a(named) => {
                 Err(Refusal::OtherType { path: root.to_owned(), resource: found.name().to_owned() })
             }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl PatchPath {
+    /// Refuses names that the definitions do not know: a misspelt path would just find nothing.
+    fn check_names(&self, resource: &Value, definitions: Definitions) -> Result<(), Refusal> {
+        let Some(type_def) = Element::resource(resource, definitions).type_def() else { return Ok(()) };
+        match self.expression.check(type_def) {
+            Err(CheckError::UnknownElement { name, inside }) => Err(Refusal::UnknownElement { name, inside }),
             _ => Ok(()),
         }
     }
