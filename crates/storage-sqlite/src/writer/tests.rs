@@ -8,6 +8,7 @@ use storage_api::{
 use super::*;
 use crate::blobs::Blobs;
 use crate::options::Options;
+use crate::pool::Pool;
 use crate::rows::{ResourceRow, State};
 use crate::schema;
 
@@ -25,7 +26,8 @@ fn shared(directory: &Path) -> (Arc<Shared>, Connection) {
     let mut connection = open_writer(&path, &options).unwrap();
     schema::migrate(&mut connection).unwrap();
     let blobs = Blobs::new(directory.join("blobs"));
-    (Arc::new(Shared::new(path, blobs, options, Arc::new(Stopped))), connection)
+    let pool = Pool::open(&path, &options).expect("a pool");
+    (Arc::new(Shared::new(path, blobs, pool, options, Arc::new(Stopped))), connection)
 }
 
 fn create(id: &str) -> WriteSet {
