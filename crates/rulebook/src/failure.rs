@@ -300,7 +300,7 @@ impl fmt::Display for Failure {
             }
             Self::EmptyBody => f.write_str("The request has no body. Send the resource."),
             Self::Json(error) => write!(f, "{error}."),
-            Self::Xml(error) => write!(f, "{error}"),
+            Self::Xml(error) => write!(f, "{error}."),
             Self::Invalid(findings) => {
                 write!(f, "The resource is not valid: there are {} findings.", findings.len())
             }
