@@ -30,7 +30,7 @@ impl Service {
                 claim: context.claim.as_ref(),
             };
             let prepare = || {
-                let mut incoming = self.incoming(body, resource_type)?;
+                let mut incoming = self.incoming(body, resource_type, None)?;
                 incoming.set_new_id(&id, self.rulebook.client_id())?;
                 self.check_valid(incoming)?.into_body()
             };

@@ -25,7 +25,7 @@ impl Service {
             claim: context.claim.as_ref(),
         };
         let prepare = || {
-            let incoming = self.incoming(body, &key.kind)?;
+            let incoming = self.incoming(body, &key.kind, Some(&key.id))?;
             incoming.check_url_id(&key.id)?;
             self.check_valid(incoming)?.into_body()
         };
