@@ -1,6 +1,7 @@
 //! The project's automation: `cargo xtask COMMAND`. One module per command.
 
 mod codegen;
+mod conformance;
 mod packages;
 
 use clap::{Parser, Subcommand};
@@ -17,6 +18,8 @@ struct Arguments {
 enum Command {
     /// Generate the tables of crate fhir-definitions from the published packages.
     Codegen(codegen::Arguments),
+    /// Compare with what others publish: official examples, schemas.
+    Conformance(conformance::Arguments),
     /// Fetch the pinned definition packages into target/packages and check their digests.
     Packages(packages::Arguments),
 }
@@ -24,6 +27,7 @@ enum Command {
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Codegen(arguments) => codegen::run(&arguments),
+        Command::Conformance(arguments) => conformance::run(&arguments),
         Command::Packages(arguments) => packages::run(&arguments),
     }
 }
