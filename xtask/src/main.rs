@@ -1,8 +1,19 @@
 //! The project's automation: `cargo xtask COMMAND`. One module per command.
 
+mod ci;
 mod codegen;
 mod conformance;
+mod crash;
+mod disk;
+mod http;
+mod load;
 mod packages;
+mod powerloss;
+mod server;
+mod tidy;
+mod workload;
+
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -16,18 +27,40 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Run everything that must hold before a change lands.
+    Ci,
     /// Generate the tables of crate fhir-definitions from the published packages.
     Codegen(codegen::Arguments),
     /// Compare with what others publish: official examples, schemas.
     Conformance(conformance::Arguments),
+    /// Kill the server while clients write, and look for what is missing.
+    Crash(crash::Arguments),
+    /// Drive a FHIR server and report rates, latencies and lost updates.
+    Load(load::Arguments),
     /// Fetch the pinned definition packages into target/packages and check their digests.
     Packages(packages::Arguments),
+    /// Take away what the server did not sync, and let its disk fail and fill up.
+    Powerloss(powerloss::Arguments),
+    /// Check the crate graph and which crate names which library.
+    Tidy,
 }
 
-fn main() -> anyhow::Result<()> {
-    match Arguments::parse().command {
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Ci => ci::run(),
         Command::Codegen(arguments) => codegen::run(&arguments),
         Command::Conformance(arguments) => conformance::run(&arguments),
+        Command::Crash(arguments) => crash::run(&arguments),
+        Command::Load(arguments) => load::run(&arguments),
         Command::Packages(arguments) => packages::run(&arguments),
+        Command::Powerloss(arguments) => powerloss::run(&arguments),
+        Command::Tidy => tidy::run(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

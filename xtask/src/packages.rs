@@ -135,9 +135,15 @@ impl Package {
         }
         fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
         self.pack(&folder)?;
-        let found = digest(&archive)?;
+        self.verify(&archive)?;
+        Ok(archive)
+    }
+
+    /// Fails, and removes the archive, unless it is the pinned one.
+    fn verify(&self, archive: &Path) -> Result<()> {
+        let found = digest(archive)?;
         if found != self.sha256 {
-            fs::remove_file(&archive).with_context(|| format!("cannot remove {}", archive.display()))?;
+            fs::remove_file(archive).with_context(|| format!("cannot remove {}", archive.display()))?;
             bail!(
                 "{}@{}: the registry served an archive with sha256 {found}, pinned is {}; it was removed",
                 self.name,
@@ -145,15 +151,17 @@ impl Package {
                 self.sha256
             );
         }
-        Ok(archive)
+        Ok(())
     }
 
     /// Lets npm download the archive into `folder`.
     fn pack(&self, folder: &Path) -> Result<()> {
         let name = format!("{}@{}", self.name, self.version);
         let output = Command::new("npm")
-            .args(["pack", &name, "--silent", "--pack-destination"])
+            .args(["pack", &name, "--loglevel=error", "--pack-destination"])
             .arg(folder)
+            // npm's own patience is more than a minute per package.
+            .args(["--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000"])
             .output()
             .context("cannot run npm, which fetches the FHIR definition packages; is it installed?")?;
         ensure!(
@@ -200,14 +208,14 @@ mod tests {
     }
 
     #[test]
-    fn a_digest_is_the_published_test_vector() {
+    fn an_archive_is_accepted_by_its_digest_and_removed_otherwise() {
         let path = std::env::temp_dir().join(format!("xtask-digest-{}", std::process::id()));
         fs::write(&path, "abc").expect("the temporary folder is writable");
-        let found = digest(&path);
-        fs::remove_file(&path).expect("it was just written");
-        assert_eq!(
-            found.expect("it was just written"),
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-        );
+        // The digest of "abc" is a published test vector (FIPS 180-2).
+        let abc = package("abc", "1", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        abc.verify(&path).expect("the digest is right");
+        let refused = STU3_DEFINITIONS.verify(&path).expect_err("the digest is wrong").to_string();
+        assert!(refused.contains(abc.sha256) && refused.contains(STU3_DEFINITIONS.sha256), "{refused}");
+        assert!(!path.exists());
     }
 }

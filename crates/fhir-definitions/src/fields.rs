@@ -61,16 +61,25 @@ impl Fields {
         })
     }
 
+    /// Where a member of this name stands in definition order, for sorting: XML wants its elements in this order. A
+    /// choice's bare name comes before its typed names.
+    #[inline]
+    pub fn position(self, name: &str) -> Option<u16> {
+        let row = self.row();
+        let slots = self.tables.field_slots.get(usize::from(row.slots_start)..)?;
+        tables::find_slot(slots, u32::from(row.slots_log2), name, |place| string(self.entry_at(place).name))
+    }
+
+    #[inline]
+    fn entry_at(self, place: u16) -> EntryRow {
+        let start = self.row().entries_start;
+        EntryRow::unpack(tables::row(self.tables.entries, start.saturating_add(place)))
+    }
+
     /// The entry under `name`, and its place.
     #[inline]
     fn entry(self, name: &str) -> Option<(u16, EntryRow)> {
-        let row = self.row();
-        let slots = self.tables.field_slots.get(usize::from(row.slots_start)..)?;
-        let entry_at = |place: u16| {
-            EntryRow::unpack(tables::row(self.tables.entries, row.entries_start.saturating_add(place)))
-        };
-        tables::find_slot(slots, u32::from(row.slots_log2), name, |place| string(entry_at(place).name))
-            .map(|place| (place, entry_at(place)))
+        self.position(name).map(|place| (place, self.entry_at(place)))
     }
 
     /// The element with this name, as in a path: a choice is named without `[x]` and without a type.

@@ -338,3 +338,43 @@ pub(crate) fn hash(name: &str) -> u32 {
     let mixed = (state ^ tail).wrapping_mul(MULTIPLIER);
     (mixed >> 32) as u32
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_unpack_to_what_was_packed() {
+        let row = EntryRow { name: 1, element: 0x0203, type_ref: NONE };
+        assert_eq!(row.pack(), [1, 0, 3, 2, 0xFF, 0xFF]);
+        assert_eq!(EntryRow::unpack(&row.pack()), row);
+        let row = TypeRow {
+            name: 1,
+            base: 2,
+            kind: 3,
+            fields: 4,
+            regex: 5,
+            invariants: 6,
+            uses_start: 7,
+            uses_count: 0x0800,
+        };
+        assert_eq!(TypeRow::unpack(&row.pack()), row);
+    }
+
+    #[test]
+    fn hash_tables_keep_a_third_free() {
+        for names in 0..1000 {
+            let slots = 1 << slots_log2(names);
+            assert!(slots > names && slots * 2 >= names * 3, "{names}");
+            assert!(slots <= 4 + names * 3, "{names}");
+        }
+    }
+
+    #[test]
+    fn hashes_tell_neighbours_apart() {
+        let names =
+            ["", "a", "b", "ab", "ba", "abcdefgh", "abcdefgi", "abcdefgha", "value", "valueCode", "\0"];
+        let hashes: std::collections::BTreeSet<u32> = names.into_iter().map(hash).collect();
+        assert_eq!(hashes.len(), names.len());
+    }
+}

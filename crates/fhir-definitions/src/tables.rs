@@ -115,7 +115,7 @@ pub(crate) fn number(row: [u8; NumberRow::WIDTH]) -> u16 {
     u16::from_le_bytes(row)
 }
 
-/// Each row of `count` rows from `start`, with its index.
+/// `count` rows from `start`; none if they are not all there.
 pub(crate) fn range<const WIDTH: usize>(
     rows: &'static [[u8; WIDTH]],
     start: u16,
@@ -166,3 +166,6 @@ pub(crate) fn find_slot(
     }
     None
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use storage_api::{Key, Method};
 use versioning_core::{Refusal, WriteOperation};
 
 use crate::answer::Answer;
-use crate::content::Incoming;
+use crate::request::Content;
 use crate::service::{Context, Service};
 use crate::write::Write;
 
@@ -14,7 +14,7 @@ impl Service {
     pub(crate) async fn create(
         &self,
         resource_type: &str,
-        body: &[u8],
+        body: &Content,
         context: &Context,
     ) -> Result<Answer, Failure> {
         let mut draws = 0;
@@ -27,18 +27,20 @@ impl Service {
                 method: Method::Post,
                 key: &key,
                 precondition: &context.precondition,
+                claim: context.claim.as_ref(),
             };
             let prepare = || {
-                Incoming::parse(body, resource_type, &self.limits)?
-                    .with_new_id(&id, self.rulebook.client_id())
+                let mut incoming = self.incoming(body, resource_type)?;
+                incoming.set_new_id(&id, self.rulebook.client_id())?;
+                self.check_valid(incoming)?.into_body()
             };
             draws += 1;
             match self.write(write, prepare).await {
-                Err(Failure::Refused { refusal: Refusal::IdTaken, .. })
-                    if draws < self.limits.id_draws_max => {}
+                Err(Failure::Refused(refused))
+                    if refused.refusal == Refusal::IdTaken && draws < self.limits.id_draws_max => {}
                 Err(failure) => return Err(failure),
                 Ok(written) => {
-                    return self.written(&written.outcome(&key, Success::Created), context);
+                    return self.written(&written.outcome(Success::Created), context);
                 }
             }
         }

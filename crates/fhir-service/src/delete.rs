@@ -16,6 +16,7 @@ impl Service {
             method: Method::Delete,
             key,
             precondition: &context.precondition,
+            claim: context.claim.as_ref(),
         };
         // A deletion has no content, so the core never asks for any.
         let written = self.write(write, || Err(Failure::Internal)).await?;
@@ -23,6 +24,6 @@ impl Service {
             Some(_) => Success::Deleted,
             None => Success::NothingToDelete,
         };
-        self.written(&written.outcome(key, success), context)
+        self.written(&written.outcome(success), context)
     }
 }

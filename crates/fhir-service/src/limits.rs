@@ -11,12 +11,21 @@ pub struct Limits {
     pub page_default: usize,
     /// Entries of a history page at most; a larger `_count` is cut to this.
     pub page_max: usize,
+    /// How long an idempotency key is remembered, in microseconds.
+    pub idempotency_time_us: i64,
     /// Ids drawn for one create before it is given up. A second is never needed in practice.
     pub id_draws_max: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { json: json::Limits::default(), page_default: 100, page_max: 1000, id_draws_max: 3 }
+        const DAY_US: i64 = 24 * 60 * 60 * 1_000_000;
+        Self {
+            json: json::Limits::default(),
+            page_default: 100,
+            page_max: 1000,
+            idempotency_time_us: DAY_US,
+            id_draws_max: 3,
+        }
     }
 }

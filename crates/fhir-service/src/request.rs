@@ -6,6 +6,7 @@ use storage_api::{HistoryScope, Key};
 use versioning_core::Precondition;
 
 use crate::HistoryParameters;
+use crate::present::Format;
 
 /// One request to one API.
 #[derive(Clone, Debug)]
@@ -16,10 +17,28 @@ pub struct Request {
     pub precondition: Precondition,
     /// What to answer with.
     pub preferences: Preferences,
+    /// The name that the client gave this write, so that it may be sent again safely.
+    pub idempotency_key: Option<String>,
     /// The public base URL of the API, without a slash at its end.
     pub base: String,
     /// The id of the request, for logs and outcomes.
     pub trace: String,
+}
+
+/// A body with its format.
+#[derive(Clone, Debug, Default)]
+pub struct Content {
+    /// Its format.
+    pub format: Format,
+    /// As it came.
+    pub bytes: Bytes,
+}
+
+impl Content {
+    /// A body in JSON.
+    pub fn json(bytes: impl Into<Bytes>) -> Self {
+        Self { format: Format::Json, bytes: bytes.into() }
+    }
 }
 
 /// What to do.
@@ -39,14 +58,14 @@ pub enum Operation {
         /// The type.
         resource_type: String,
         /// The resource.
-        body: Bytes,
+        body: Content,
     },
     /// PUT `[type]/[id]`
     Update {
         /// What.
         key: Key,
         /// The resource.
-        body: Bytes,
+        body: Content,
     },
     /// DELETE `[type]/[id]`
     Delete(Key),
@@ -56,6 +75,15 @@ pub enum Operation {
         scope: HistoryScope,
         /// Which part.
         parameters: HistoryParameters,
+    },
+    /// POST `[type]/$validate`, POST or GET `[type]/[id]/$validate`
+    Validate {
+        /// What; the id is empty for a resource that is not stored.
+        key: Key,
+        /// `create`, `update` or `delete`.
+        mode: Option<String>,
+        /// The resource, or Parameters with it.
+        body: Content,
     },
     /// GET `metadata`
     Capabilities(CapabilityMode),
@@ -73,6 +101,7 @@ impl Operation {
             Self::History { scope: HistoryScope::Key(_), .. } => Interaction::HistoryInstance,
             Self::History { scope: HistoryScope::Kind(_), .. } => Interaction::HistoryType,
             Self::History { scope: HistoryScope::All, .. } => Interaction::HistorySystem,
+            Self::Validate { .. } => Interaction::Validate,
             Self::Capabilities(_) => Interaction::Capabilities,
         }
     }
@@ -83,8 +112,27 @@ impl Operation {
 pub struct Preferences {
     /// `return=…`
     pub returning: Option<Return>,
-    /// `handling=strict`
-    pub strict: bool,
+    /// `handling=…`
+    pub handling: Option<Handling>,
+}
+
+/// What a client wants done with parameters that are not known (`Prefer: handling=…`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Handling {
+    /// The request is refused.
+    Strict,
+    /// They are passed over, as without the preference.
+    Lenient,
+}
+
+impl Handling {
+    /// The preference as RFC 7240 spells it.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Strict => "strict",
+            Self::Lenient => "lenient",
+        }
+    }
 }
 
 /// Parameter `mode` of capabilities (R4 and later).

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use fhir_model::json::Value;
 use fhir_model::{Instant, Splice, splice};
-use rulebook::{Failure, LocationForm, Resource, Return, Rulebook, Success, Verdict};
+use rulebook::{Failure, LocationForm, Refused, Resource, Return, Rulebook, Success, Verdict};
 use storage_api::{Body, Key, Store, StoreError, Timestamp, VersionToken};
-use versioning_core::{Precondition, Refusal, VersionId};
+use versioning_core::{NoCurrentVersion, Precondition, Refusal, TagSet, VersionId};
 
 use crate::answer::{Answer, Payload};
+use crate::idempotency::Claim;
 use crate::request::{Operation, Request};
-use crate::{Ids, Limits};
+use crate::{Counters, Ids, Limits, Validation};
 
 /// A rulebook, a store, and what is needed to carry out requests between them.
 #[derive(Clone)]
@@ -20,12 +21,20 @@ pub struct Service {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) ids: Ids,
     pub(crate) limits: Limits,
+    pub(crate) validation: Validation,
+    pub(crate) counters: Arc<Counters>,
 }
 
 impl Service {
     /// An API on a store.
     pub fn new(rulebook: Arc<dyn Rulebook>, store: Arc<dyn Store>, ids: Ids, limits: Limits) -> Self {
-        Self { rulebook, store, ids, limits }
+        Self { rulebook, store, ids, limits, validation: Validation::default(), counters: Arc::default() }
+    }
+
+    /// The same, as strict about what it stores as said; [`Validation::Structure`] otherwise.
+    #[must_use]
+    pub fn with_validation(self, validation: Validation) -> Self {
+        Self { validation, ..self }
     }
 
     /// The rules of this API.
@@ -43,6 +52,11 @@ impl Service {
         &self.ids
     }
 
+    /// What it has done so far.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
     /// Carries out a request. Every failure becomes an answer too.
     pub async fn handle(&self, request: Request) -> Answer {
         let trace = request.trace.clone();
@@ -57,8 +71,9 @@ impl Service {
         if !self.rulebook.offers(interaction) {
             return Err(Failure::NotOffered(interaction));
         }
-        let Request { operation, precondition, preferences, base, trace } = request;
-        let context = Context { precondition, preferences, base, trace };
+        let claim = self.claim(&request);
+        let Request { operation, precondition, preferences, base, trace, .. } = request;
+        let context = Context { precondition, preferences, base, trace, claim };
         match operation {
             Operation::Read(key) => self.read(&key, &context).await,
             Operation::Vread { key, version_id } => self.vread(&key, &version_id, &context).await,
@@ -66,12 +81,42 @@ impl Service {
             Operation::Update { key, body } => self.update(&key, &body, &context).await,
             Operation::Delete(key) => self.delete(&key, &context).await,
             Operation::History { scope, parameters } => self.history(scope, parameters, &context).await,
+            Operation::Validate { key, mode, body } => {
+                self.validate(&key, mode.as_deref(), &body, &context).await
+            }
             Operation::Capabilities(mode) => self.capabilities(mode, &context),
         }
     }
 
+    /// What an idempotency key stands for: this operation, on this resource, with this content
+    /// and these conditions.
+    fn claim(&self, request: &Request) -> Option<Claim> {
+        let key = request.idempotency_key.as_deref()?;
+        let (name, body): (String, &[u8]) = match &request.operation {
+            Operation::Create { resource_type, body } => (resource_type.clone(), &body.bytes),
+            Operation::Update { key, body } => (key.to_string(), &body.bytes),
+            Operation::Delete(key) => (key.to_string(), &[]),
+            Operation::Read(_)
+            | Operation::Vread { .. }
+            | Operation::History { .. }
+            | Operation::Validate { .. }
+            | Operation::Capabilities(_) => {
+                return None;
+            }
+        };
+        let condition = |tags: Option<&TagSet>| tags.map(ToString::to_string).unwrap_or_default();
+        let if_match = condition(request.precondition.if_match());
+        let if_none_match = condition(request.precondition.if_none_match());
+        let interaction = request.operation.interaction().code();
+        let parts =
+            [interaction.as_bytes(), name.as_bytes(), body, if_match.as_bytes(), if_none_match.as_bytes()];
+        let expires = Timestamp(self.ids.now().0.saturating_add(self.limits.idempotency_time_us));
+        Some(Claim::new(key, &parts, expires))
+    }
+
     /// The answer to a failure.
     pub fn refuse(&self, failure: &Failure, trace: &str) -> Answer {
+        self.counters.refused(self.rulebook.rule(failure).coding.code);
         let Verdict { status, outcome } = self.rulebook.refuse(failure, trace);
         Answer {
             status,
@@ -107,18 +152,23 @@ impl Service {
             Refusal::Exists(version) | Refusal::NamedByIfNoneMatch(version) => {
                 (Some(version), precondition.if_none_match().map(ToString::to_string))
             }
-            Refusal::ModifiedSince(version) | Refusal::Gone(version) => (Some(version), None),
+            Refusal::ModifiedSince(version) => (Some(version), None),
+            // Where deleted is not found, a tombstone's tag is of no use to anyone.
+            Refusal::Gone(version) => {
+                let policy = self.rulebook.lock_policy(&key.kind);
+                (Some(version).filter(|_| policy.no_current == NoCurrentVersion::FailsPrecondition), None)
+            }
             Refusal::NotFound | Refusal::CreateNotAllowed | Refusal::IdTaken | Refusal::Contended { .. } => {
                 (None, None)
             }
         };
-        Failure::Refused {
+        Failure::Refused(Box::new(Refused {
             refusal,
             resource: resource(key),
             interaction,
             current: current.map(|version| self.version_id(&key.kind, version)),
-            received,
-        }
+            received: received.map(|received| shortened(&received)),
+        }))
     }
 
     /// A stored body with its version meta put back.
@@ -148,6 +198,9 @@ impl Service {
             )),
             (Return::Minimal | Return::Representation, _) => None,
         };
+        // A tombstone has nothing to represent, so that preference cannot be followed.
+        let followed = |returning: &Return| *returning != Return::Representation || payload.is_some();
+        let applied = context.preferences.returning.filter(followed);
         let version_id = write.version.map(|version| self.version_id(&write.key.kind, version));
         let names_location = match write.success {
             Success::Created | Success::Restored => true,
@@ -162,7 +215,7 @@ impl Service {
                 .filter(|_| names_location)
                 .map(|version| self.location(write.key, version, context)),
             payload,
-            applied: context.preferences.returning,
+            applied,
             ..Answer::default()
         })
     }
@@ -181,6 +234,7 @@ pub(crate) struct Context {
     pub(crate) preferences: crate::Preferences,
     pub(crate) base: String,
     pub(crate) trace: String,
+    pub(crate) claim: Option<Claim>,
 }
 
 /// A write that went well.
@@ -191,6 +245,15 @@ pub(crate) struct Outcome<'a> {
     pub(crate) at: Option<Timestamp>,
     /// The content to represent.
     pub(crate) body: Option<(VersionToken, Timestamp, &'a Body)>,
+}
+
+/// What a client sent, short enough to be quoted.
+pub(crate) fn shortened(text: &str) -> String {
+    const QUOTED_MAX: usize = 200;
+    if text.chars().count() <= QUOTED_MAX {
+        return text.to_owned();
+    }
+    text.chars().take(QUOTED_MAX).chain(['…']).collect()
 }
 
 pub(crate) fn resource(key: &Key) -> Resource {
@@ -217,11 +280,15 @@ pub(crate) fn store_failure(error: StoreError) -> Failure {
             tracing::warn!(%why, "store not available");
             Failure::Unavailable
         }
+        // The disk may be well again the next time.
+        error @ StoreError::Io(_) => {
+            tracing::error!(%error, "store failed");
+            Failure::Unavailable
+        }
         error @ (StoreError::Unguarded
         | StoreError::Unsorted
         | StoreError::TooCostly
-        | StoreError::Corrupt(_)
-        | StoreError::Io(_)) => {
+        | StoreError::Corrupt(_)) => {
             tracing::error!(%error, "store failed");
             Failure::Internal
         }

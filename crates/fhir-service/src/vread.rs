@@ -6,7 +6,7 @@ use versioning_core::VersionScheme;
 
 use crate::answer::Answer;
 use crate::read::Shown;
-use crate::service::{Context, Service, resource, store_failure};
+use crate::service::{Context, Service, resource, shortened, store_failure};
 
 impl Service {
     pub(crate) async fn vread(
@@ -16,7 +16,7 @@ impl Service {
         context: &Context,
     ) -> Result<Answer, Failure> {
         let unknown =
-            || Failure::UnknownVersion { resource: resource(key), version_id: version_id.to_owned() };
+            || Failure::UnknownVersion { resource: resource(key), version_id: shortened(version_id) };
         let selector =
             selector(self.rulebook.lock_policy(&key.kind).scheme, version_id).ok_or_else(unknown)?;
         let found =

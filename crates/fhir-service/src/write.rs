@@ -7,6 +7,7 @@ use storage_api::{
 };
 use versioning_core::{Attempt, Change, Committing, Content, Effect, Precondition, Reply, WriteOperation};
 
+use crate::idempotency::{Claim, FirstResult};
 use crate::service::{Outcome, Service, resource, store_failure};
 
 /// A write to carry out.
@@ -17,10 +18,14 @@ pub(crate) struct Write<'a> {
     pub(crate) method: Method,
     pub(crate) key: &'a Key,
     pub(crate) precondition: &'a Precondition,
+    /// The idempotency key that the write uses up, if the client sent one.
+    pub(crate) claim: Option<&'a Claim>,
 }
 
 /// A write that was carried out, or that found nothing to do.
 pub(crate) struct Written {
+    /// Of which resource; for a create that is repeated, the one made first.
+    pub(crate) key: Key,
     /// What was done; `None` when everything stayed as it was.
     pub(crate) change: Option<Change>,
     version: Option<VersionToken>,
@@ -29,12 +34,12 @@ pub(crate) struct Written {
 }
 
 impl Written {
-    pub(crate) fn outcome<'a>(&'a self, key: &'a Key, success: Success) -> Outcome<'a> {
+    pub(crate) fn outcome(&self, success: Success) -> Outcome<'_> {
         let body = match (self.version, self.at, &self.body) {
             (Some(version), Some(at), Some(body)) => Some((version, at, body)),
             _ => None,
         };
-        Outcome { key, success, version: self.version, at: self.at, body }
+        Outcome { key: &self.key, success, version: self.version, at: self.at, body }
     }
 }
 
@@ -42,19 +47,68 @@ impl Written {
 enum Settled {
     Committed(Committed),
     Lost(Current),
+    /// Unknown, and what is there now was not written by it.
+    NotFound(Current),
     /// The index generation changed under the write: it starts over.
     Stale,
+    /// The idempotency key was used by another request meanwhile.
+    Claimed,
     Unknown,
 }
 
 impl Service {
-    /// Drives one write to its end. `prepare` is called at most once, and only for a client that
-    /// is not stale: it parses, checks and gives the bytes to store.
+    /// Carries out one write, or answers it with its first result if its idempotency key was
+    /// used. `prepare` is called at most once, and only for a client that is not stale: it
+    /// parses, checks and gives the bytes to store.
     pub(crate) async fn write(
         &self,
         write: Write<'_>,
         prepare: impl Fn() -> Result<Body, Failure>,
     ) -> Result<Written, Failure> {
+        let Some(claim) = write.claim else {
+            return self.drive(write, prepare).await?.ok_or(Failure::Internal);
+        };
+        if let Some(first) = self.first_result(claim).await? {
+            self.counters.replays.add(1);
+            return Ok(first.into());
+        }
+        match self.drive(write, prepare).await {
+            Ok(Some(written)) => Ok(written),
+            // The same request may have been carried out between the look and the attempt; then
+            // this one is refused as stale, or loses the key.
+            refused @ (Ok(None) | Err(Failure::Refused(_))) => match self.first_result(claim).await? {
+                Some(first) => {
+                    self.counters.replays.add(1);
+                    Ok(first.into())
+                }
+                None => refused?.ok_or(Failure::Busy),
+            },
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Drives one write to its end. `None` if its idempotency key was used meanwhile.
+    async fn drive(
+        &self,
+        write: Write<'_>,
+        prepare: impl Fn() -> Result<Body, Failure>,
+    ) -> Result<Option<Written>, Failure> {
+        let mut in_doubt = false;
+        match self.attempt(write, prepare, &mut in_doubt).await {
+            // A failure says that nothing was written, which nobody knows.
+            Err(_) if in_doubt => Err(Failure::OutcomeUnknown { resource: resource(write.key) }),
+            ended => ended,
+        }
+    }
+
+    /// `in_doubt` says that a commit ended unknown and was not found. When the store recovers it
+    /// may still come back; a commit that is answered after it rules that out.
+    async fn attempt(
+        &self,
+        write: Write<'_>,
+        prepare: impl Fn() -> Result<Body, Failure>,
+        in_doubt: &mut bool,
+    ) -> Result<Option<Written>, Failure> {
         let policy = self.rulebook.lock_policy(&write.key.kind);
         let mut prepared: Option<Body> = None;
         let mut stored: Option<Body> = None;
@@ -81,21 +135,37 @@ impl Service {
                 }
                 Effect::Commit(committing) => {
                     let next = VersionToken { number: committing.next(), tag: self.ids.version_tag() };
-                    match self.commit(&write, &committing, next, prepared.as_ref()).await? {
+                    let settled = self.commit(&write, &committing, next, prepared.as_ref()).await?;
+                    match settled {
+                        Settled::Committed(_) | Settled::Lost(_) | Settled::Claimed => *in_doubt = false,
+                        Settled::NotFound(_) => *in_doubt = true,
+                        Settled::Stale | Settled::Unknown => {}
+                    }
+                    match settled {
                         Settled::Committed(committed) => {
-                            return Ok(Written {
+                            return Ok(Some(Written {
+                                key: write.key.clone(),
                                 change: Some(committing.change()),
                                 version: Some(next),
                                 at: Some(committed.at),
                                 body: prepared,
-                            });
+                            }));
                         }
-                        Settled::Lost(now) => committing.handle_lost(now),
+                        Settled::NotFound(now) => committing.handle_lost(now),
+                        Settled::Lost(now) => {
+                            self.counters.conflicts.add(1);
+                            let effect = committing.handle_lost(now);
+                            if matches!(effect, Effect::Load(_)) {
+                                self.counters.retries.add(1);
+                            }
+                            effect
+                        }
                         Settled::Stale => Attempt::start(write.precondition, policy, write.operation),
+                        Settled::Claimed => return Ok(None),
                         Settled::Unknown => committing.handle_unknown(),
                     }
                 }
-                Effect::Reply(reply) => return self.reply(&write, reply, stored),
+                Effect::Reply(reply) => return self.reply(&write, reply, stored).map(Some),
             }
         }
     }
@@ -108,7 +178,7 @@ impl Service {
         body: Option<&Body>,
     ) -> Result<Settled, Failure> {
         let request = self.ids.request_id();
-        let set = WriteSet {
+        let mut set = WriteSet {
             request,
             index: self.store.index_generation(),
             guards: vec![Guard::Head(write.key.clone(), committing.expect().into())],
@@ -120,9 +190,13 @@ impl Service {
                 terms: Vec::new(),
             })],
         };
+        if let Some(claim) = write.claim {
+            set.guards.extend(claim.guards());
+            set.writes.extend(claim.writes());
+        }
         match self.store.commit(set).await.map_err(store_failure)? {
             Commit::Committed(committed) => Ok(Settled::Committed(committed)),
-            Commit::Lost(lost) => Ok(Settled::Lost(head_now(lost)?)),
+            Commit::Lost(lost) => settle(&lost),
             Commit::StaleIndex(_) => Ok(Settled::Stale),
             Commit::Unknown => Ok(self.look_up(write.key, next, request).await),
         }
@@ -136,8 +210,10 @@ impl Service {
             Ok(Some(version)) if version.request == request => {
                 Settled::Committed(Committed { seq: version.seq, at: version.at })
             }
-            Ok(_) => match self.store.read(key).await {
-                Ok(record) => Settled::Lost(record.current),
+            Ok(found) => match self.store.read(key).await {
+                // The number was used and its version purged: it may have been this one.
+                Ok(record) if found.is_none() && record.current.number() >= next.number => Settled::Unknown,
+                Ok(record) => Settled::NotFound(record.current),
                 Err(_) => Settled::Unknown,
             },
             Err(_) => Settled::Unknown,
@@ -147,6 +223,7 @@ impl Service {
     fn reply(&self, write: &Write<'_>, reply: Reply, stored: Option<Body>) -> Result<Written, Failure> {
         match reply {
             Reply::Kept(head) => Ok(Written {
+                key: write.key.clone(),
                 change: None,
                 version: head.map(|head| head.version),
                 at: head.map(|head| head.at),
@@ -162,12 +239,26 @@ impl Service {
     }
 }
 
-/// The state that a lost single write met. Its only guard is on a head.
-fn head_now(lost: Vec<Lost>) -> Result<Current, Failure> {
-    lost.into_iter()
-        .find_map(|lost| match lost.now {
-            Now::Head(current) => Some(current),
-            Now::Claimed(_) | Now::Matched(_) => None,
-        })
-        .ok_or(Failure::Internal)
+impl From<FirstResult> for Written {
+    fn from(FirstResult { version, change }: FirstResult) -> Self {
+        Self {
+            key: version.key,
+            change: Some(change),
+            version: Some(version.version),
+            at: Some(version.at),
+            body: version.body,
+        }
+    }
+}
+
+/// What a lost single write met: a used key, or another head.
+fn settle(lost: &[Lost]) -> Result<Settled, Failure> {
+    if lost.iter().any(|lost| matches!(lost.now, Now::Claimed(_))) {
+        return Ok(Settled::Claimed);
+    }
+    let head = lost.iter().find_map(|lost| match lost.now {
+        Now::Head(current) => Some(current),
+        Now::Claimed(_) | Now::Matched(_) => None,
+    });
+    head.map(Settled::Lost).ok_or(Failure::Internal)
 }

@@ -1,75 +1,85 @@
 //! Reading request bodies, bounded in size and time.
 
-use std::time::Duration;
-
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
+use hyper::HeaderMap;
 use hyper::body::{Body, Incoming};
+use hyper::header::EXPECT;
 use rulebook::Failure;
 use tokio::time::timeout;
 
 use crate::Limits;
 
-/// Reads a whole body. One that is too large is refused, and what the client still sends is
-/// dropped up to a bound, so that it can read the refusal.
-pub(crate) async fn read(mut body: Incoming, limits: &Limits) -> Result<Bytes, Failure> {
-    let max = limits.body_bytes_max;
-    let too_large = Failure::BodyTooLarge { max };
-    if body.size_hint().lower() > max as u64 {
-        drain(body, limits.drain_bytes_max, limits.body_time_max).await;
-        return Err(too_large);
-    }
-    let Ok(read) = timeout(limits.body_time_max, collect(&mut body, max)).await else {
-        return Err(Failure::Timeout);
-    };
-    match read {
-        Ok(bytes) => Ok(bytes),
-        Err(Stopped::Broken) => Err(Failure::BodyIncomplete),
-        Err(Stopped::TooLarge) => {
-            drain(body, limits.drain_bytes_max, limits.body_time_max).await;
-            Err(too_large)
-        }
-    }
+/// The body of a request on its way in.
+pub(crate) struct Upload {
+    body: Incoming,
+    /// The client sends nothing until it is told to go on (`Expect: 100-continue`), which the
+    /// first read does.
+    waits: bool,
 }
 
-enum Stopped {
-    Broken,
-    TooLarge,
-}
+impl Upload {
+    pub(crate) fn new(body: Incoming, headers: &HeaderMap) -> Self {
+        let waits =
+            headers.get(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+        Self { body, waits }
+    }
 
-async fn collect(body: &mut Incoming, max: usize) -> Result<Bytes, Stopped> {
-    let mut first: Option<Bytes> = None;
-    let mut more = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|_| Stopped::Broken)?.into_data() else { continue };
-        let held = if more.is_empty() { first.as_ref().map_or(0, Bytes::len) } else { more.len() };
-        if held + data.len() > max {
-            return Err(Stopped::TooLarge);
+    /// Reads the whole body.
+    pub(crate) async fn read(&mut self, limits: &Limits) -> Result<Bytes, Failure> {
+        let max = limits.body_bytes_max;
+        if self.body.is_end_stream() {
+            return Ok(Bytes::new());
         }
-        match first.take() {
-            // Nearly every body comes in one piece, which is then used as it is.
-            None if more.is_empty() => first = Some(data),
-            None => more.extend_from_slice(&data),
-            Some(start) => {
-                more.reserve(start.len() + data.len());
-                more.extend_from_slice(&start);
-                more.extend_from_slice(&data);
+        if self.body.size_hint().lower() > max as u64 {
+            return Err(Failure::BodyTooLarge { max });
+        }
+        self.waits = false;
+        match timeout(limits.body_time_max, self.collect(max)).await {
+            Ok(read) => read,
+            Err(_) => Err(Failure::Timeout),
+        }
+    }
+
+    async fn collect(&mut self, max: usize) -> Result<Bytes, Failure> {
+        let mut first: Option<Bytes> = None;
+        let mut more = BytesMut::new();
+        while let Some(frame) = self.body.frame().await {
+            let Ok(data) = frame.map_err(|_| Failure::BodyIncomplete)?.into_data() else { continue };
+            let held = if more.is_empty() { first.as_ref().map_or(0, Bytes::len) } else { more.len() };
+            if held + data.len() > max {
+                return Err(Failure::BodyTooLarge { max });
+            }
+            match first.take() {
+                // Nearly every body comes in one piece, which is then used as it is.
+                None if more.is_empty() => first = Some(data),
+                None => more.extend_from_slice(&data),
+                Some(start) => {
+                    more.reserve(start.len() + data.len());
+                    more.extend_from_slice(&start);
+                    more.extend_from_slice(&data);
+                }
             }
         }
+        Ok(first.unwrap_or_else(|| more.freeze()))
     }
-    Ok(first.unwrap_or_else(|| more.freeze()))
-}
 
-async fn drain(mut body: Incoming, max: usize, time: Duration) {
-    let drop_all = async {
-        let mut dropped = 0;
-        while let Some(Ok(frame)) = body.frame().await {
-            dropped += frame.data_ref().map_or(0, Bytes::len);
-            if dropped > max {
-                break;
-            }
+    /// Drops what a refused client still sends, up to a bound: a connection that is closed while
+    /// the client writes is reset, and the client never gets to read why it was refused.
+    pub(crate) async fn discard(&mut self, limits: &Limits) {
+        if self.waits || self.body.is_end_stream() {
+            return;
         }
-    };
-    // Whether the client finished or not, it is answered now.
-    let _ = timeout(time, drop_all).await;
+        let drop_all = async {
+            let mut dropped = 0;
+            while let Some(Ok(frame)) = self.body.frame().await {
+                dropped += frame.data_ref().map_or(0, Bytes::len);
+                if dropped > limits.drain_bytes_max {
+                    break;
+                }
+            }
+        };
+        // Whether the client finished or not, it is answered now.
+        let _ = timeout(limits.body_time_max, drop_all).await;
+    }
 }

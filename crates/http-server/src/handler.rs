@@ -2,62 +2,112 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use fhir_definitions::FhirVersion;
-use fhir_service::{Answer, CapabilityMode, HistoryParameters, Operation, Request};
+use fhir_service::{
+    Answer, CapabilityMode, Content, Format, Handling, HistoryParameters, Operation, Presentation, Request,
+    Subset,
+};
 use futures_util::FutureExt;
-use http_body_util::{BodyExt, Full};
-use hyper::body::{Body, Incoming};
+use http_body_util::Full;
+use hyper::body::{Body as _, Incoming};
 use hyper::header::{ALLOW, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue};
 use hyper::http::request::Parts;
-use hyper::{Method, Response, StatusCode};
+use hyper::http::uri::Authority;
+use hyper::{Method, Response, StatusCode, Version};
 use rulebook::{Failure, Interaction, ParameterProblem};
 use storage_api::HistoryScope;
 use versioning_core::Usage;
 
+use crate::body::Upload;
+use crate::origin::Peer;
 use crate::query::Query;
-use crate::response::{X_REQUEST_ID, response};
+use crate::response::{X_CORRELATION_ID, X_REQUEST_ID, response};
 use crate::route::Target;
 use crate::server::{Mount, Shared};
-use crate::{body, conditional, negotiate, prefer};
+use crate::{compression, conditional, negotiate, prefer};
+
+/// A longer correlation id is not sent back.
+const CORRELATION_ID_LEN_MAX: usize = 256;
 
 impl Shared {
     /// Answers one request. Never fails: what goes wrong becomes an answer.
-    pub(crate) async fn handle(self: Arc<Self>, request: hyper::Request<Incoming>) -> Response<Full<Bytes>> {
+    pub(crate) async fn handle(
+        self: Arc<Self>,
+        request: hyper::Request<Incoming>,
+        peer: Peer,
+    ) -> Response<Full<Bytes>> {
+        let started = Instant::now();
         let (parts, body) = request.into_parts();
         let head = parts.method == Method::HEAD;
         let trace = self.trace(&parts.headers);
-        let answered = AssertUnwindSafe(self.answer(&parts, body, &trace)).catch_unwind().await;
-        let mut response = match answered {
-            Ok(response) => response,
-            Err(_) => {
-                tracing::error!(%trace, method = %parts.method, path = parts.uri.path(), "a handler panicked");
-                let mount = self.mount(parts.uri.path()).map_or(&self.fallback, |(mount, _)| &mount.service);
-                response(mount.refuse(&Failure::Internal, &trace), &trace)
-            }
-        };
+        let mut upload = Upload::new(body, &parts.headers);
+        let answered = AssertUnwindSafe(self.answer(&parts, peer, &mut upload, &trace)).catch_unwind().await;
+        let mut response = answered.unwrap_or_else(|_| {
+            tracing::error!(%trace, method = %parts.method, path = parts.uri.path(), "a handler panicked");
+            let mount = self.mount(parts.uri.path()).map_or(&self.fallback, |(mount, _)| &mount.service);
+            response(mount.refuse(&Failure::Internal, &trace), &trace)
+        });
+        // A client that was too slow already is not waited for again.
+        if response.status() != StatusCode::REQUEST_TIMEOUT {
+            upload.discard(&self.limits).await;
+        }
+        if let Some(id) = parts.headers.get(X_CORRELATION_ID).filter(|id| id.len() <= CORRELATION_ID_LEN_MAX)
+        {
+            response.headers_mut().insert(X_CORRELATION_ID, id.clone());
+        }
+        let interaction = response.extensions_mut().remove::<Interaction>();
+        self.traffic.count(interaction, response.status(), started.elapsed());
         tracing::debug!(%trace, method = %parts.method, path = parts.uri.path(), status = response.status().as_u16());
+        compression::encode(&parts.headers, &mut response);
+        self.cors.apply(&parts.headers, response.headers_mut());
         if head {
             withhold_body(&mut response);
         }
         response
     }
 
-    async fn answer(&self, parts: &Parts, body: Incoming, trace: &str) -> Response<Full<Bytes>> {
+    async fn answer(
+        &self,
+        parts: &Parts,
+        peer: Peer,
+        upload: &mut Upload,
+        trace: &str,
+    ) -> Response<Full<Bytes>> {
         let path = parts.uri.path();
         let Some((mount, below)) = self.mount(path) else {
-            let failure = self
-                .check_sizes(parts)
-                .err()
-                .unwrap_or_else(|| Failure::NoRoute { path: path.chars().take(200).collect() });
-            return response(self.fallback.refuse(&failure, trace), trace);
+            if let Some(response) = self.operations(parts).await {
+                return response;
+            }
+            let no_route = || Failure::NoRoute { path: path.chars().take(200).collect() };
+            let failure = check_host(parts).err().unwrap_or_else(no_route);
+            let presentation = presentation_of_failure(parts, self.fallback.rulebook().version());
+            let answer = self.fallback.refuse(&failure, trace);
+            return response(self.fallback.present(answer, &presentation, trace), trace);
         };
         let service = &mount.service;
-        match self.prepare(mount, below, parts, body, trace).await {
-            Ok(Prepared::Request(request)) => response(service.handle(request).await, trace),
-            Ok(Prepared::Options(allow)) => options(allow, trace),
-            Err(failure) => response(service.refuse(&failure, trace), trace),
+        match self.prepare(mount, below, (parts, peer), upload, trace).await {
+            Ok(Prepared::Request(prepared)) => {
+                let (request, presentation) = *prepared;
+                let handling = request.preferences.handling;
+                let interaction = request.operation.interaction();
+                let answer = service.handle(request).await;
+                let mut response = response(service.present(answer, &presentation, trace), trace);
+                response.extensions_mut().insert(interaction);
+                prefer::add_handling(response.headers_mut(), handling);
+                response
+            }
+            Ok(Prepared::Options(allow)) => {
+                let mut response = options(allow, trace);
+                self.cors.preflight(&parts.headers, &allow.join(", "), response.headers_mut());
+                response
+            }
+            Err(failure) => {
+                let presentation = presentation_of_failure(parts, service.rulebook().version());
+                response(service.present(service.refuse(&failure, trace), &presentation, trace), trace)
+            }
         }
     }
 
@@ -66,13 +116,18 @@ impl Shared {
         &self,
         mount: &Mount,
         below: &str,
-        parts: &Parts,
-        body: Incoming,
+        (parts, peer): (&Parts, Peer),
+        upload: &mut Upload,
         trace: &str,
     ) -> Result<Prepared, Failure> {
+        check_host(parts)?;
         let rulebook = mount.service.rulebook();
         let version = rulebook.version();
         let target = Target::parse(below, version)?;
+        // What an API does not offer has no methods that could be listed.
+        if let Some(interaction) = target.only_interaction().filter(|only| !rulebook.offers(*only)) {
+            return Err(Failure::NotOffered(interaction));
+        }
         let interaction = if parts.method == Method::OPTIONS {
             // STU3 asks for capabilities by OPTIONS as well as by GET.
             if target != Target::Base || version != FhirVersion::Stu3 {
@@ -86,13 +141,19 @@ impl Shared {
             return Err(Failure::NotOffered(interaction));
         }
         self.check_sizes(parts)?;
-        let has_body = matches!(interaction, Interaction::Create | Interaction::Update);
-        let bytes = if has_body { body::read(body, &self.limits).await? } else { skip(body).await };
+        target.check_id()?;
+        // A body where none has a meaning is read all the same: a request counts when it is whole.
+        let bytes = upload.read(&self.limits).await?;
+        let bytes = compression::decode(&parts.headers, bytes, self.limits.body_bytes_max)?;
         let mut query = Query::parse(parts.uri.query())?;
-        negotiate::check_accept(&parts.headers, query.take("_format")?.as_deref(), version)?;
-        if has_body {
-            negotiate::check_content_type(&parts.headers, version)?;
-        }
+        let presentation = presentation(&mut query, &parts.headers, version)?;
+        let format = match interaction {
+            Interaction::Create | Interaction::Update | Interaction::Validate => {
+                negotiate::content(&parts.headers, &bytes, version)?
+            }
+            _ => Format::default(),
+        };
+        let body = Content { format, bytes };
         let usage = match (interaction.is_safe(), rulebook.lenient_tags()) {
             (true, _) => Usage::Read,
             (false, false) => Usage::Write,
@@ -100,10 +161,13 @@ impl Shared {
         };
         let precondition = conditional::precondition(&parts.headers, usage)?;
         let preferences = prefer::preferences(&parts.headers);
-        let operation = operation(target, interaction, bytes, &mut query, version)?;
-        refuse_unknown(query, preferences.strict)?;
-        let base = self.base_url(parts, mount);
-        Ok(Prepared::Request(Request { operation, precondition, preferences, base, trace: trace.to_owned() }))
+        let operation = operation(target, interaction, body, &mut query, version)?;
+        refuse_unknown(query, preferences.handling)?;
+        let base = format!("{}{}", self.origin.url(parts, peer), mount.path);
+        let idempotency_key = if interaction.is_safe() { None } else { idempotency_key(&parts.headers)? };
+        let trace = trace.to_owned();
+        let request = Request { operation, precondition, preferences, idempotency_key, base, trace };
+        Ok(Prepared::Request(Box::new((request, presentation))))
     }
 
     fn check_sizes(&self, parts: &Parts) -> Result<(), Failure> {
@@ -139,29 +203,90 @@ impl Shared {
         let sent = headers.get(X_REQUEST_ID).and_then(|id| id.to_str().ok()).filter(legible);
         sent.map_or_else(|| self.fallback.ids().trace_id().to_string(), str::to_owned)
     }
+}
 
-    /// The URL under which clients see a mount.
-    fn base_url(&self, parts: &Parts, mount: &Mount) -> String {
-        if let Some(base) = &self.base_url {
-            return format!("{base}{}", mount.path);
-        }
-        let from_header = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
-        let authority = parts.uri.authority().map(hyper::http::uri::Authority::as_str).or(from_header);
-        let authority = authority.filter(|host| host.parse::<hyper::http::uri::Authority>().is_ok());
-        format!("http://{}{}", authority.unwrap_or(&self.local_authority), mount.path)
+/// The name of a write: up to 255 visible ASCII characters, with or without quotes.
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Failure> {
+    const LENGTH_MAX: usize = 255;
+    let mut lines = headers.get_all("idempotency-key").iter();
+    let Some(line) = lines.next() else { return Ok(None) };
+    let key = line.to_str().map(|key| key.trim().trim_matches('"')).unwrap_or_default();
+    let legible = (1..=LENGTH_MAX).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
+    if legible && lines.next().is_none() {
+        Ok(Some(key.to_owned()))
+    } else {
+        Err(Failure::MalformedIdempotencyKey)
     }
+}
+
+/// RFC 9112 3.2: a request of HTTP/1.1 without exactly one Host is answered with 400. An empty one
+/// stands for an unknown authority.
+fn check_host(parts: &Parts) -> Result<(), Failure> {
+    if parts.version != Version::HTTP_11 {
+        return Ok(());
+    }
+    let mut hosts = parts.headers.get_all(HOST).iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else { return Err(Failure::InvalidHost) };
+    let is_host = |host: &str| {
+        host.is_empty() || host.parse().is_ok_and(|host: Authority| !host.as_str().contains('@'))
+    };
+    if host.to_str().is_ok_and(is_host) { Ok(()) } else { Err(Failure::InvalidHost) }
 }
 
 /// What a request comes to before the service sees it.
 enum Prepared {
-    Request(Request),
+    Request(Box<(Request, Presentation)>),
     Options(&'static [&'static str]),
+}
+
+/// How the client wants to see resources: format, layout, part.
+fn presentation(
+    query: &mut Query,
+    headers: &HeaderMap,
+    version: FhirVersion,
+) -> Result<Presentation, Failure> {
+    let format = negotiate::accepted(headers, query.take("_format")?.as_deref(), version)?;
+    let pretty = match query.take("_pretty")?.as_deref() {
+        None | Some("false") => false,
+        Some("true" | "") => true,
+        Some(value) => return Err(malformed("_pretty", value, "true or false")),
+    };
+    let elements = query.take("_elements")?;
+    let subset = match (query.take("_summary")?.as_deref(), elements) {
+        (None | Some("false"), None) => Subset::Whole,
+        (None | Some("false"), Some(elements)) => {
+            let names = elements.split(',').map(str::trim).filter(|name| !name.is_empty());
+            // `Patient.name` is written for `name` where several types are asked for.
+            Subset::Elements(names.map(|name| name.rsplit('.').next().unwrap_or(name).to_owned()).collect())
+        }
+        (Some("true"), None) => Subset::Summary,
+        (Some("text"), None) => Subset::Text,
+        (Some("data"), None) => Subset::Data,
+        (Some(value), None) => return Err(malformed("_summary", value, "true, text, data or false")),
+        (Some(value), Some(_)) => return Err(malformed("_summary", value, "it or _elements, not both")),
+    };
+    Ok(Presentation { format, pretty, subset })
+}
+
+/// The same for a request that failed before it was read so far: what cannot be read counts as
+/// not asked for.
+fn presentation_of_failure(parts: &Parts, version: FhirVersion) -> Presentation {
+    let mut query = Query::parse(parts.uri.query()).unwrap_or_default();
+    let format = query.take("_format").unwrap_or_default();
+    let format = negotiate::accepted(&parts.headers, format.as_deref(), version).unwrap_or_default();
+    let pretty = query.take("_pretty").unwrap_or_default().is_some_and(|pretty| pretty != "false");
+    Presentation { format, pretty, subset: Subset::Whole }
+}
+
+fn malformed(name: &str, value: &str, expected: &'static str) -> Failure {
+    let value = value.chars().take(64).collect();
+    Failure::Parameter { name: name.to_owned(), problem: ParameterProblem::Malformed { value, expected } }
 }
 
 fn operation(
     target: Target,
     interaction: Interaction,
-    body: Bytes,
+    body: Content,
     query: &mut Query,
     version: FhirVersion,
 ) -> Result<Operation, Failure> {
@@ -176,6 +301,7 @@ fn operation(
         Target::TypeHistory(kind) => history(HistoryScope::Kind(kind.into())),
         Target::InstanceHistory(key) => history(HistoryScope::Key(key)),
         Target::Version(key, version_id) => Ok(Operation::Vread { key, version_id }),
+        Target::Validate(key) => Ok(Operation::Validate { key, mode: query.take("mode")?, body }),
         Target::Type(resource_type) => Ok(Operation::Create { resource_type, body }),
         Target::Instance(key) => Ok(match interaction {
             Interaction::Update => Operation::Update { key, body },
@@ -194,35 +320,19 @@ fn capability_mode(query: &mut Query, version: FhirVersion) -> Result<Capability
         None | Some("full") => Ok(CapabilityMode::Full),
         Some("normative") => Ok(CapabilityMode::Normative),
         Some("terminology") => Ok(CapabilityMode::Terminology),
-        Some(value) => Err(Failure::Parameter {
-            name: "mode".to_owned(),
-            problem: ParameterProblem::Malformed {
-                value: value.chars().take(64).collect(),
-                expected: "full, normative or terminology",
-            },
-        }),
+        Some(value) => Err(malformed("mode", value, "full, normative or terminology")),
     }
 }
 
 /// Parameters that nothing took are passed over, unless the client asked for strictness.
-fn refuse_unknown(query: Query, strict: bool) -> Result<(), Failure> {
-    match query.into_pairs().into_iter().find(|(name, _)| name != "_pretty") {
-        Some((name, _)) if strict => Err(Failure::Parameter {
+fn refuse_unknown(query: Query, handling: Option<Handling>) -> Result<(), Failure> {
+    match query.into_pairs().into_iter().next() {
+        Some((name, _)) if handling == Some(Handling::Strict) => Err(Failure::Parameter {
             name: name.chars().take(64).collect(),
             problem: ParameterProblem::Unknown,
         }),
         _ => Ok(()),
     }
-}
-
-/// A method without a body may come with one all the same; it is read so that the connection
-/// can be used again, and has no meaning.
-async fn skip(mut body: Incoming) -> Bytes {
-    const SKIP_MAX: u64 = 64 * 1024;
-    if body.size_hint().upper().is_some_and(|upper| upper <= SKIP_MAX) {
-        while let Some(Ok(_)) = body.frame().await {}
-    }
-    Bytes::new()
 }
 
 fn options(allow: &'static [&'static str], trace: &str) -> Response<Full<Bytes>> {

@@ -1,14 +1,16 @@
 //! The Prefer header field (RFC 7240, with the values FHIR adds).
 
-use fhir_service::Preferences;
+use fhir_service::{Handling, Preferences};
 use hyper::HeaderMap;
+use hyper::header::HeaderValue;
 use rulebook::Return;
+
+use crate::response::PREFERENCE_APPLIED;
 
 /// Reads all Prefer lines. Preferences that are not understood are passed over, and the first
 /// of two contradicting ones counts, as RFC 7240 section 2 asks.
 pub(crate) fn preferences(headers: &HeaderMap) -> Preferences {
     let mut preferences = Preferences::default();
-    let mut handling = None;
     for line in headers.get_all("prefer") {
         let Ok(line) = line.to_str() else { continue };
         for preference in line.split(',') {
@@ -19,14 +21,24 @@ pub(crate) fn preferences(headers: &HeaderMap) -> Preferences {
                 let value = value.trim().trim_matches('"');
                 match name.trim().to_ascii_lowercase().as_str() {
                     "return" => preferences.returning = preferences.returning.or_else(|| returning(value)),
-                    "handling" => handling = handling.or_else(|| strict(value)),
+                    "handling" => preferences.handling = preferences.handling.or_else(|| handling(value)),
                     _ => {}
                 }
             }
         }
     }
-    preferences.strict = handling.unwrap_or(false);
     preferences
+}
+
+/// Adds the handling that was followed to `Preference-Applied`, behind what stands there.
+pub(crate) fn add_handling(headers: &mut HeaderMap, handling: Option<Handling>) {
+    if let Some(handling) = handling {
+        let applied = headers.get(PREFERENCE_APPLIED).and_then(|applied| applied.to_str().ok());
+        let before = applied.map(|applied| format!("{applied}, ")).unwrap_or_default();
+        if let Ok(value) = HeaderValue::try_from(format!("{before}handling={}", handling.code())) {
+            headers.insert(PREFERENCE_APPLIED, value);
+        }
+    }
 }
 
 fn returning(value: &str) -> Option<Return> {
@@ -35,42 +47,45 @@ fn returning(value: &str) -> Option<Return> {
         .find(|candidate| candidate.code().eq_ignore_ascii_case(value))
 }
 
-fn strict(value: &str) -> Option<bool> {
-    if value.eq_ignore_ascii_case("strict") {
-        Some(true)
-    } else if value.eq_ignore_ascii_case("lenient") {
-        Some(false)
-    } else {
-        None
-    }
+fn handling(value: &str) -> Option<Handling> {
+    [Handling::Strict, Handling::Lenient]
+        .into_iter()
+        .find(|candidate| candidate.code().eq_ignore_ascii_case(value))
 }
 
 #[cfg(test)]
 mod tests {
-    use hyper::header::HeaderValue;
-
     use super::*;
 
-    fn check(lines: &[&str], returning: Option<Return>, strict: bool) {
+    fn check(lines: &[&str], returning: Option<Return>, handling: Option<Handling>) {
         let mut headers = HeaderMap::new();
         for line in lines {
             headers.append("prefer", HeaderValue::from_str(line).unwrap());
         }
-        assert_eq!(preferences(&headers), Preferences { returning, strict }, "{lines:?}");
+        assert_eq!(preferences(&headers), Preferences { returning, handling }, "{lines:?}");
     }
 
     #[test]
     fn every_form() {
-        check(&[], None, false);
-        check(&["return=minimal"], Some(Return::Minimal), false);
-        check(&["return=representation"], Some(Return::Representation), false);
-        check(&["return=OperationOutcome"], Some(Return::OperationOutcome), false);
-        check(&["Return = \"operationoutcome\""], Some(Return::OperationOutcome), false);
-        check(&["respond-async, return=minimal; foo, handling=strict"], Some(Return::Minimal), true);
-        check(&["handling=lenient", "return=minimal"], Some(Return::Minimal), false);
-        check(&["return=minimal", "return=representation"], Some(Return::Minimal), false);
-        check(&["return=everything, return=minimal"], Some(Return::Minimal), false);
-        check(&["handling=strict;return=representation"], Some(Return::Representation), true);
-        check(&["return"], None, false);
+        check(&[], None, None);
+        check(&["return=minimal"], Some(Return::Minimal), None);
+        check(&["return=representation"], Some(Return::Representation), None);
+        check(&["return=OperationOutcome"], Some(Return::OperationOutcome), None);
+        check(&["Return = \"operationoutcome\""], Some(Return::OperationOutcome), None);
+        check(
+            &["respond-async, return=minimal; foo, handling=strict"],
+            Some(Return::Minimal),
+            Some(Handling::Strict),
+        );
+        check(&["handling=lenient", "return=minimal"], Some(Return::Minimal), Some(Handling::Lenient));
+        check(&["return=minimal", "return=representation"], Some(Return::Minimal), None);
+        check(&["return=everything, return=minimal"], Some(Return::Minimal), None);
+        check(
+            &["handling=Strict;return=representation"],
+            Some(Return::Representation),
+            Some(Handling::Strict),
+        );
+        check(&["return"], None, None);
+        check(&["handling=sometimes, handling=lenient, handling=strict"], None, Some(Handling::Lenient));
     }
 }

@@ -50,13 +50,11 @@ impl From<Vec<(String, String)>> for Query {
 
 fn decode(text: &str) -> Result<String, Failure> {
     let spaced = text.replace('+', " ");
-    match percent_decode_str(&spaced).decode_utf8() {
-        Ok(decoded) => Ok(decoded.into_owned()),
-        Err(_) => {
-            let name = text.chars().take(64).collect();
-            Err(Failure::Parameter { name, problem: ParameterProblem::Encoding })
-        }
-    }
+    let decoded = percent_decode_str(&spaced).decode_utf8().map_err(|_| Failure::Parameter {
+        name: text.chars().take(64).collect(),
+        problem: ParameterProblem::Encoding,
+    })?;
+    Ok(decoded.into_owned())
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! From a path to what it names. Pure.
 
-use fhir_definitions::{FhirVersion, is_resource_type};
+use fhir_definitions::{FhirVersion, is_resource_type, resource_types};
 use fhir_model::Id;
 use hyper::Method;
 use percent_encoding::percent_decode_str;
@@ -26,10 +26,13 @@ pub(crate) enum Target {
     InstanceHistory(Key),
     /// `[base]/[type]/[id]/_history/[vid]`
     Version(Key, String),
+    /// `[base]/[type]/$validate` with an empty id, `[base]/[type]/[id]/$validate`
+    Validate(Key),
 }
 
 impl Target {
-    /// Reads the path below a mount. A slash at its end is passed over.
+    /// Reads the path below a mount. A slash at its end is passed over. An id is taken as it is;
+    /// see [`check_id`](Self::check_id).
     pub(crate) fn parse(path: &str, version: FhirVersion) -> Result<Self, Failure> {
         let no_route = || Failure::NoRoute { path: path.chars().take(200).collect() };
         let trimmed = path.strip_prefix('/').unwrap_or(path);
@@ -42,30 +45,59 @@ impl Target {
             segments.push(percent_decode_str(segment).decode_utf8().map_err(|_| no_route())?);
         }
         let resource_type = |name: &str| {
+            let miswritten = || resource_types(version).iter().any(|known| known.eq_ignore_ascii_case(name));
             if is_resource_type(version, name) {
                 Ok(name.to_owned())
-            } else if name.starts_with(|first: char| first.is_ascii_uppercase()) {
+            } else if name.starts_with(|first: char| first.is_ascii_uppercase()) || miswritten() {
                 Err(Failure::UnknownType { name: name.chars().take(64).collect(), version })
             } else {
                 Err(no_route())
             }
         };
-        let key = |name: &str, id: &str| {
-            let resource_type = resource_type(name)?;
-            Id::check(id).map_err(|_| Failure::IllegalId { id: id.chars().take(80).collect() })?;
-            Ok(Key::new(resource_type, id))
-        };
+        let key = |name: &str, id: &str| resource_type(name).map(|resource_type| Key::new(resource_type, id));
         let segments: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
+        if segments.len() > 1 && segments.contains(&"") {
+            return Err(no_route());
+        }
         match segments.as_slice() {
             [""] => Ok(Self::Base),
             ["metadata"] => Ok(Self::Metadata),
             ["_history"] => Ok(Self::SystemHistory),
             [name] => Ok(Self::Type(resource_type(name)?)),
             [name, "_history"] => Ok(Self::TypeHistory(resource_type(name)?)),
+            [name, "$validate"] => Ok(Self::Validate(key(name, "")?)),
+            [name, id, "$validate"] => Ok(Self::Validate(key(name, id)?)),
+            [_, operation] | [_, _, operation] if operation.starts_with('$') => Err(no_route()),
             [name, id] => Ok(Self::Instance(key(name, id)?)),
             [name, id, "_history"] => Ok(Self::InstanceHistory(key(name, id)?)),
             [name, id, "_history", version_id] => Ok(Self::Version(key(name, id)?, (*version_id).to_owned())),
             _ => Err(no_route()),
+        }
+    }
+
+    /// Whether the id, if there is one, can be an id at all.
+    pub(crate) fn check_id(&self) -> Result<(), Failure> {
+        match self {
+            Self::Validate(key) if key.id.is_empty() => Ok(()),
+            Self::Instance(key)
+            | Self::InstanceHistory(key)
+            | Self::Version(key, _)
+            | Self::Validate(key) => {
+                Id::check(&key.id).map_err(|_| Failure::IllegalId { id: key.id.chars().take(80).collect() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The interaction of a target that has only one.
+    pub(crate) fn only_interaction(&self) -> Option<Interaction> {
+        match self {
+            Self::Metadata => Some(Interaction::Capabilities),
+            Self::SystemHistory => Some(Interaction::HistorySystem),
+            Self::TypeHistory(_) => Some(Interaction::HistoryType),
+            Self::InstanceHistory(_) => Some(Interaction::HistoryInstance),
+            Self::Version(..) => Some(Interaction::Vread),
+            Self::Base | Self::Type(_) | Self::Instance(_) | Self::Validate(_) => None,
         }
     }
 
@@ -78,7 +110,7 @@ impl Target {
             | Self::TypeHistory(_)
             | Self::InstanceHistory(_)
             | Self::Version(..) => &["GET", "HEAD", "OPTIONS"],
-            Self::Type(_) => &["POST", "OPTIONS"],
+            Self::Type(_) | Self::Validate(_) => &["POST", "OPTIONS"],
             Self::Instance(_) => &["GET", "HEAD", "PUT", "DELETE", "OPTIONS"],
         }
     }
@@ -86,16 +118,15 @@ impl Target {
     /// The interaction of a method on this target. HEAD is a GET whose body is not sent.
     pub(crate) fn interaction(&self, method: &Method) -> Result<Interaction, Failure> {
         let read = matches!(*method, Method::GET | Method::HEAD);
+        if let Some(only) = self.only_interaction().filter(|_| read) {
+            return Ok(only);
+        }
         match (self, method) {
-            (Self::Metadata, _) if read => Ok(Interaction::Capabilities),
-            (Self::SystemHistory, _) if read => Ok(Interaction::HistorySystem),
-            (Self::TypeHistory(_), _) if read => Ok(Interaction::HistoryType),
-            (Self::InstanceHistory(_), _) if read => Ok(Interaction::HistoryInstance),
-            (Self::Version(..), _) if read => Ok(Interaction::Vread),
             (Self::Instance(_), _) if read => Ok(Interaction::Read),
             (Self::Instance(_), &Method::PUT) => Ok(Interaction::Update),
             (Self::Instance(_), &Method::DELETE) => Ok(Interaction::Delete),
             (Self::Type(_), &Method::POST) => Ok(Interaction::Create),
+            (Self::Validate(_), &Method::POST) => Ok(Interaction::Validate),
             _ => Err(Failure::MethodNotAllowed {
                 method: method.as_str().chars().take(32).collect(),
                 allow: self.allow(),
@@ -140,14 +171,22 @@ mod tests {
             "/Flag/a/b",
             "/Flag/a/_history/1/2",
             "/Flag//_history/1/x",
+            "/Flag//",
+            "//Flag",
             "/Flag/a/_histories",
             "/%ff",
         ] {
             assert_eq!(parse(path), no_route(path), "{path}");
         }
-        let unknown = Failure::UnknownType { name: "Flagg".into(), version: FhirVersion::Stu3 };
-        assert_eq!(parse("/Flagg/1"), Err(unknown));
-        assert_eq!(parse("/Flag/a_b"), Err(Failure::IllegalId { id: "a_b".into() }));
+        for name in ["Flagg", "flag", "FLAG"] {
+            let unknown = Failure::UnknownType { name: name.to_owned(), version: FhirVersion::Stu3 };
+            assert_eq!(parse(&format!("/{name}/1")), Err(unknown));
+        }
+        let illegal = Err(Failure::IllegalId { id: "a_b".into() });
+        for path in ["/Flag/a_b", "/Flag/a_b/_history", "/Flag/a_b/_history/1"] {
+            assert_eq!(parse(path).unwrap().check_id(), illegal, "{path}");
+        }
+        assert_eq!(parse("/Flag/a-b.9").unwrap().check_id(), Ok(()));
     }
 
     #[test]

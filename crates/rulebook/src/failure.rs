@@ -6,6 +6,8 @@ use core::fmt;
 use fhir_definitions::FhirVersion;
 use fhir_model::ResourceError;
 use fhir_model::json::JsonError;
+use fhir_model::xml::XmlError;
+use fhir_validate::Finding;
 use versioning_core::{FieldError, Refusal, VersionId};
 
 use crate::Interaction;
@@ -13,6 +15,8 @@ use crate::Interaction;
 /// Why a request failed. `Display` is the sentence that tells a person what to change.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Failure {
+    /// Not exactly one Host, or one that is none (RFC 9112 3.2).
+    InvalidHost,
     /// No route has this path.
     NoRoute {
         /// The path asked for.
@@ -69,6 +73,12 @@ pub enum Failure {
     },
     /// A conditional request field cannot be understood.
     MalformedField(FieldError),
+    /// `Idempotency-Key` cannot be used.
+    MalformedIdempotencyKey,
+    /// `Idempotency-Key` was used for another request.
+    IdempotencyKeyReused,
+    /// `Idempotency-Key` was used for this request, but its result was purged.
+    FirstResultGone,
     /// A URL parameter has a value that cannot be used.
     Parameter {
         /// The parameter's name.
@@ -77,18 +87,7 @@ pub enum Failure {
         problem: ParameterProblem,
     },
     /// The lock core refused.
-    Refused {
-        /// Why.
-        refusal: Refusal,
-        /// Of what.
-        resource: Resource,
-        /// Of which request.
-        interaction: Interaction,
-        /// The current version as clients see it, where there is one.
-        current: Option<VersionId>,
-        /// What If-Match or If-None-Match said.
-        received: Option<String>,
-    },
+    Refused(Box<Refused>),
     /// The resource has no such version.
     UnknownVersion {
         /// Of what.
@@ -107,6 +106,15 @@ pub enum Failure {
     EmptyBody,
     /// The body is no JSON.
     Json(JsonError),
+    /// The body is no XML, or holds what the FHIR version does not know.
+    Xml(Box<XmlError>),
+    /// The resource is not valid; every finding, errors and warnings.
+    Invalid(Vec<Finding>),
+    /// The resource holds what the format asked for cannot say.
+    NotRepresentable {
+        /// What that is.
+        why: String,
+    },
     /// The body is JSON but no resource.
     NoResource(ResourceError),
     /// The body's `resourceType` is not the URL's.
@@ -155,6 +163,21 @@ pub enum Failure {
     Internal,
 }
 
+/// A refusal of the lock core, with what is needed to explain it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Why.
+    pub refusal: Refusal,
+    /// Of what.
+    pub resource: Resource,
+    /// Of which request.
+    pub interaction: Interaction,
+    /// The current version as clients see it, where there is one that they may know of.
+    pub current: Option<VersionId>,
+    /// What the field that failed said: If-Match or If-None-Match, nothing for dates.
+    pub received: Option<String>,
+}
+
 /// The resource a failure is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resource {
@@ -193,6 +216,7 @@ impl Failure {
     pub fn place(&self) -> Option<String> {
         match self {
             Self::Json(error) if !error.path.is_empty() => Some(error.path.clone()),
+            Self::Xml(error) if !error.path.is_empty() => Some(error.path.clone()),
             Self::IdMissing { .. } | Self::IdDiffers { .. } | Self::ClientAssignedId { .. } => {
                 Some("id".to_owned())
             }
@@ -203,7 +227,7 @@ impl Failure {
     /// The current version as clients see it, where the failure knows one: it goes into `ETag`.
     pub fn current(&self) -> Option<VersionId> {
         match self {
-            Self::Refused { current, .. } => *current,
+            Self::Refused(refused) => refused.current,
             _ => None,
         }
     }
@@ -212,7 +236,8 @@ impl Failure {
     /// help at all.
     pub fn retry_after_s(&self) -> Option<u32> {
         match self {
-            Self::Busy | Self::Refused { refusal: Refusal::Contended { .. }, .. } => Some(1),
+            Self::Busy => Some(1),
+            Self::Refused(refused) if matches!(refused.refusal, Refusal::Contended { .. }) => Some(1),
             Self::Unavailable => Some(5),
             Self::StoreFull => Some(30),
             _ => None,
@@ -223,6 +248,9 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::InvalidHost => f.write_str(
+                "A request of HTTP/1.1 has exactly one Host field, with a host and perhaps a port.",
+            ),
             Self::NoRoute { path } => {
                 write!(f, "There is nothing at {path}. See [base]/metadata for what there is.")
             }
@@ -230,7 +258,7 @@ impl fmt::Display for Failure {
                 write!(f, "{name} is not a resource type of FHIR {version}. Type names are case-sensitive.")
             }
             Self::MethodNotAllowed { method, allow } => {
-                write!(f, "{method} is not possible here; {} are.", allow.join(", "))
+                write!(f, "{method} is not possible here. Possible: {}.", allow.join(", "))
             }
             Self::NotOffered(interaction) => {
                 write!(f, "This API does not offer {interaction}: only current versions can be read.")
@@ -251,10 +279,19 @@ impl fmt::Display for Failure {
                 write!(f, "A body of type \"{sent}\" is not understood. Send {offered}.")
             }
             Self::MalformedField(error) => write!(f, "{error}."),
+            Self::MalformedIdempotencyKey => f.write_str(
+                "Idempotency-Key is sent once, with 1 to 255 visible ASCII characters; a UUID is a good one.",
+            ),
+            Self::IdempotencyKeyReused => f.write_str(
+                "This Idempotency-Key was used for another request. Send it again only with the same \
+                 method, URL, conditions and body.",
+            ),
+            Self::FirstResultGone => f.write_str(
+                "This request was carried out before, under this Idempotency-Key, and what it wrote has been \
+                 purged since.",
+            ),
             Self::Parameter { name, problem } => parameter(f, name, problem),
-            Self::Refused { refusal, resource, interaction, current, received } => {
-                refused(f, refusal, resource, *interaction, current.as_ref(), received.as_deref())
-            }
+            Self::Refused(refused) => refused.fmt(f),
             Self::UnknownVersion { resource, version_id } => {
                 write!(f, "{resource} has no version \"{version_id}\".")
             }
@@ -262,8 +299,18 @@ impl fmt::Display for Failure {
                 write!(f, "Version \"{version_id}\" of {resource} is its deletion and has no content.")
             }
             Self::EmptyBody => f.write_str("The request has no body. Send the resource."),
-            Self::Json(error) => write!(f, "{error}"),
-            Self::NoResource(error) => write!(f, "{error}"),
+            Self::Json(error) => write!(f, "{error}."),
+            Self::Xml(error) => write!(f, "{error}"),
+            Self::Invalid(findings) => {
+                write!(f, "The resource is not valid: there are {} findings.", findings.len())
+            }
+            Self::NotRepresentable { why } => {
+                write!(
+                    f,
+                    "The resource cannot be given in the format asked for: {why}. Ask for the other one."
+                )
+            }
+            Self::NoResource(error) => write!(f, "{error}."),
             Self::WrongType { url, body } => {
                 write!(f, "The URL names the type {url}, the body has resourceType {body}. They must agree.")
             }
@@ -312,76 +359,79 @@ fn parameter(f: &mut fmt::Formatter<'_>, name: &str, problem: &ParameterProblem)
     }
 }
 
-/// The words for a refusal of the lock core: which version is current, which was received.
-fn refused(
-    f: &mut fmt::Formatter<'_>,
-    refusal: &Refusal,
-    resource: &Resource,
-    interaction: Interaction,
-    current: Option<&VersionId>,
-    received: Option<&str>,
-) -> fmt::Result {
-    let received = received.unwrap_or("-");
-    match refusal {
-        Refusal::IfMatchMissing(_) => {
-            write!(
-                f,
-                "This {interaction} must say which version of {resource} it replaces: send If-Match with "
-            )?;
-            match current {
-                Some(version) => {
-                    write!(f, "the ETag of the version you read. The current one is W/\"{version}\".")
-                }
-                None => f.write_str("the ETag of the version you read."),
-            }?;
-            if received == "*" { f.write_str(" If-Match: * names no version.") } else { Ok(()) }
-        }
-        Refusal::Stale(_) => {
-            write!(f, "{resource} has changed: the current version is ")?;
-            version(f, current)?;
-            write!(f, ", If-Match names {received}. Read it again and apply your change to what it is now.")
-        }
-        Refusal::NothingToMatch(None) => {
-            write!(f, "{resource} does not exist, so no version can match {received}.")
-        }
-        Refusal::NothingToMatch(Some(_)) => {
-            write!(f, "{resource} is deleted, by version ")?;
-            version(f, current)?;
-            write!(f, ", so {received} matches nothing.")
-        }
-        Refusal::Exists(_) => {
-            write!(f, "{resource} exists, as version ")?;
-            version(f, current)?;
-            f.write_str(", and If-None-Match: * asks that it does not.")
-        }
-        Refusal::NamedByIfNoneMatch(_) => {
-            write!(f, "The current version of {resource} is ")?;
-            version(f, current)?;
-            write!(f, ", which If-None-Match ({received}) excludes.")
-        }
-        Refusal::ModifiedSince(_) => {
-            write!(
-                f,
-                "{resource} was modified after If-Unmodified-Since, or in the same second. The current version is "
-            )?;
-            version(f, current)?;
-            f.write_str("; If-Match is exact where dates are not.")
-        }
-        Refusal::NotFound => write!(f, "{resource} does not exist."),
-        Refusal::Gone(_) => write!(f, "{resource} is deleted."),
-        Refusal::CreateNotAllowed => {
-            write!(
-                f,
-                "{resource} does not exist, and only the server assigns ids: POST to {} instead.",
-                resource.resource_type
-            )
-        }
-        Refusal::IdTaken => f.write_str("The id drawn for the resource is taken. Try again."),
-        Refusal::Contended { attempts } => {
-            write!(
-                f,
-                "Other writers changed {resource} {attempts} times while this {interaction} was tried. Nothing was written; try again."
-            )
+impl fmt::Display for Refused {
+    /// Says which version is current and which was received.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { refusal, resource, interaction, .. } = self;
+        let current = self.current.as_ref();
+        let received = self.received.as_deref().unwrap_or("If-Unmodified-Since");
+        match refusal {
+            Refusal::IfMatchMissing(_) => {
+                write!(
+                    f,
+                    "This {interaction} must say which version of {resource} it replaces: send If-Match with "
+                )?;
+                match current {
+                    Some(version) => {
+                        write!(f, "the ETag of the version you read. The current one is W/\"{version}\".")
+                    }
+                    None => f.write_str("the ETag of the version you read."),
+                }?;
+                if received == "*" { f.write_str(" If-Match: * names no version.") } else { Ok(()) }
+            }
+            Refusal::Stale(_) => {
+                write!(f, "{resource} has changed: the current version is ")?;
+                version(f, current)?;
+                write!(
+                    f,
+                    ", If-Match names {received}. Read it again and apply your change to what it is now."
+                )
+            }
+            Refusal::NothingToMatch(None) if *interaction == Interaction::Create => {
+                write!(f, "A create has no version before it that could match {received}.")
+            }
+            Refusal::NothingToMatch(None) => {
+                write!(f, "{resource} does not exist, so no version can match {received}.")
+            }
+            Refusal::NothingToMatch(Some(_)) => {
+                write!(f, "{resource} is deleted, by version ")?;
+                version(f, current)?;
+                write!(f, ", so {received} matches nothing.")
+            }
+            Refusal::Exists(_) => {
+                write!(f, "{resource} exists, as version ")?;
+                version(f, current)?;
+                f.write_str(", and If-None-Match: * asks that it does not.")
+            }
+            Refusal::NamedByIfNoneMatch(_) => {
+                write!(f, "The current version of {resource} is ")?;
+                version(f, current)?;
+                write!(f, ", which If-None-Match ({received}) excludes.")
+            }
+            Refusal::ModifiedSince(_) => {
+                write!(
+                    f,
+                    "{resource} was modified after If-Unmodified-Since, or in the same second. The current version is "
+                )?;
+                version(f, current)?;
+                f.write_str("; If-Match is exact where dates are not.")
+            }
+            Refusal::NotFound => write!(f, "{resource} does not exist."),
+            Refusal::Gone(_) => write!(f, "{resource} is deleted."),
+            Refusal::CreateNotAllowed => {
+                write!(
+                    f,
+                    "{resource} does not exist, and only the server assigns ids: POST to {} instead.",
+                    resource.resource_type
+                )
+            }
+            Refusal::IdTaken => f.write_str("The id drawn for the resource is taken. Try again."),
+            Refusal::Contended { attempts } => {
+                write!(
+                    f,
+                    "Other writers changed {resource} {attempts} times while this {interaction} was tried. Nothing was written; try again."
+                )
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 mod error;
 mod history;
 mod key;
+mod metrics;
 mod query;
 mod store;
 mod term;
@@ -11,6 +12,7 @@ mod write_set;
 pub use error::StoreError;
 pub use history::{HistoryPage, HistoryRequest, HistoryScope, Interval, Order};
 pub use key::{Key, RequestId, Seq};
+pub use metrics::{Counter, Distribution, Histogram, Metric, MetricValue};
 pub use query::{CodingTest, Condition, Equality, NumberRange, Query, SystemTest, Test, matches};
 pub use store::{Answer, Body, Clock, Record, Store, StoredVersion, VersionSelector};
 pub use term::{Coding, Number, Reference, Term, Value};

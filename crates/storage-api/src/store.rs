@@ -7,7 +7,8 @@ use bytes::Bytes;
 use versioning_core::{Current, Timestamp, VersionNumber, VersionToken};
 
 use crate::{
-    Commit, HistoryPage, HistoryRequest, IndexGeneration, Key, Method, RequestId, Seq, StoreError, WriteSet,
+    Commit, HistoryPage, HistoryRequest, IndexGeneration, Key, Method, Metric, RequestId, Seq, StoreError,
+    WriteSet,
 };
 
 /// What every operation of a store gives: a future that needs no particular runtime.
@@ -92,6 +93,11 @@ pub trait Store: Send + Sync + 'static {
 
     /// The generation that write sets must be made with.
     fn index_generation(&self) -> IndexGeneration;
+
+    /// What the store has done since it was opened and what waits now, for operators.
+    fn measure(&self) -> Vec<Metric> {
+        Vec::new()
+    }
 
     /// Finishes what was accepted and closes. Later calls answer
     /// [`StoreError::Unavailable`]. Closing twice is fine.

@@ -140,7 +140,8 @@ impl ConditionalFields {
         }
     }
 
-    /// Takes one header line, without its name.
+    /// Takes one header line, without its name. After an error the whole request is malformed:
+    /// nothing that was collected may be used.
     pub fn line(&mut self, field: Field, value: &[u8]) -> Result<(), FieldError> {
         self.seen[field as usize] = true;
         match field {
@@ -291,12 +292,12 @@ fn tag_line(field: Field, line: &[u8], usage: Usage, tags: &mut Option<TagSet>) 
     while let Some(item) = list.next().map_err(|(problem, offset)| error(problem, offset))? {
         match (tags.as_mut(), item) {
             (None, Item::Any) => *tags = Some(TagSet::Any),
-            (None, Item::Tag(tag)) => *tags = Some(TagSet::one(tag)),
-            (Some(TagSet::Tags { more, .. }), Item::Tag(tag)) => {
+            (None, Item::Tag { weak, opaque }) => *tags = Some(TagSet::one(EntityTag::new(weak, opaque))),
+            (Some(TagSet::Tags { more, .. }), Item::Tag { weak, opaque }) => {
                 if more.len() + 1 >= TAGS_MAX {
                     return Err(error(Problem::TooMany, list.offset));
                 }
-                more.push(tag);
+                more.push(EntityTag::new(weak, opaque));
             }
             (Some(_), _) => return Err(error(Problem::AnyAmongOthers, list.offset)),
         }
@@ -304,9 +305,10 @@ fn tag_line(field: Field, line: &[u8], usage: Usage, tags: &mut Option<TagSet>) 
     Ok(())
 }
 
-enum Item {
+/// Borrowed, so that a tag is built where it stays: moving it costs more than reading it.
+enum Item<'a> {
     Any,
-    Tag(EntityTag),
+    Tag { weak: bool, opaque: &'a [u8] },
 }
 
 /// The comma-separated list of one line (RFC 9110 5.6.1): empty elements are passed over.
@@ -316,8 +318,8 @@ struct TagList<'a> {
     bare_tokens: bool,
 }
 
-impl TagList<'_> {
-    fn next(&mut self) -> Result<Option<Item>, (Problem, usize)> {
+impl<'a> TagList<'a> {
+    fn next(&mut self) -> Result<Option<Item<'a>>, (Problem, usize)> {
         while matches!(self.peek(), Some(b' ' | b'\t' | b',')) {
             self.offset += 1;
         }
@@ -328,12 +330,12 @@ impl TagList<'_> {
                 self.offset += 1;
                 Item::Any
             }
-            Some(b'"') => Item::Tag(self.quoted(false)?),
+            Some(b'"') => Item::Tag { weak: false, opaque: self.quoted()? },
             Some(b'W') if self.line[start..].starts_with(b"W/\"") => {
                 self.offset += 2;
-                Item::Tag(self.quoted(true)?)
+                Item::Tag { weak: true, opaque: self.quoted()? }
             }
-            Some(_) if self.bare_tokens => Item::Tag(self.bare()?),
+            Some(_) if self.bare_tokens => self.bare()?,
             Some(_) => return Err((Problem::NotQuoted, start)),
         };
         while matches!(self.peek(), Some(b' ' | b'\t')) {
@@ -350,7 +352,7 @@ impl TagList<'_> {
     }
 
     /// `"` *etagc `"`, with the offset on the opening quote.
-    fn quoted(&mut self, weak: bool) -> Result<EntityTag, (Problem, usize)> {
+    fn quoted(&mut self) -> Result<&'a [u8], (Problem, usize)> {
         let start = self.offset + 1;
         self.offset = start;
         loop {
@@ -365,11 +367,11 @@ impl TagList<'_> {
         }
         let opaque = &self.line[start..self.offset];
         self.offset += 1;
-        Ok(EntityTag::new(weak, opaque))
+        Ok(opaque)
     }
 
     /// A FHIR id without quotes, with or without `W/`.
-    fn bare(&mut self) -> Result<EntityTag, (Problem, usize)> {
+    fn bare(&mut self) -> Result<Item<'a>, (Problem, usize)> {
         let weak = self.line[self.offset..].starts_with(b"W/");
         self.offset += if weak { 2 } else { 0 };
         let start = self.offset;
@@ -379,7 +381,7 @@ impl TagList<'_> {
         if self.offset == start {
             return Err((Problem::NotQuoted, start));
         }
-        Ok(EntityTag::new(weak, &self.line[start..self.offset]))
+        Ok(Item::Tag { weak, opaque: &self.line[start..self.offset] })
     }
 }
 

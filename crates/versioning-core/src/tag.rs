@@ -10,34 +10,31 @@ use crate::{VersionScheme, VersionToken};
 /// One field may name this many tags; more is refused as malformed.
 pub const TAGS_MAX: usize = 128;
 
-const INLINE_MAX: usize = 30;
+/// Every tag that this server prints fits inline, and the smaller a tag the faster it is moved.
+const INLINE_MAX: usize = 21;
 
 /// An entity tag as a client sent it.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct EntityTag {
-    weak: bool,
-    opaque: Opaque,
-}
+pub struct EntityTag(Repr);
 
-/// The part between the quotes. Every tag this server prints fits inline.
+/// Bytes after `length` are zero, so that equal tags are equal bytes.
 #[derive(Clone, PartialEq, Eq, Hash)]
-enum Opaque {
-    Inline { length: u8, bytes: [u8; INLINE_MAX] },
-    Long(Box<[u8]>),
+enum Repr {
+    Inline { weak: bool, length: u8, bytes: [u8; INLINE_MAX] },
+    Long { weak: bool, bytes: Box<[u8]> },
 }
 
 impl EntityTag {
     /// A tag from its opaque part, which is taken as it is.
     pub fn new(weak: bool, opaque: &[u8]) -> Self {
-        let opaque = match u8::try_from(opaque.len()) {
+        Self(match u8::try_from(opaque.len()) {
             Ok(length) if opaque.len() <= INLINE_MAX => {
                 let mut bytes = [0; INLINE_MAX];
                 bytes[..opaque.len()].copy_from_slice(opaque);
-                Opaque::Inline { length, bytes }
+                Repr::Inline { weak, length, bytes }
             }
-            _ => Opaque::Long(opaque.into()),
-        };
-        Self { weak, opaque }
+            _ => Repr::Long { weak, bytes: opaque.into() },
+        })
     }
 
     /// The tag under which `scheme` shows `version`. FHIR tags are always weak.
@@ -47,26 +44,23 @@ impl EntityTag {
 
     /// Sent with the prefix `W/`.
     pub fn is_weak(&self) -> bool {
-        self.weak
+        match self.0 {
+            Repr::Inline { weak, .. } | Repr::Long { weak, .. } => weak,
+        }
     }
 
     /// The bytes between the quotes.
     pub fn opaque(&self) -> &[u8] {
-        match &self.opaque {
-            Opaque::Inline { length, bytes } => &bytes[..usize::from(*length)],
-            Opaque::Long(bytes) => bytes,
+        match &self.0 {
+            Repr::Inline { length, bytes, .. } => &bytes[..usize::from(*length)],
+            Repr::Long { bytes, .. } => bytes,
         }
-    }
-
-    /// Weak comparison (RFC 9110 8.8.3.2): the opaque parts are equal.
-    pub fn matches(&self, printed: &[u8]) -> bool {
-        self.opaque() == printed
     }
 }
 
 impl fmt::Display for EntityTag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}\"{}\"", if self.weak { "W/" } else { "" }, self.opaque().escape_ascii())
+        write!(f, "{}\"{}\"", if self.is_weak() { "W/" } else { "" }, self.opaque().escape_ascii())
     }
 }
 
@@ -106,13 +100,15 @@ impl TagSet {
         first.into_iter().chain(more)
     }
 
-    /// Whether one of the tags names `version` as `scheme` prints it. `*` names none.
+    /// Whether one of the tags names `version` as `scheme` prints it; `*` names none. The
+    /// comparison is weak (RFC 9110 8.8.3.2): the opaque parts decide, for If-Match too, because
+    /// every FHIR tag is weak.
     pub fn names(&self, version: VersionToken, scheme: VersionScheme) -> bool {
         match self {
             Self::Any => false,
             Self::Tags { first, more } => {
-                let printed = scheme.print(version);
-                first.matches(printed.as_bytes()) || more.iter().any(|tag| tag.matches(printed.as_bytes()))
+                scheme.prints(version, first.opaque())
+                    || more.iter().any(|tag| scheme.prints(version, tag.opaque()))
             }
         }
     }

@@ -55,31 +55,44 @@ const VERSIONS: [Version; 4] = [
 /// Generates, then writes or compares.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let folder = packages::workspace_root().join("crates/fhir-definitions/tables");
-    let files = generate()?;
+    let models: Vec<Model> = VERSIONS.iter().map(read).collect::<Result<_>>()?;
+    let files = generate(&models)?;
     let total: usize = files.iter().map(|(_, bytes)| bytes.len()).sum();
     for (name, bytes) in &files {
         println!("{name:<12} {:>9} bytes", bytes.len());
     }
     println!("{:<12} {total:>9} bytes", "together");
+    println!("(strings, if each version had a table of its own: {} bytes)", separate_strings(&models)?);
     if arguments.check { compare(&folder, &files) } else { write(&folder, &files) }
 }
 
 /// The table files, by name.
-fn generate() -> Result<Vec<(&'static str, Vec<u8>)>> {
-    let models: Vec<Model> = VERSIONS.iter().map(read).collect::<Result<_>>()?;
+fn generate(models: &[Model]) -> Result<Vec<(&'static str, Vec<u8>)>> {
     let mut strings = Strings::default();
-    for model in &models {
+    for model in models {
         pack::pack(model, &mut strings)?;
     }
     strings.complete()?;
     let mut files = Vec::new();
-    for (version, model) in VERSIONS.iter().zip(&models) {
+    for (version, model) in VERSIONS.iter().zip(models) {
         files.push((version.file, pack::pack(model, &mut strings)?));
     }
     let (text, offsets) = strings.pack()?;
     files.push(("strings.txt", text.into_bytes()));
     files.push(("strings.bin", offsets));
     Ok(files)
+}
+
+/// What the alternative to one shared string table would take.
+fn separate_strings(models: &[Model]) -> Result<usize> {
+    let mut bytes = 0;
+    for model in models {
+        let mut strings = Strings::default();
+        pack::pack(model, &mut strings)?;
+        let (text, offsets) = strings.pack()?;
+        bytes += text.len() + offsets.len();
+    }
+    Ok(bytes)
 }
 
 /// Reads one version's packages.

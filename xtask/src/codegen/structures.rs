@@ -26,6 +26,8 @@ const NAMED_PROFILES: [&str; 2] = ["SimpleQuantity", "MoneyQuantity"];
 /// Fills [`Model::types`], [`Model::fields`] and [`Model::elements`].
 pub(super) fn add(model: &mut Model, structures: &[StructureDefinition]) -> Result<()> {
     let by_name = base_types(structures)?;
+    // Backbone elements of every type inherit from it, which no type's base says.
+    add_type(model, &by_name, "BackboneElement")?;
     for name in by_name.keys() {
         add_type(model, &by_name, name)?;
     }
@@ -152,11 +154,13 @@ impl<'a> TreeBuilder<'a> {
     ) -> Result<ElementIndex> {
         let last = definition.path.rsplit('.').next().unwrap_or_default();
         let name = last.strip_suffix("[x]").unwrap_or(last);
-        let shape = self.shape(definition)?;
-        if let Some(same) = inherited.and_then(|fields| self.model.element(fields, name))
-            && self.model.elements[same].shape == shape
-        {
-            return Ok(same);
+        let mut shape = self.shape(definition)?;
+        if let Some(base) = inherited.and_then(|fields| self.model.element(fields, name)) {
+            let base_shape = &self.model.elements[base].shape;
+            shape.invariants.splice(0..0, base_shape.invariants.iter().cloned());
+            if *base_shape == shape {
+                return Ok(base);
+            }
         }
         let index = self.model.elements.len();
         self.model.elements.push(Element {

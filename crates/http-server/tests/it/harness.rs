@@ -2,17 +2,22 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use fhir_definitions::FhirVersion;
-use fhir_service::{Entropy, Ids, Service};
-use http_server::{Mount, Server, Settings};
-use rulebook::{FhirRulebook, LockSettings, Rulebook, SpineRulebook};
-use storage_api::{Clock, Timestamp};
+use fhir_service::{Entropy, Ids, Service, Validation};
+use http_server::{Limits, Mount, Server, Settings};
+use rulebook::{FhirRulebook, LockSettings, Rulebook};
+use storage_api::{
+    Answer, Clock, Commit, HistoryPage, HistoryRequest, IndexGeneration, Key, Record, Store, StoredVersion,
+    Timestamp, VersionSelector, WriteSet,
+};
 use storage_memory::MemoryStore;
 use tokio::sync::oneshot;
 
 use crate::client::{Connection, Request, Response};
+use crate::mounts::{Rules, default_mounts};
 
 /// Time stands still until it is moved.
 #[derive(Debug)]
@@ -45,6 +50,52 @@ impl Entropy for Sequence {
     }
 }
 
+/// A store whose first reads wait for each other, so that so many clients see the same version
+/// before any of them writes.
+struct Gate {
+    store: Arc<dyn Store>,
+    readers: usize,
+    arrived: AtomicUsize,
+    barrier: tokio::sync::Barrier,
+}
+
+impl Store for Gate {
+    fn read<'a>(&'a self, key: &'a Key) -> Answer<'a, Record> {
+        Box::pin(async move {
+            let record = self.store.read(key).await;
+            if self.arrived.fetch_add(1, Ordering::SeqCst) < self.readers {
+                let all_here = tokio::time::timeout(Duration::from_secs(10), self.barrier.wait());
+                all_here.await.expect("as many readers as were announced");
+            }
+            record
+        })
+    }
+
+    fn read_version<'a>(
+        &'a self,
+        key: &'a Key,
+        version: VersionSelector,
+    ) -> Answer<'a, Option<StoredVersion>> {
+        self.store.read_version(key, version)
+    }
+
+    fn history<'a>(&'a self, request: &'a HistoryRequest) -> Answer<'a, HistoryPage> {
+        self.store.history(request)
+    }
+
+    fn commit(&self, set: WriteSet) -> Answer<'static, Commit> {
+        self.store.commit(set)
+    }
+
+    fn index_generation(&self) -> IndexGeneration {
+        self.store.index_generation()
+    }
+
+    fn close(&self) -> Answer<'static, ()> {
+        self.store.close()
+    }
+}
+
 /// A running server. Dropping it stops it.
 pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
@@ -53,20 +104,54 @@ pub(crate) struct TestServer {
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
+/// Puts something between a mount and its store.
+pub(crate) type Wrap<'a> = &'a dyn Fn(Arc<dyn Store>) -> Arc<dyn Store>;
+
 impl TestServer {
-    /// The mounts that `firelock serve` has by default, in memory.
+    /// The mounts that the server has by default, in memory.
     pub(crate) fn start() -> Self {
         Self::with(&default_mounts(), Settings::default())
     }
 
+    /// The default mounts under other limits.
+    pub(crate) fn limited(change: impl FnOnce(&mut Limits)) -> Self {
+        let mut limits = Limits::default();
+        change(&mut limits);
+        Self::with(&default_mounts(), Settings { limits, ..Settings::default() })
+    }
+
     /// Other mounts, each with a store of its own.
-    pub(crate) fn with(mounts: &[(String, Arc<dyn Rulebook>)], settings: Settings) -> Self {
+    pub(crate) fn with(mounts: &[Rules], settings: Settings) -> Self {
+        Self::over(mounts, settings, &|store| store)
+    }
+
+    /// One mount, the first `readers` reads of whose store wait for each other.
+    pub(crate) fn gated(mount: Rules, readers: usize) -> Self {
+        Self::over(&[mount], Settings::default(), &|store| {
+            let barrier = tokio::sync::Barrier::new(readers);
+            Arc::new(Gate { store, readers, arrived: AtomicUsize::new(0), barrier })
+        })
+    }
+
+    /// Other mounts over stores that are wrapped.
+    pub(crate) fn over(mounts: &[Rules], settings: Settings, wrap: Wrap<'_>) -> Self {
+        // Most exchanges are about versions, and their resources are as small as can be.
+        Self::built(mounts, settings, Validation::Off, wrap)
+    }
+
+    /// Mounts that validate what they store.
+    pub(crate) fn validating(mounts: &[Rules], settings: Settings, validation: Validation) -> Self {
+        Self::built(mounts, settings, validation, &|store| store)
+    }
+
+    fn built(mounts: &[Rules], settings: Settings, validation: Validation, wrap: Wrap<'_>) -> Self {
         // Fri, 25 May 2018 16:09:50 GMT, the moment of the published examples.
         let clock = Arc::new(ManualClock(AtomicI64::new(1_527_264_590_000_000)));
         let ids = Ids::new(clock.clone(), Arc::new(Sequence::default()));
         let service = |rulebook: &Arc<dyn Rulebook>| {
-            let store = Arc::new(MemoryStore::new(clock.clone()));
+            let store = wrap(Arc::new(MemoryStore::new(clock.clone())));
             Service::new(rulebook.clone(), store, ids.clone(), fhir_service::Limits::default())
+                .with_validation(validation)
         };
         let mounted: Vec<Mount> = mounts
             .iter()
@@ -78,25 +163,64 @@ impl TestServer {
         let (stop, stopped) = oneshot::channel::<()>();
         let (tell, told) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
-            let runtime =
-                tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("runtime");
+            let mut runtime = tokio::runtime::Builder::new_multi_thread();
+            let runtime = runtime.worker_threads(2).enable_all().build().expect("runtime");
             runtime.block_on(async move {
                 let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("bind");
                 tell.send(listener.local_addr().expect("address")).expect("tell");
                 let server = Server::new(listener, mounted, fallback, settings).expect("server");
-                server
-                    .serve(async {
-                        let _ = stopped.await;
-                    })
-                    .await;
+                let stopped = async {
+                    let _ = stopped.await;
+                };
+                server.serve(stopped).await;
             });
         });
         let address = told.recv().expect("an address");
         Self { address, clock, stop: Some(stop), thread: Some(thread) }
     }
 
+    /// Asks the server to stop. It finishes what it accepted.
+    pub(crate) fn stop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+    }
+
+    /// Waits until the server has stopped.
+    pub(crate) fn wait(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            thread.join().expect("the server's thread ended well");
+        }
+    }
+
     pub(crate) fn connect(&self) -> Connection {
         Connection::open(self.address)
+    }
+
+    /// Each request on a connection and a thread of its own, all at once; the answers in the order
+    /// of the requests.
+    pub(crate) fn race(&self, requests: Vec<Request>) -> Vec<Response> {
+        let start = std::sync::Barrier::new(requests.len());
+        let run = |request: Request| {
+            let mut connection = self.connect();
+            start.wait();
+            connection.send(&request)
+        };
+        std::thread::scope(|scope| {
+            let racers: Vec<_> = requests.into_iter().map(|request| scope.spawn(|| run(request))).collect();
+            racers.into_iter().map(|racer| racer.join().expect("a racer")).collect()
+        })
+    }
+
+    /// Creates a Flag by POST and gives its target and its ETag.
+    #[track_caller]
+    pub(crate) fn flag(&self, path: &str) -> (String, String) {
+        let body = r#"{"resourceType":"Flag","status":"active"}"#;
+        let created = self.send(&Request::post(&format!("{path}/Flag"), body));
+        assert_eq!(created.status, 201, "{}", created.body_text());
+        let location = created.header("location").expect("a Location");
+        let resource = location.split("/_history").next().unwrap_or_default();
+        (resource.replace("http://server.example", ""), created.etag())
     }
 
     /// One request on a connection of its own.
@@ -107,25 +231,9 @@ impl TestServer {
 
 impl Drop for TestServer {
     fn drop(&mut self) {
-        if let Some(stop) = self.stop.take() {
-            let _ = stop.send(());
-        }
+        self.stop();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
     }
-}
-
-pub(crate) fn default_mounts() -> Vec<(String, Arc<dyn Rulebook>)> {
-    let mut mounts: Vec<(String, Arc<dyn Rulebook>)> = FhirVersion::ALL
-        .into_iter()
-        .map(|version| {
-            let rulebook: Arc<dyn Rulebook> =
-                Arc::new(FhirRulebook::new(version, LockSettings::of(version)));
-            (format!("/{}", version.label()), rulebook)
-        })
-        .collect();
-    let spine = SpineRulebook::new(SpineRulebook::default_locks(), rulebook::ConflictBody::default());
-    mounts.push(("/spine/STU3".to_owned(), Arc::new(spine)));
-    mounts
 }

@@ -1,5 +1,16 @@
 //! The HTTP edge as clients see it.
 
+mod bad_input;
 mod client;
+mod edge;
+mod failures;
 mod harness;
+mod history;
+mod metadata;
+mod mounts;
+mod operations;
+mod protocol;
+mod slow;
+mod spine;
+mod store_failures;
 mod transcripts;

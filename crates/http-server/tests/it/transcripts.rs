@@ -1,16 +1,18 @@
 //! Golden HTTP transcripts: `fixtures/http/*.http`.
 //!
-//! A transcript is a list of exchanges on a server of its own with empty stores:
+//! A transcript is a list of sections, and a section is a list of exchanges on a server of its own
+//! with empty stores:
 //!
 //! ```text
 //! ## A stale client is refused
+//! @on /R4 /R4B /R5
 //! @clock +1000
-//! > PUT /STU3/Flag/a
+//! > PUT {{base}}/Flag/a
 //! > If-Match: W/"1"
 //! >
 //! > {"resourceType":"Flag","id":"a","status":"inactive"}
-//! = 409
-//! < 409 Conflict
+//! = 412
+//! < 412 Precondition Failed
 //! < etag: W/"2"
 //! <
 //! < {
@@ -18,18 +20,29 @@
 //! < }
 //! ```
 //!
-//! Lines with `>` are sent; `\xNN` stands for a byte. `= STATUS` is written by hand and always
-//! checked. Lines with `<` are what came back and are rewritten by `UPDATE_GOLDEN=1`; the header
-//! fields that every response has are left out. `@clock +MS` moves time, `@let NAME = etag` (or
-//! `id`, `location`) keeps something of the last response for `{{NAME}}` in later requests. Lines
-//! with `#` are for readers.
+//! Lines with `>` are sent; `\xNN` stands for a byte. `= STATUS` is written by hand from the
+//! specification and always checked. Lines with `<` are what came back and are rewritten by
+//! `UPDATE_GOLDEN=1`; the header fields that every response has are left out.
+//!
+//! `@on BASE…` plays the section once for each base, as `{{base}}`; all must answer the same.
+//! `@clock +MS` moves time. `@let NAME = etag` (or `id`, `location`, `last-modified`, or a path such
+//! as `link.1.url` into the body) keeps something of the last response for `{{NAME}}` in later
+//! requests. Before the first section, `@mount PATH API SETTINGS` adds a mount to those that are
+//! there by default (see `mounts::parse`), and `@limit NAME BYTES` sets a limit, and
+//! `@validation structure` validates what is stored. Lines with `#` are
+//! for readers.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use http_server::{Limits, Settings};
+
+use fhir_service::Validation;
+
 use crate::client::{Request, Response};
 use crate::harness::TestServer;
+use crate::mounts::{self, default_mounts};
 
 /// Header fields that say nothing about the exchange.
 const LEFT_OUT: [&str; 5] = ["date", "content-length", "cache-control", "vary", "x-request-id"];
@@ -39,6 +52,26 @@ const REQUEST_ID: &str = "transcript";
 
 #[test]
 fn transcripts_are_as_written() {
+    let files = files();
+    assert!(!files.is_empty(), "there are transcripts");
+    let mut wrong = Vec::new();
+    for file in files {
+        let written = std::fs::read_to_string(&file).expect("read");
+        let played = play(&written, &file, &mut wrong);
+        if played == written {
+            continue;
+        }
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(&file, played).expect("write");
+        } else {
+            wrong.push(difference(&file, &written, &played));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}\n(UPDATE_GOLDEN=1 rewrites what came back)", wrong.join("\n"));
+}
+
+/// All transcripts, sorted.
+pub(crate) fn files() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/http");
     let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
         .expect("fixtures/http")
@@ -46,65 +79,142 @@ fn transcripts_are_as_written() {
         .filter(|path| path.extension().is_some_and(|extension| extension == "http"))
         .collect();
     files.sort();
-    assert!(!files.is_empty(), "there are transcripts");
-    let mut wrong = Vec::new();
-    for file in files {
-        let written = std::fs::read_to_string(&file).expect("read");
-        let played = play(&written, &file, &mut wrong);
-        if played != written {
-            if std::env::var_os("UPDATE_GOLDEN").is_some() {
-                std::fs::write(&file, played).expect("write");
-            } else {
-                let line = played.lines().zip(written.lines()).position(|(left, right)| left != right);
-                let at = line.map_or(0, |line| line + 1);
-                let show = |text: &str| text.lines().nth(at.saturating_sub(1)).unwrap_or("").to_owned();
-                wrong.push(format!(
-                    "{}:{at}: differs\n  written: {}\n  played:  {}",
-                    file.display(),
-                    show(&written),
-                    show(&played)
-                ));
-            }
-        }
-    }
-    assert!(wrong.is_empty(), "\n{}\n(UPDATE_GOLDEN=1 rewrites what came back)", wrong.join("\n"));
+    files
+}
+
+/// The first line that differs, in words.
+fn difference(place: &Path, expected: &str, found: &str) -> String {
+    let same = expected.lines().zip(found.lines()).take_while(|(left, right)| left == right).count();
+    let show = |text: &str| text.lines().nth(same).unwrap_or("(the end)").to_owned();
+    format!(
+        "{}:{}: differs\n  written: {}\n  played:  {}",
+        place.display(),
+        same + 1,
+        show(expected),
+        show(found)
+    )
 }
 
 /// Plays a transcript and gives its text with what came back.
 fn play(text: &str, file: &Path, wrong: &mut Vec<String>) -> String {
-    let server = TestServer::start();
-    let mut connection = server.connect();
-    let mut out = String::new();
-    let mut names: BTreeMap<String, String> = BTreeMap::new();
-    let mut sent: Vec<String> = Vec::new();
-    let mut last: Option<Response> = None;
-    for (index, line) in text.lines().enumerate() {
-        let place = || format!("{}:{}", file.display(), index + 1);
-        if line.starts_with('<') {
-            continue;
-        }
-        out.push_str(line);
-        out.push('\n');
-        if let Some(rest) = line.strip_prefix('>') {
-            sent.push(substitute(rest.strip_prefix(' ').unwrap_or(rest), &names));
-        } else if let Some(millis) = line.strip_prefix("@clock +") {
-            server.clock.advance(millis.trim().parse().unwrap_or_else(|_| panic!("{}: milliseconds", place())));
-        } else if let Some(binding) = line.strip_prefix("@let ") {
-            let (name, what) = binding.split_once('=').unwrap_or_else(|| panic!("{}: @let NAME = what", place()));
-            let response = last.as_ref().unwrap_or_else(|| panic!("{}: nothing came back yet", place()));
-            names.insert(name.trim().to_owned(), pick(response, what.trim()));
-        } else if let Some(expected) = line.strip_prefix('=') {
-            let response = connection.send(&request(&sent));
-            sent.clear();
-            if expected.trim() != response.status.to_string() {
-                wrong.push(format!("{}: {} came back", place(), response.status));
+    let lines: Vec<&str> = text.lines().collect();
+    let first = lines.iter().position(|line| line.starts_with("## ")).unwrap_or(lines.len());
+    let preamble = &lines[..first];
+    let mut out: String = preamble.iter().flat_map(|line| [line, "\n"]).collect();
+    let mut start = first;
+    while start < lines.len() {
+        let behind = lines[start + 1..].iter().position(|line| line.starts_with("## "));
+        let end = behind.map_or(lines.len(), |behind| start + 1 + behind);
+        let section = Section { file, start, lines: &lines[start..end], preamble };
+        out.push_str(&section.play_on_all(wrong));
+        start = end;
+    }
+    out
+}
+
+/// A part of a transcript.
+struct Section<'a> {
+    file: &'a Path,
+    /// The index of its first line.
+    start: usize,
+    lines: &'a [&'a str],
+    preamble: &'a [&'a str],
+}
+
+impl Section<'_> {
+    /// Plays the section on every base that it names.
+    fn play_on_all(&self, wrong: &mut Vec<String>) -> String {
+        let on = self.lines.iter().find_map(|line| line.strip_prefix("@on "));
+        let mut bases = on.unwrap_or_default().split_whitespace();
+        let out = self.play(bases.next(), wrong);
+        for base in bases {
+            let other = self.play(Some(base), wrong);
+            if other != out {
+                let place = self.file.with_file_name(format!("{} on {base}", self.name()));
+                wrong.push(difference(&place, &out, &other));
             }
-            out.push_str(&received(&response));
-            last = Some(response);
+        }
+        out
+    }
+
+    fn name(&self) -> String {
+        format!("{} line {}", self.file.file_name().unwrap_or_default().display(), self.start + 1)
+    }
+
+    fn play(&self, base: Option<&str>, wrong: &mut Vec<String>) -> String {
+        let server = server(self.preamble);
+        let mut connection = server.connect();
+        let mut out = String::new();
+        let mut names: BTreeMap<String, String> = BTreeMap::new();
+        names.extend(base.map(|base| ("base".to_owned(), base.to_owned())));
+        let mut sent: Vec<String> = Vec::new();
+        let mut last: Option<Response> = None;
+        for (index, line) in self.lines.iter().enumerate() {
+            let place =
+                || format!("{}:{} {}", self.file.display(), self.start + index + 1, base.unwrap_or(""));
+            if line.starts_with('<') {
+                continue;
+            }
+            out.push_str(line);
+            out.push('\n');
+            if let Some(rest) = line.strip_prefix('>') {
+                sent.push(substitute(rest.strip_prefix(' ').unwrap_or(rest), &names));
+            } else if let Some(millis) = line.strip_prefix("@clock +") {
+                let millis = millis.trim().parse().unwrap_or_else(|_| panic!("{}: milliseconds", place()));
+                server.clock.advance(millis);
+            } else if let Some(binding) = line.strip_prefix("@let ") {
+                let (name, what) = binding.split_once(" = ").unwrap_or_else(|| panic!("{}: @let", place()));
+                let response = last.as_ref().unwrap_or_else(|| panic!("{}: nothing came back", place()));
+                names.insert(name.to_owned(), pick(response, what));
+            } else if let Some(expected) = line.strip_prefix("= ") {
+                let response = connection.send(&request(&sent));
+                sent.clear();
+                if response.closes() {
+                    connection = server.connect();
+                }
+                if expected != response.status.to_string() {
+                    wrong.push(format!("{}: {} came back", place(), response.status));
+                }
+                out.push_str(&received(&response, base));
+                last = Some(response);
+            } else {
+                let known = line.is_empty() || line.starts_with('#') || line.starts_with("@on ");
+                assert!(known, "{}: {line}", place());
+            }
+        }
+        assert!(sent.is_empty(), "{}: the last request has no `= STATUS`", self.file.display());
+        out
+    }
+}
+
+/// The server that a transcript asks for.
+fn server(preamble: &[&str]) -> TestServer {
+    let mut mounts = default_mounts();
+    let mut limits = Limits::default();
+    let mut validation = Validation::Off;
+    for line in preamble {
+        if let Some(mount) = line.strip_prefix("@mount ") {
+            mounts.push(mounts::parse(mount));
+        } else if let Some(limit) = line.strip_prefix("@limit ") {
+            let (name, bytes) = limit.split_once(' ').expect("@limit NAME BYTES");
+            let bytes = bytes.parse().expect("bytes");
+            match name {
+                "body" => limits.body_bytes_max = bytes,
+                "header" => limits.header_bytes_max = bytes,
+                "uri" => limits.uri_bytes_max = bytes,
+                other => panic!("no limit {other}"),
+            }
+        } else if let Some(level) = line.strip_prefix("@validation ") {
+            validation = match level {
+                "structure" => Validation::Structure,
+                "strict" => Validation::Strict,
+                other => panic!("no level {other}"),
+            };
+        } else {
+            assert!(line.is_empty() || line.starts_with('#'), "before the first section: {line}");
         }
     }
-    assert!(sent.is_empty(), "{}: the last request has no `= STATUS`", file.display());
-    out
+    TestServer::validating(&mounts, Settings { limits, ..Settings::default() }, validation)
 }
 
 fn substitute(line: &str, names: &BTreeMap<String, String>) -> String {
@@ -114,15 +224,20 @@ fn substitute(line: &str, names: &BTreeMap<String, String>) -> String {
 fn pick(response: &Response, what: &str) -> String {
     let header = |name| response.header(name).unwrap_or_else(|| panic!("no {name}")).to_owned();
     match what {
-        "etag" => header("etag"),
-        "location" => header("location"),
+        "etag" | "last-modified" => header(what),
+        "location" => local(&header("location")),
         "id" => {
             let location = header("location");
             let resource = location.split("/_history/").next().unwrap_or_default();
             resource.rsplit('/').next().unwrap_or_default().to_owned()
         }
-        other => panic!("@let knows etag, id and location, not {other}"),
+        path => local(&response.text(path)),
     }
+}
+
+/// A URL as a target on the connection that the transcript is played on.
+fn local(text: &str) -> String {
+    text.strip_prefix("http://server.example").unwrap_or(text).to_owned()
 }
 
 fn request(lines: &[String]) -> Request {
@@ -153,7 +268,7 @@ fn unescape(text: &str) -> Vec<u8> {
     bytes
 }
 
-fn received(response: &Response) -> String {
+fn received(response: &Response, base: Option<&str>) -> String {
     let mut out = format!("< {} {}\n", response.status, response.reason);
     let mut headers = response.headers.clone();
     headers.retain(|(name, _)| !LEFT_OUT.contains(&name.to_ascii_lowercase().as_str()));
@@ -163,11 +278,20 @@ fn received(response: &Response) -> String {
     }
     if !response.body.is_empty() {
         out.push_str("<\n");
-        let mut pretty = Vec::new();
-        response.json().write_pretty(&mut pretty);
-        for line in String::from_utf8(pretty).expect("UTF-8").lines() {
+        let mut shown = Vec::new();
+        // JSON is laid out for reading; anything else is shown as it came.
+        let as_it_came = response.header("content-type").is_none_or(|media| !media.contains("json"));
+        if as_it_came || response.body.contains(&b'\n') {
+            shown.clone_from(&response.body);
+        } else {
+            response.json().write_pretty(&mut shown);
+        }
+        for line in String::from_utf8(shown).expect("UTF-8").lines() {
             writeln!(out, "< {line}").expect("write to a string");
         }
     }
-    out
+    match base {
+        Some(base) => out.replace(&format!("{base}/"), "{{base}}/"),
+        None => out,
+    }
 }

@@ -2,14 +2,16 @@
 //! looks, loads and commits can happen, for every small set of clients. Each drives a real
 //! [`Attempt`](versioning_core::Attempt).
 
+mod fold;
 mod state;
 mod world;
 
 use std::collections::{BTreeSet, HashSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{Hash, Hasher};
 
 use versioning_core::{Current, IdenticalUpdate, LockPolicy, VersionNumber};
 
+use fold::Fold;
 use state::{Broken, State, Turn};
 use world::{Fault, Kind, World, head};
 
@@ -40,7 +42,7 @@ struct Search<'w> {
 
 impl<'w> Search<'w> {
     fn visit(&mut self, state: &State<'w>) -> Result<(), Broken> {
-        let mut hasher = DefaultHasher::new();
+        let mut hasher = Fold::default();
         state.hash(&mut hasher);
         if !self.visited.insert(hasher.finish()) {
             return Ok(());

@@ -23,13 +23,15 @@ impl Marks {
     }
 }
 
+const CLIENTS_MAX: usize = 4;
+
 /// One key of a store that compares and swaps.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Store {
     pub(crate) current: Current,
     pub(crate) body: Marks,
     /// The version that each client's request wrote, as long as it is in the history.
-    rows: Vec<Option<VersionNumber>>,
+    rows: [Option<VersionNumber>; CLIENTS_MAX],
     /// The history begins after this version.
     purged: VersionNumber,
 }
@@ -86,7 +88,7 @@ struct Client<'w> {
     first_base: Option<Snapshot>,
     first_guard: Option<(Expect, VersionNumber)>,
     /// What it really wrote, whether it knows or not.
-    written: Vec<VersionNumber>,
+    written: Option<VersionNumber>,
     turns: u32,
 }
 
@@ -113,14 +115,14 @@ impl<'w> State<'w> {
                 kind => Phase::Attempt(attempt(world, *kind, None)),
             };
             let (seen, base, first_base, first_guard) = (None, None, None, None);
-            Client { phase, seen, base, first_base, first_guard, written: Vec::new(), turns: 0 }
+            Client { phase, seen, base, first_base, first_guard, written: None, turns: 0 }
         };
         let body = if matches!(world.start, Current::Live(_)) { Marks::AT_START } else { Marks::default() };
         Self {
             store: Store {
                 current: world.start,
                 body,
-                rows: vec![None; world.kinds.len()],
+                rows: [None; CLIENTS_MAX],
                 purged: VersionNumber::NONE,
             },
             clients: world.kinds.iter().map(client).collect(),
@@ -280,7 +282,7 @@ impl<'w> State<'w> {
         if next.get() != replaced.number().get() + 1 {
             return Err(format!("version {next} follows version {}", replaced.number()));
         }
-        if !me.written.is_empty() {
+        if me.written.is_some() {
             return Err(format!("client {client} wrote twice"));
         }
         if kind.reads_first() && me.seen.map(|(current, _)| current) != Some(replaced) {
@@ -316,7 +318,7 @@ impl<'w> State<'w> {
         self.store.current = current;
         self.store.body = content;
         self.store.rows[client] = Some(next);
-        self.clients[client].written.push(next);
+        self.clients[client].written = Some(next);
         Ok(())
     }
 
@@ -377,16 +379,16 @@ impl<'w> State<'w> {
         let kind = world.kinds[client];
         let me = &self.clients[client];
         let is_true = match reply {
-            Reply::Written { number, .. } => me.written == [number],
+            Reply::Written { number, .. } => me.written == Some(number),
             Reply::Kept(kept) => {
                 let base = me.base.map(|(current, _)| current);
                 let not_live = !matches!(base, Some(Current::Live(_)));
-                me.written.is_empty()
+                me.written.is_none()
                     && matches!(kind, Kind::Delete)
                     && not_live
                     && base.and_then(|current| current.head().copied()) == kept
             }
-            Reply::Refused(refusal) => me.written.is_empty() && kind.may_hear(refusal, &world.policy),
+            Reply::Refused(refusal) => me.written.is_none() && kind.may_hear(refusal, &world.policy),
             Reply::Unknown => self.lost_replies > 0,
         };
         if is_true {
@@ -423,7 +425,7 @@ impl<'w> State<'w> {
 
     /// What must hold once everybody is done.
     pub(crate) fn check_end(&self, world: &World) -> Result<(), Broken> {
-        let written: usize = self.clients.iter().map(|client| client.written.len()).sum();
+        let written: usize = self.clients.iter().filter(|client| client.written.is_some()).count();
         let counted = self.store.current.number().get() - world.start.number().get();
         if u64::try_from(written) != Ok(counted) {
             return Err(format!("{written} commits and {counted} numbers"));
@@ -464,7 +466,7 @@ impl<'w> State<'w> {
     }
 
     fn has_written(&self, client: usize) -> bool {
-        !self.clients[client].written.is_empty()
+        self.clients[client].written.is_some()
     }
 }
 

@@ -1,0 +1,426 @@
+//! Configuration: what a file may say, and what the server then does.
+
+mod file;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::ValueEnum;
+use fhir_definitions::FhirVersion;
+use fhir_service::Validation;
+use http_server::{Cors, IpNet, TlsFiles};
+use rulebook::{ConflictBody, LockSettings, SpineRulebook};
+use serde::{Deserialize, Serialize};
+
+use self::file::{File, FileConflictBody, FileLimits, FileLock, FileMount, FileSqlite, FileTls};
+use crate::cli::ServeArguments;
+
+/// Where resources are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum StoreKind {
+    #[default]
+    Sqlite,
+    Memory,
+}
+
+/// What an acknowledged write survives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Durability {
+    #[default]
+    Full,
+    Normal,
+}
+
+/// The rules a mount follows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RulebookKind {
+    #[default]
+    Fhir,
+    Spine,
+}
+
+/// What the server does.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) listen: SocketAddr,
+    pub(crate) base_url: Option<String>,
+    pub(crate) data: PathBuf,
+    pub(crate) store: StoreKind,
+    pub(crate) durability: Durability,
+    pub(crate) cors: Cors,
+    pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) tls: Option<TlsFiles>,
+    pub(crate) sqlite: storage_sqlite::Options,
+    pub(crate) http: http_server::Limits,
+    pub(crate) service: fhir_service::Limits,
+    pub(crate) mounts: Vec<MountConfig>,
+}
+
+/// An API at a path.
+#[derive(Debug)]
+pub(crate) struct MountConfig {
+    pub(crate) path: String,
+    pub(crate) version: FhirVersion,
+    pub(crate) rulebook: RulebookKind,
+    pub(crate) locks: LockSettings,
+    pub(crate) conflict_body: ConflictBody,
+    pub(crate) validation: Validation,
+}
+
+impl Config {
+    /// Flags over file over defaults.
+    pub(crate) fn load(arguments: ServeArguments) -> Result<Self> {
+        let file = match &arguments.config {
+            Some(path) => File::read(path)?,
+            None => File::default(),
+        };
+        let (http, service) = file.limits.limits()?;
+        let mounts = if file.mount.is_empty() {
+            default_mounts()
+        } else {
+            file.mount.into_iter().map(FileMount::resolve).collect::<Result<_>>()?
+        };
+        check_paths(&mounts)?;
+        let durability = arguments.durability.or(file.durability).unwrap_or_default();
+        Ok(Self {
+            listen: arguments
+                .listen
+                .or(file.listen)
+                .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080))),
+            base_url: arguments.base_url.or(file.base_url).as_deref().map(base_url).transpose()?,
+            data: arguments.data.or(file.data).unwrap_or_else(|| PathBuf::from("./firelock-data")),
+            store: arguments.store.or(file.store).unwrap_or_default(),
+            durability,
+            sqlite: file.sqlite.options(durability)?,
+            cors: cors(if arguments.cors.is_empty() {
+                file.cors.unwrap_or_default()
+            } else {
+                arguments.cors
+            })?,
+            trusted_proxies: if arguments.trusted_proxies.is_empty() {
+                file.trusted_proxies.unwrap_or_default()
+            } else {
+                arguments.trusted_proxies
+            },
+            tls: tls(
+                arguments.tls_cert.or(file.tls.cert),
+                arguments.tls_key.or(file.tls.key),
+                arguments.client_ca.or(file.tls.client_ca),
+            )?,
+            http,
+            service,
+            mounts,
+        })
+    }
+
+    /// The configuration as a file with everything written out.
+    pub(crate) fn to_toml(&self) -> Result<String> {
+        let (http, service) = (&self.http, &self.service);
+        let file = File {
+            listen: Some(self.listen),
+            base_url: self.base_url.clone(),
+            data: Some(self.data.clone()),
+            store: Some(self.store),
+            durability: Some(self.durability),
+            cors: Some(match &self.cors {
+                Cors::Off => Vec::new(),
+                Cors::Any => vec!["*".to_owned()],
+                Cors::Origins(origins) => origins.clone(),
+            }),
+            trusted_proxies: Some(self.trusted_proxies.clone()),
+            tls: FileTls {
+                cert: self.tls.as_ref().map(|tls| tls.certificates.clone()),
+                key: self.tls.as_ref().map(|tls| tls.key.clone()),
+                client_ca: self.tls.as_ref().and_then(|tls| tls.client_authorities.clone()),
+            },
+            limits: FileLimits {
+                connections_max: Some(http.connections_max),
+                uri_bytes_max: Some(http.uri_bytes_max),
+                header_bytes_max: Some(http.header_bytes_max),
+                body_bytes_max: Some(http.body_bytes_max),
+                header_time_max_s: Some(http.header_time_max.as_secs()),
+                body_time_max_s: Some(http.body_time_max.as_secs()),
+                shutdown_time_max_s: Some(http.shutdown_time_max.as_secs()),
+                depth_max: Some(service.json.depth_max),
+                page_default: Some(service.page_default),
+                page_max: Some(service.page_max),
+                idempotency_time_s: Some(service.idempotency_time_us / 1_000_000),
+            },
+            sqlite: FileSqlite {
+                body_inline_max: Some(self.sqlite.body_inline_max),
+                checkpoint_bytes: Some(self.sqlite.checkpoint_bytes),
+                log_bytes_max: Some(self.sqlite.log_bytes_max),
+            },
+            mount: self.mounts.iter().map(FileMount::of).collect(),
+        };
+        Ok(toml::to_string(&file)?)
+    }
+}
+
+impl FileLimits {
+    fn limits(&self) -> Result<(http_server::Limits, fhir_service::Limits)> {
+        let mut http = http_server::Limits::default();
+        let mut service = fhir_service::Limits::default();
+        let set = |target: &mut usize, value: Option<usize>| *target = value.unwrap_or(*target);
+        set(&mut http.connections_max, self.connections_max);
+        set(&mut http.uri_bytes_max, self.uri_bytes_max);
+        set(&mut http.header_bytes_max, self.header_bytes_max);
+        set(&mut http.body_bytes_max, self.body_bytes_max);
+        set(&mut service.json.depth_max, self.depth_max);
+        set(&mut service.page_default, self.page_default);
+        set(&mut service.page_max, self.page_max);
+        let set =
+            |target: &mut Duration, value: Option<u64>| *target = value.map_or(*target, Duration::from_secs);
+        set(&mut http.header_time_max, self.header_time_max_s);
+        set(&mut http.body_time_max, self.body_time_max_s);
+        set(&mut http.shutdown_time_max, self.shutdown_time_max_s);
+        if let Some(seconds) = self.idempotency_time_s {
+            ensure!(seconds >= 0, "limits.idempotency_time_s must not be negative");
+            service.idempotency_time_us = seconds.saturating_mul(1_000_000);
+        }
+        service.json.bytes_max = http.body_bytes_max;
+        ensure!(http.connections_max > 0, "limits.connections_max must be at least 1");
+        ensure!(service.page_default > 0, "limits.page_default must be at least 1");
+        ensure!(service.page_default <= service.page_max, "limits.page_default is above limits.page_max");
+        Ok((http, service))
+    }
+}
+
+impl FileSqlite {
+    fn options(&self, durability: Durability) -> Result<storage_sqlite::Options> {
+        let defaults = storage_sqlite::Options::default();
+        let options = storage_sqlite::Options {
+            durability: match durability {
+                Durability::Full => storage_sqlite::Durability::Full,
+                Durability::Normal => storage_sqlite::Durability::Normal,
+            },
+            body_inline_max: self.body_inline_max.unwrap_or(defaults.body_inline_max),
+            checkpoint_bytes: self.checkpoint_bytes.unwrap_or(defaults.checkpoint_bytes),
+            log_bytes_max: self.log_bytes_max.unwrap_or(defaults.log_bytes_max),
+            ..defaults
+        };
+        ensure!(
+            options.checkpoint_bytes <= options.log_bytes_max,
+            "sqlite.checkpoint_bytes is above sqlite.log_bytes_max"
+        );
+        Ok(options)
+    }
+}
+
+impl FileMount {
+    fn resolve(self) -> Result<MountConfig> {
+        let path = self.path;
+        let version: FhirVersion = self.fhir.parse().with_context(|| format!("mount {path}"))?;
+        let mut locks = match self.rulebook {
+            RulebookKind::Fhir => LockSettings::of(version),
+            RulebookKind::Spine => SpineRulebook::default_locks(),
+        };
+        ensure!(
+            self.rulebook == RulebookKind::Fhir || version == FhirVersion::Stu3,
+            "mount {path}: the spine rulebook speaks STU3"
+        );
+        locks.policy = self.lock.over(locks.policy);
+        for (name, lock) in self.types {
+            ensure!(
+                fhir_definitions::is_resource_type(version, &name),
+                "mount {path}: {name} is not a resource type of FHIR {version}"
+            );
+            let policy = lock.over(locks.policy);
+            locks.by_type.insert(name, policy);
+        }
+        locks.stale = one_of(self.stale, locks.stale, &[409, 412], &path, "stale")?;
+        locks.missing = one_of(self.missing, locks.missing, &[400, 412, 428], &path, "missing")?;
+        locks.lenient_tags = self.lenient_tags.unwrap_or(locks.lenient_tags);
+        let conflict_body = match self.conflict_body {
+            None | Some(FileConflictBody::Conflict) => ConflictBody::Conflict,
+            Some(FileConflictBody::ResourceVersionMismatch) => ConflictBody::ResourceVersionMismatch,
+        };
+        let validation = self.validation.unwrap_or_default().into();
+        Ok(MountConfig { path, version, rulebook: self.rulebook, locks, conflict_body, validation })
+    }
+
+    /// A mount with everything written out.
+    fn of(mount: &MountConfig) -> Self {
+        let locks = &mount.locks;
+        let types = locks.by_type.iter().map(|(name, policy)| (name.clone(), FileLock::of(policy)));
+        let conflict_body = match mount.conflict_body {
+            ConflictBody::Conflict => FileConflictBody::Conflict,
+            ConflictBody::ResourceVersionMismatch => FileConflictBody::ResourceVersionMismatch,
+        };
+        Self {
+            path: mount.path.clone(),
+            fhir: mount.version.label().to_owned(),
+            rulebook: mount.rulebook,
+            stale: Some(locks.stale),
+            missing: Some(locks.missing),
+            lenient_tags: Some(locks.lenient_tags),
+            validation: Some(mount.validation.into()),
+            conflict_body: (mount.rulebook == RulebookKind::Spine).then_some(conflict_body),
+            lock: FileLock::of(&locks.policy),
+            types: types.collect(),
+        }
+    }
+}
+
+fn one_of(value: Option<u16>, default: u16, allowed: &[u16], path: &str, name: &str) -> Result<u16> {
+    match value {
+        Some(value) if !allowed.contains(&value) => {
+            bail!("mount {path}: {name} is one of {allowed:?}, not {value}")
+        }
+        value => Ok(value.unwrap_or(default)),
+    }
+}
+
+fn default_mounts() -> Vec<MountConfig> {
+    let plain = FhirVersion::ALL.map(|version| MountConfig {
+        path: format!("/{}", version.label()),
+        version,
+        rulebook: RulebookKind::Fhir,
+        locks: LockSettings::of(version),
+        conflict_body: ConflictBody::default(),
+        validation: Validation::default(),
+    });
+    let spine = MountConfig {
+        path: "/spine/STU3".to_owned(),
+        version: FhirVersion::Stu3,
+        rulebook: RulebookKind::Spine,
+        locks: SpineRulebook::default_locks(),
+        conflict_body: ConflictBody::default(),
+        validation: Validation::default(),
+    };
+    plain.into_iter().chain([spine]).collect()
+}
+
+/// Paths become folder names, so they are kept plain.
+fn check_paths(mounts: &[MountConfig]) -> Result<()> {
+    for (index, mount) in mounts.iter().enumerate() {
+        let path = &mount.path;
+        let plain = path.len() > 1
+            && path.split('/').skip(1).all(|segment| {
+                !segment.is_empty()
+                    && !segment.starts_with('.')
+                    && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+            });
+        ensure!(
+            path.starts_with('/') && plain,
+            "mount path {path:?}: write segments of letters, digits, '-', '_' and '.', each behind a '/'"
+        );
+        let folder = crate::mounts::folder(path);
+        ensure!(
+            mounts.iter().skip(index + 1).all(|other| crate::mounts::folder(&other.path) != folder),
+            "mount path {path:?} is used twice, or differs from another only in '/' and '-'"
+        );
+    }
+    Ok(())
+}
+
+/// Origins as browsers send them: scheme and authority.
+fn cors(origins: Vec<String>) -> Result<Cors> {
+    if origins.is_empty() {
+        return Ok(Cors::Off);
+    }
+    if origins.iter().any(|origin| origin == "*") {
+        return Ok(Cors::Any);
+    }
+    for origin in &origins {
+        let authority = origin.strip_prefix("https://").or(origin.strip_prefix("http://"));
+        ensure!(
+            authority.is_some_and(|authority| !authority.is_empty() && !authority.contains('/')),
+            "cors {origin:?}: an origin is a scheme and a host, such as https://app.example.org"
+        );
+    }
+    Ok(Cors::Origins(origins))
+}
+
+fn tls(cert: Option<PathBuf>, key: Option<PathBuf>, client_ca: Option<PathBuf>) -> Result<Option<TlsFiles>> {
+    match (cert, key) {
+        (Some(certificates), Some(key)) => {
+            Ok(Some(TlsFiles { certificates, key, client_authorities: client_ca }))
+        }
+        (None, None) if client_ca.is_none() => Ok(None),
+        _ => bail!("TLS needs both a certificate and a key (tls.cert and tls.key)"),
+    }
+}
+
+fn base_url(url: &str) -> Result<String> {
+    let trimmed = url.trim_end_matches('/');
+    ensure!(
+        trimmed.starts_with("http://") || trimmed.starts_with("https://"),
+        "base URL {url:?} must start with http:// or https://"
+    );
+    Ok(trimmed.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use versioning_core::{IfMatchPolicy, UpdateCreate};
+
+    use super::*;
+
+    fn resolve(text: &str) -> Result<Vec<MountConfig>> {
+        let file: File = toml::from_str(text)?;
+        let mounts = file.mount.into_iter().map(FileMount::resolve).collect::<Result<Vec<_>>>()?;
+        check_paths(&mounts)?;
+        Ok(mounts)
+    }
+
+    #[test]
+    fn a_mount_starts_from_its_rulebook_and_a_type_from_its_mount() {
+        let mounts = resolve(
+            r#"
+            [[mount]]
+            path = "/R4"
+            fhir = "R4"
+            missing = 428
+            [mount.lock]
+            if_match = "compulsory"
+            [mount.type.Patient]
+            if_match = "optional"
+            retries_max = 3
+            "#,
+        )
+        .unwrap();
+        let locks = &mounts[0].locks;
+        assert_eq!((locks.stale, locks.missing), (412, 428));
+        assert_eq!(locks.policy.if_match, IfMatchPolicy::Compulsory);
+        let patient = locks.by_type["Patient"];
+        assert_eq!((patient.if_match, patient.retries_max), (IfMatchPolicy::Optional, 3));
+        assert_eq!(patient.update_create, UpdateCreate::Allowed);
+    }
+
+    #[test]
+    fn what_config_prints_is_what_it_reads() {
+        let config = Config::load(ServeArguments::default()).unwrap();
+        let text = config.to_toml().unwrap();
+        let file: File = toml::from_str(&text).unwrap();
+        let mounts: Vec<_> = file.mount.into_iter().map(|mount| mount.resolve().unwrap()).collect();
+        assert_eq!(format!("{mounts:?}"), format!("{:?}", config.mounts));
+        let (http, service) = file.limits.limits().unwrap();
+        assert_eq!(format!("{http:?} {service:?}"), format!("{:?} {:?}", config.http, config.service));
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        for (text, expected) in [
+            ("[[mount]]\npath = \"/a\"\nfhir = \"R6\"", "mount /a"),
+            ("[[mount]]\npath = \"/a\"\nfhir = \"R4\"\nstale = 500", "stale"),
+            ("[[mount]]\npath = \"/a\"\nfhir = \"R4\"\n[mount.lock]\nif_mach = \"optional\"", "if_mach"),
+            ("[[mount]]\npath = \"a\"\nfhir = \"R4\"", "mount path"),
+            ("[[mount]]\npath = \"/../a\"\nfhir = \"R4\"", "mount path"),
+            ("[[mount]]\npath = \"/a\"\nfhir = \"R4\"\nrulebook = \"spine\"", "STU3"),
+            (
+                "[[mount]]\npath = \"/a\"\nfhir = \"R4\"\n[mount.type.Pashent]\nif_match = \"optional\"",
+                "Pashent",
+            ),
+            ("[[mount]]\npath = \"/a/b\"\nfhir = \"R4\"\n[[mount]]\npath = \"/a-b\"\nfhir = \"R4\"", "twice"),
+        ] {
+            let error = format!("{:#}", resolve(text).unwrap_err());
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}

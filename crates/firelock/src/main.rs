@@ -1,0 +1,34 @@
+//! The Firelock server: configuration, wiring, commands and signals.
+
+mod check;
+mod cli;
+mod config;
+mod logging;
+mod mounts;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command, ServeArguments};
+
+fn main() -> ExitCode {
+    let Cli { command } = Cli::parse();
+    let done = match command.unwrap_or_else(|| Command::Serve(ServeArguments::default())) {
+        Command::Serve(arguments) => serve::run(arguments),
+        Command::Config(arguments) => config::Config::load(arguments.serve).and_then(|config| {
+            print!("{}", config.to_toml()?);
+            Ok(ExitCode::SUCCESS)
+        }),
+        Command::Check(arguments) => check::run(&arguments),
+    };
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            // The whole chain of causes on one line: it ends up in service logs.
+            eprintln!("firelock: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

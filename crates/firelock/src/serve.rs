@@ -1,0 +1,87 @@
+//! `firelock serve`
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use fhir_definitions::FhirVersion;
+use fhir_service::Ids;
+use http_server::{Mount, Server, Settings};
+use rulebook::{FhirRulebook, LockSettings};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::ServeArguments;
+use crate::config::{Config, StoreKind};
+use crate::{logging, mounts};
+
+pub(crate) fn run(arguments: ServeArguments) -> Result<ExitCode> {
+    logging::start();
+    let config = Config::load(arguments)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve(config))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn serve(config: Config) -> Result<()> {
+    // Taken before the stores: two servers on one address are told apart from two on one folder.
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}; choose another --listen", config.listen))?;
+    let mounts = mounts::open(&config)?;
+    let stores: Vec<_> = mounts.iter().map(|mount| mount.service.store().clone()).collect();
+    let address = listener.local_addr()?;
+    announce(&config, &mounts);
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
+    let settings = Settings {
+        base_url: config.base_url.clone(),
+        trusted_proxies: config.trusted_proxies.clone(),
+        cors: config.cors.clone(),
+        tls: config.tls.clone(),
+        limits: config.http,
+    };
+    let server = Server::new(listener, mounts, outside(&config), settings)?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let shutdown = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: finishing the requests that were accepted");
+    };
+    // The one line that scripts wait for.
+    println!("firelock listening on {scheme}://{address}");
+    std::io::stdout().flush()?;
+    server.serve(shutdown).await;
+    for store in stores {
+        store.close().await.context("closing a store")?;
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn announce(config: &Config, mounts: &[Mount]) {
+    match config.store {
+        StoreKind::Sqlite => {
+            tracing::info!(data = %config.data.display(), durability = ?config.durability, "store: sqlite");
+        }
+        StoreKind::Memory => tracing::warn!("store: memory; everything is lost when the server stops"),
+    }
+    for mount in mounts {
+        let rulebook = mount.service.rulebook();
+        tracing::info!(path = %mount.path, fhir = %rulebook.version(), "mount");
+    }
+}
+
+/// Words what is outside every mount, as R4 would; it stores nothing.
+fn outside(config: &Config) -> fhir_service::Service {
+    let rulebook = FhirRulebook::new(FhirVersion::R4, LockSettings::of(FhirVersion::R4));
+    let store = storage_memory::MemoryStore::new(std::sync::Arc::new(fhir_service::SystemClock));
+    fhir_service::Service::new(
+        std::sync::Arc::new(rulebook),
+        std::sync::Arc::new(store),
+        Ids::system(),
+        config.service,
+    )
+}

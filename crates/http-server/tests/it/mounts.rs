@@ -1,0 +1,90 @@
+//! Mounts for tests: those that the server has by default, and others with settings.
+
+use std::sync::Arc;
+
+use fhir_definitions::FhirVersion;
+use rulebook::{ConflictBody, FhirRulebook, LockSettings, Rulebook, SpineRulebook};
+use versioning_core::{IdenticalUpdate, IfMatchPolicy, LockPolicy, UpdateCreate};
+
+/// A path and the rules that hold there.
+pub(crate) type Rules = (String, Arc<dyn Rulebook>);
+
+/// The paths that the server has by default.
+pub(crate) const PATHS: [&str; 5] = ["/STU3", "/R4", "/R4B", "/R5", "/spine/STU3"];
+
+/// Those of them that speak plain FHIR.
+pub(crate) const FHIR_PATHS: [&str; 4] = ["/STU3", "/R4", "/R4B", "/R5"];
+
+/// The status of a stale If-Match on one of [`PATHS`] (FHIR, "Managing Resource Contention").
+pub(crate) fn stale(path: &str) -> u16 {
+    match path {
+        "/STU3" | "/spine/STU3" => 409,
+        _ => 412,
+    }
+}
+
+/// The mounts that the server has by default.
+pub(crate) fn default_mounts() -> Vec<Rules> {
+    PATHS.iter().map(|path| parse(&format!("{path} {}", path.trim_start_matches('/')))).collect()
+}
+
+/// A mount from one line: its path, the API (`STU3`, `R4`, `R4B`, `R5` or `spine/STU3`), and
+/// settings: `stale=412`, `missing=428`, `if_match=compulsory`, `if_match.Flag=ignored`,
+/// `update_create=off`, `identical=new-version`, `retries=0`, `lenient_tags`, `conflict=mismatch`.
+pub(crate) fn parse(line: &str) -> Rules {
+    let mut words = line.split_whitespace();
+    let path = words.next().expect("a path").to_owned();
+    let api = words.next().expect("an API");
+    let version = FhirVersion::ALL.into_iter().find(|version| version.label() == api);
+    let mut locks = match version {
+        Some(version) => LockSettings::of(version),
+        None => SpineRulebook::default_locks(),
+    };
+    let mut conflict = ConflictBody::default();
+    for setting in words {
+        match setting.split_once('=').unwrap_or((setting, "")) {
+            ("lenient_tags", "") => locks.lenient_tags = true,
+            ("conflict", "mismatch") => conflict = ConflictBody::ResourceVersionMismatch,
+            (name, value) => apply(&mut locks, name, value),
+        }
+    }
+    if let Some(version) = version {
+        return (path, Arc::new(FhirRulebook::new(version, locks)));
+    }
+    assert_eq!(api, "spine/STU3", "an API: {line}");
+    (path, Arc::new(SpineRulebook::new(locks, conflict)))
+}
+
+fn apply(locks: &mut LockSettings, name: &str, value: &str) {
+    match name {
+        "stale" => locks.stale = value.parse().expect("a status"),
+        "missing" => locks.missing = value.parse().expect("a status"),
+        "retries" => locks.policy.retries_max = value.parse().expect("a number"),
+        "if_match" => locks.policy.if_match = if_match(value),
+        "update_create" => {
+            assert_eq!(value, "off");
+            locks.policy.update_create = UpdateCreate::Refused;
+        }
+        "identical" => {
+            locks.policy.identical = match value {
+                "keep" => IdenticalUpdate::Keep,
+                "new-version" => IdenticalUpdate::NewVersion,
+                other => panic!("identical={other}"),
+            }
+        }
+        _ => {
+            let resource_type = name.strip_prefix("if_match.").unwrap_or_else(|| panic!("no setting {name}"));
+            let policy = LockPolicy { if_match: if_match(value), ..locks.policy };
+            locks.by_type.insert(resource_type.to_owned(), policy);
+        }
+    }
+}
+
+fn if_match(value: &str) -> IfMatchPolicy {
+    match value {
+        "ignored" => IfMatchPolicy::Ignored,
+        "optional" => IfMatchPolicy::Optional,
+        "compulsory" => IfMatchPolicy::Compulsory,
+        other => panic!("if_match={other}"),
+    }
+}

@@ -1,0 +1,210 @@
+//! One of everything that can go wrong, with the status that each API has for it.
+
+use fhir_definitions::{Definitions, FhirVersion};
+use fhir_model::json;
+use rulebook::{Failure, Interaction, ParameterProblem, Refused, Resource};
+use versioning_core::{
+    Field, FieldError, Problem, Refusal, VersionId, VersionNumber, VersionScheme, VersionTag, VersionToken,
+};
+
+/// A failure and its status: on STU3, on R4 and later, on Spine.
+pub(crate) struct Sample {
+    pub(crate) failure: Failure,
+    pub(crate) stu3: u16,
+    pub(crate) r4: u16,
+    pub(crate) spine: u16,
+}
+
+const TOKEN: VersionToken = VersionToken { number: VersionNumber::FIRST, tag: VersionTag(0x2577_7f7d_27bc) };
+
+fn version_id() -> VersionId {
+    VersionScheme::Opaque.print(TOKEN)
+}
+
+fn flag() -> Resource {
+    Resource { resource_type: "Flag".to_owned(), id: "a".to_owned() }
+}
+
+pub(crate) fn refused(refusal: Refusal, interaction: Interaction) -> Failure {
+    Failure::Refused(Box::new(Refused {
+        refusal,
+        resource: flag(),
+        interaction,
+        current: Some(version_id()),
+        received: Some("W/\"1\"".to_owned()),
+    }))
+}
+
+pub(crate) fn samples() -> Vec<Sample> {
+    let mut samples = requests();
+    samples.extend(contents());
+    samples.extend(refusals());
+    samples
+}
+
+fn sample(failure: Failure, stu3: u16, r4: u16, spine: u16) -> Sample {
+    Sample { failure, stu3, r4, spine }
+}
+
+/// What is wrong before a resource is looked at, and what the store says.
+fn requests() -> Vec<Sample> {
+    let text = || "x".to_owned();
+    let same = |failure, status| sample(failure, status, status, status);
+    let field = |field| Failure::MalformedField(FieldError { field, problem: Problem::NotQuoted, offset: 0 });
+    vec![
+        same(Failure::InvalidHost, 400),
+        same(Failure::NoRoute { path: text() }, 404),
+        same(Failure::UnknownType { name: text(), version: FhirVersion::Stu3 }, 404),
+        same(Failure::MethodNotAllowed { method: text(), allow: &["GET"] }, 405),
+        same(Failure::NotOffered(Interaction::Vread), 404),
+        same(Failure::UriTooLong { max: 1 }, 414),
+        same(Failure::HeadersTooLarge { max: 1 }, 431),
+        same(Failure::BodyTooLarge { max: 1 }, 413),
+        same(Failure::BodyIncomplete, 400),
+        same(Failure::Timeout, 408),
+        same(Failure::NotAcceptable { asked: text(), offered: "y" }, 406),
+        same(Failure::UnsupportedMediaType { sent: text(), offered: "y" }, 415),
+        same(field(Field::IfMatch), 400),
+        same(field(Field::IfUnmodifiedSince), 400),
+        same(Failure::MalformedIdempotencyKey, 400),
+        same(Failure::IdempotencyKeyReused, 422),
+        sample(Failure::FirstResultGone, 410, 410, 404),
+        sample(Failure::Parameter { name: text(), problem: ParameterProblem::Repeated }, 400, 400, 422),
+        sample(Failure::Parameter { name: text(), problem: ParameterProblem::Unknown }, 400, 400, 422),
+        sample(Failure::Parameter { name: text(), problem: ParameterProblem::Encoding }, 400, 400, 422),
+        sample(
+            Failure::Parameter {
+                name: text(),
+                problem: ParameterProblem::Malformed { value: text(), expected: "y" },
+            },
+            400,
+            400,
+            422,
+        ),
+        same(Failure::Busy, 503),
+        same(Failure::Unavailable, 503),
+        same(Failure::StoreFull, 503),
+        same(Failure::TooLargeToStore, 413),
+        same(Failure::OutcomeUnknown { resource: flag() }, 503),
+        same(Failure::Internal, 500),
+    ]
+}
+
+/// What is wrong with the content, or with the version asked for.
+fn contents() -> Vec<Sample> {
+    let text = || "x".to_owned();
+    let same = |failure, status| sample(failure, status, status, status);
+    let json = json::parse(b"{\"a\":", &json::Limits::default()).expect_err("no JSON");
+    let stu3 = Definitions::of(FhirVersion::Stu3);
+    let xml = fhir_model::xml::parse(b"<a", stu3, &json::Limits::default()).expect_err("no XML");
+    let findings = fhir_validate::validate(&json::Value::Null, stu3, &fhir_validate::Settings::default());
+    let not_a_resource = fhir_model::Resource::from_value(json::Value::Null).expect_err("no resource");
+    vec![
+        same(Failure::EmptyBody, 400),
+        same(Failure::Json(json), 400),
+        same(Failure::Xml(Box::new(xml)), 400),
+        same(Failure::Invalid(findings), 422),
+        same(Failure::NotRepresentable { why: text() }, 406),
+        same(Failure::NoResource(not_a_resource), 400),
+        same(Failure::WrongType { url: text(), body: text() }, 400),
+        same(Failure::IllegalId { id: text() }, 400),
+        same(Failure::IdMissing { url: text() }, 400),
+        same(Failure::IdDiffers { url: text(), body: text() }, 400),
+        same(Failure::ClientAssignedId { id: text() }, 405),
+        same(Failure::UnknownVersion { resource: flag(), version_id: text() }, 404),
+        sample(Failure::DeletedVersion { resource: flag(), version_id: version_id() }, 410, 410, 404),
+    ]
+}
+
+/// What the lock core refuses.
+fn refusals() -> Vec<Sample> {
+    let mut samples = Vec::new();
+    for interaction in [Interaction::Update, Interaction::Delete, Interaction::Create] {
+        let write = |refusal, stu3, r4, spine| sample(refused(refusal, interaction), stu3, r4, spine);
+        samples.extend([
+            write(Refusal::IfMatchMissing(Some(TOKEN)), 412, 400, 412),
+            write(Refusal::IfMatchMissing(None), 412, 400, 412),
+            write(Refusal::Stale(TOKEN), 409, 412, 409),
+            write(Refusal::NothingToMatch(Some(TOKEN)), 412, 412, 412),
+            write(Refusal::NothingToMatch(None), 412, 412, 412),
+            write(Refusal::Exists(TOKEN), 412, 412, 412),
+            write(Refusal::NamedByIfNoneMatch(TOKEN), 412, 412, 412),
+            write(Refusal::ModifiedSince(TOKEN), 412, 412, 412),
+            write(Refusal::NotFound, 404, 404, 404),
+            write(Refusal::Gone(TOKEN), 410, 410, 404),
+            write(Refusal::CreateNotAllowed, 405, 405, 405),
+            write(Refusal::IdTaken, 503, 503, 503),
+            write(Refusal::Contended { attempts: 65 }, 409, 409, 409),
+        ]);
+    }
+    for interaction in [Interaction::Read, Interaction::Vread] {
+        let read = |refusal, stu3, r4, spine| sample(refused(refusal, interaction), stu3, r4, spine);
+        samples.extend([
+            // A read conflicts with nothing: RFC 9110 13.1.1.
+            read(Refusal::Stale(TOKEN), 412, 412, 412),
+            read(Refusal::ModifiedSince(TOKEN), 412, 412, 412),
+            read(Refusal::NotFound, 404, 404, 404),
+            read(Refusal::Gone(TOKEN), 410, 410, 404),
+        ]);
+    }
+    samples
+}
+
+/// The name of a failure. There is no wildcard here: a new variant does not compile until it has a
+/// name, and the test of the rows fails until it has a sample.
+pub(crate) fn name(failure: &Failure) -> &'static str {
+    match failure {
+        Failure::InvalidHost => "InvalidHost",
+        Failure::NoRoute { .. } => "NoRoute",
+        Failure::UnknownType { .. } => "UnknownType",
+        Failure::MethodNotAllowed { .. } => "MethodNotAllowed",
+        Failure::NotOffered(_) => "NotOffered",
+        Failure::UriTooLong { .. } => "UriTooLong",
+        Failure::HeadersTooLarge { .. } => "HeadersTooLarge",
+        Failure::BodyTooLarge { .. } => "BodyTooLarge",
+        Failure::BodyIncomplete => "BodyIncomplete",
+        Failure::Timeout => "Timeout",
+        Failure::NotAcceptable { .. } => "NotAcceptable",
+        Failure::UnsupportedMediaType { .. } => "UnsupportedMediaType",
+        Failure::MalformedField(_) => "MalformedField",
+        Failure::MalformedIdempotencyKey => "MalformedIdempotencyKey",
+        Failure::IdempotencyKeyReused => "IdempotencyKeyReused",
+        Failure::FirstResultGone => "FirstResultGone",
+        Failure::Parameter { .. } => "Parameter",
+        Failure::Refused(refused) => match refused.refusal {
+            Refusal::IfMatchMissing(_) => "IfMatchMissing",
+            Refusal::Stale(_) => "Stale",
+            Refusal::NothingToMatch(_) => "NothingToMatch",
+            Refusal::Exists(_) => "Exists",
+            Refusal::NamedByIfNoneMatch(_) => "NamedByIfNoneMatch",
+            Refusal::ModifiedSince(_) => "ModifiedSince",
+            Refusal::NotFound => "NotFound",
+            Refusal::Gone(_) => "Gone",
+            Refusal::CreateNotAllowed => "CreateNotAllowed",
+            Refusal::IdTaken => "IdTaken",
+            Refusal::Contended { .. } => "Contended",
+        },
+        Failure::UnknownVersion { .. } => "UnknownVersion",
+        Failure::DeletedVersion { .. } => "DeletedVersion",
+        Failure::EmptyBody => "EmptyBody",
+        Failure::Json(_) => "Json",
+        Failure::Xml(_) => "Xml",
+        Failure::Invalid(_) => "Invalid",
+        Failure::NotRepresentable { .. } => "NotRepresentable",
+        Failure::NoResource(_) => "NoResource",
+        Failure::WrongType { .. } => "WrongType",
+        Failure::IllegalId { .. } => "IllegalId",
+        Failure::IdMissing { .. } => "IdMissing",
+        Failure::IdDiffers { .. } => "IdDiffers",
+        Failure::ClientAssignedId { .. } => "ClientAssignedId",
+        Failure::Busy => "Busy",
+        Failure::Unavailable => "Unavailable",
+        Failure::StoreFull => "StoreFull",
+        Failure::TooLargeToStore => "TooLargeToStore",
+        Failure::OutcomeUnknown { .. } => "OutcomeUnknown",
+        Failure::Internal => "Internal",
+    }
+}
+
+/// How many names [`name`] can give.
+pub(crate) const NAMES: usize = 47;

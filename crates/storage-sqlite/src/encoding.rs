@@ -1,0 +1,335 @@
+//! Values as bytes whose order is the order of the values, so that one table indexes all of them.
+//!
+//! A text ends with 00; inside of it, 00 and 01 are written as two bytes, so that the end is
+//! never mistaken and the order stays. Systems and local targets are numbers from their tables.
+
+use storage_api::{
+    Coding, CodingTest, Key, Number, NumberRange, Reference, SystemTest, Test, Timestamp, Value,
+};
+
+/// Finds the numbers that stand for systems and for resources of this store.
+pub(crate) trait Names {
+    /// The number of a system; `None` if it has none, so that nothing can have it.
+    fn system(&mut self, system: &str) -> rusqlite::Result<Option<i64>>;
+
+    /// The row of a resource; `None` if it has none.
+    fn target(&mut self, key: &Key) -> rusqlite::Result<Option<i64>>;
+}
+
+const TOKEN: u8 = 1;
+const TEXT: u8 = 2;
+const LOCAL: u8 = 3;
+const EXTERNAL: u8 = 4;
+const DATE: u8 = 5;
+const NUMBER: u8 = 6;
+const QUANTITY: u8 = 7;
+const URI: u8 = 8;
+const COMPOSITE: u8 = 9;
+
+/// Stands before a quantity's unit; a quantity without one ends there.
+const UNIT: u8 = 1;
+
+/// The bytes of a value; `None` if a name in it has no number.
+pub(crate) fn encode(value: &Value, names: &mut impl Names) -> rusqlite::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::with_capacity(24);
+    Ok(encode_into(&mut bytes, value, names)?.then_some(bytes))
+}
+
+fn encode_into(bytes: &mut Vec<u8>, value: &Value, names: &mut impl Names) -> rusqlite::Result<bool> {
+    match value {
+        Value::Token(coding) => {
+            bytes.push(TOKEN);
+            return push_coding(bytes, coding, names);
+        }
+        Value::Text { normal, original } => {
+            bytes.push(TEXT);
+            push_text(bytes, normal);
+            push_escaped(bytes, original.as_bytes());
+        }
+        Value::Reference(Reference::Local(key)) => {
+            let Some(res) = names.target(key)? else { return Ok(false) };
+            bytes.push(LOCAL);
+            push_number(bytes, res);
+        }
+        Value::Reference(Reference::External(text)) => {
+            bytes.push(EXTERNAL);
+            bytes.extend_from_slice(text.as_bytes());
+        }
+        Value::Date(span) => {
+            bytes.push(DATE);
+            bytes.extend(ordered_instant(span.low));
+            bytes.extend(ordered_instant(span.high));
+        }
+        Value::Number(number) => {
+            bytes.push(NUMBER);
+            bytes.extend(ordered_number(*number));
+        }
+        Value::Quantity { value, unit } => {
+            bytes.push(QUANTITY);
+            bytes.extend(ordered_number(*value));
+            if let Some(unit) = unit {
+                bytes.push(UNIT);
+                return push_coding(bytes, unit, names);
+            }
+        }
+        Value::Uri(text) => {
+            bytes.push(URI);
+            bytes.extend_from_slice(text.as_bytes());
+        }
+        Value::Composite(parts) => {
+            bytes.push(COMPOSITE);
+            for part in parts {
+                let Some(part) = encode(part, names)? else { return Ok(false) };
+                push_escaped(bytes, &part);
+                bytes.push(0);
+            }
+        }
+    }
+    Ok(true)
+}
+
+fn push_coding(bytes: &mut Vec<u8>, coding: &Coding, names: &mut impl Names) -> rusqlite::Result<bool> {
+    push_text(bytes, &coding.code);
+    if let Some(system) = &coding.system {
+        let Some(number) = names.system(system)? else { return Ok(false) };
+        push_number(bytes, number);
+    }
+    Ok(true)
+}
+
+fn push_text(bytes: &mut Vec<u8>, text: &str) {
+    push_escaped(bytes, text.as_bytes());
+    bytes.push(0);
+}
+
+fn push_escaped(bytes: &mut Vec<u8>, text: &[u8]) {
+    for byte in text {
+        match byte {
+            0 | 1 => bytes.extend([1, byte + 1]),
+            _ => bytes.push(*byte),
+        }
+    }
+}
+
+/// The other way round.
+fn unescape(bytes: &[u8]) -> Vec<u8> {
+    let mut text = Vec::with_capacity(bytes.len());
+    let mut rest = bytes.iter();
+    while let Some(byte) = rest.next() {
+        match byte {
+            1 => text.extend(rest.next().map(|byte| byte.saturating_sub(1))),
+            _ => text.push(*byte),
+        }
+    }
+    text
+}
+
+/// A number without leading zeros behind its length.
+fn push_number(bytes: &mut Vec<u8>, number: i64) {
+    let all = number.to_be_bytes();
+    let digits = &all[number.leading_zeros() as usize / 8..];
+    bytes.push(u8::try_from(digits.len()).unwrap_or_default());
+    bytes.extend_from_slice(digits);
+}
+
+const SIGN: u64 = 1 << 63;
+
+fn ordered_instant(instant: Timestamp) -> [u8; 8] {
+    (instant.0.cast_unsigned() ^ SIGN).to_be_bytes()
+}
+
+/// Bits of negative numbers are turned over, so that larger ones come first.
+fn ordered_number(number: Number) -> [u8; 8] {
+    let bits = number.get().to_bits();
+    let ordered = if bits & SIGN == 0 { bits | SIGN } else { !bits };
+    ordered.to_be_bytes()
+}
+
+/// A test on encoded values: where in the index they lie, and which of those there pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Pattern {
+    /// Nothing passes: a name has no number.
+    Never,
+    /// These bytes.
+    Exact(Vec<u8>),
+    /// Bytes that begin like this.
+    Prefix(Vec<u8>),
+    /// A date that lies between these ends.
+    Date([u8; 8], [u8; 8]),
+    /// A number between these, both included.
+    Number([u8; 8], [u8; 8]),
+    /// The same with a unit.
+    Quantity([u8; 8], [u8; 8], Option<Box<Pattern>>),
+    /// A composite whose parts pass.
+    Composite(Vec<Pattern>),
+}
+
+impl Pattern {
+    /// The pattern that passes for the encodings of exactly the values that pass `test`.
+    pub(crate) fn of(test: &Test, names: &mut impl Names) -> rusqlite::Result<Self> {
+        let exact =
+            |value: Value, names| encode(&value, names).map(|bytes| bytes.map_or(Self::Never, Self::Exact));
+        Ok(match test {
+            Test::Token(test) => Self::coding(vec![TOKEN], test, names)?,
+            Test::Text { normal, original } => {
+                exact(Value::Text { normal: normal.clone(), original: original.clone() }, names)?
+            }
+            Test::Reference(reference) => exact(Value::Reference(reference.clone()), names)?,
+            Test::Uri(uri) => exact(Value::Uri(uri.clone()), names)?,
+            Test::Date(span) => Self::Date(ordered_instant(span.low), ordered_instant(span.high)),
+            Test::Number(range) => {
+                let (low, high) = ends(range);
+                Self::Number(low, high)
+            }
+            Test::Quantity { value, unit } => {
+                let (low, high) = ends(value);
+                let unit = unit.as_ref().map(|unit| Self::coding(vec![UNIT], unit, names)).transpose()?;
+                Self::Quantity(low, high, unit.map(Box::new))
+            }
+            Test::Composite(tests) => {
+                let parts = tests.iter().map(|test| Self::of(test, names)).collect::<Result<_, _>>()?;
+                Self::Composite(parts)
+            }
+        })
+    }
+
+    fn coding(mut start: Vec<u8>, test: &CodingTest, names: &mut impl Names) -> rusqlite::Result<Self> {
+        push_text(&mut start, &test.code);
+        Ok(match &test.system {
+            SystemTest::Any => Self::Prefix(start),
+            SystemTest::None => Self::Exact(start),
+            SystemTest::Is(system) => match names.system(system)? {
+                Some(number) => {
+                    push_number(&mut start, number);
+                    Self::Exact(start)
+                }
+                None => Self::Never,
+            },
+        })
+    }
+
+    /// From where to where the values lie that can pass; the end is excluded.
+    pub(crate) fn range(&self) -> Option<(Vec<u8>, Vec<u8>)> {
+        Some(match self {
+            Self::Never => return None,
+            Self::Exact(bytes) => (bytes.clone(), [bytes, &[0][..]].concat()),
+            Self::Prefix(bytes) => (bytes.clone(), successor(bytes.clone())),
+            Self::Date(low, high) => between(DATE, low, high),
+            Self::Number(low, high) => between(NUMBER, low, high),
+            Self::Quantity(low, high, _) => between(QUANTITY, low, high),
+            Self::Composite(parts) => match parts.first() {
+                None => (vec![COMPOSITE], vec![COMPOSITE, 0]),
+                Some(first) => {
+                    let (low, high) = first.range()?;
+                    let part = |end: &[u8]| {
+                        let mut bytes = vec![COMPOSITE];
+                        push_escaped(&mut bytes, end);
+                        bytes
+                    };
+                    (part(&low), part(&high))
+                }
+            },
+        })
+    }
+
+    /// Whether an encoded value passes.
+    pub(crate) fn passes(&self, value: &[u8]) -> bool {
+        match self {
+            Self::Never => false,
+            Self::Exact(bytes) => value == bytes,
+            Self::Prefix(bytes) => value.starts_with(bytes),
+            Self::Date(low, high) => split(value, DATE).is_some_and(|(from, rest)| {
+                low <= from && <&[u8; 8]>::try_from(rest).is_ok_and(|to| from <= to && to <= high)
+            }),
+            Self::Number(low, high) => {
+                split(value, NUMBER).is_some_and(|(number, _)| low <= number && number <= high)
+            }
+            Self::Quantity(low, high, unit) => split(value, QUANTITY).is_some_and(|(number, rest)| {
+                low <= number && number <= high && unit.as_ref().is_none_or(|unit| unit.passes(rest))
+            }),
+            Self::Composite(patterns) => {
+                let Some((&COMPOSITE, rest)) = value.split_first() else { return false };
+                // Every part ends with 00, so splitting leaves something empty behind the last.
+                let mut parts: Vec<&[u8]> = rest.split(|byte| *byte == 0).collect();
+                parts.pop();
+                parts.len() == patterns.len()
+                    && parts.iter().zip(patterns).all(|(part, pattern)| pattern.passes(&unescape(part)))
+            }
+        }
+    }
+}
+
+fn ends(range: &NumberRange) -> ([u8; 8], [u8; 8]) {
+    (ordered_number(range.low), ordered_number(range.high))
+}
+
+fn between(tag: u8, low: &[u8; 8], high: &[u8; 8]) -> (Vec<u8>, Vec<u8>) {
+    let tagged = |end: &[u8; 8]| [&[tag], &end[..]].concat();
+    (tagged(low), successor(tagged(high)))
+}
+
+/// The first bytes that come after everything that begins with these. They begin with a tag, so
+/// there is always a byte that can be raised.
+fn successor(mut bytes: Vec<u8>) -> Vec<u8> {
+    while bytes.pop_if(|last| *last == u8::MAX).is_some() {}
+    if let Some(last) = bytes.last_mut() {
+        *last += 1;
+    }
+    bytes
+}
+
+/// The eight bytes behind a tag, and what follows.
+fn split(value: &[u8], tag: u8) -> Option<(&[u8; 8], &[u8])> {
+    value.strip_prefix(&[tag])?.split_first_chunk()
+}
+
+/// An entry of the index: the parameter's number and the encoded value.
+pub(crate) type Entry = (i64, Vec<u8>);
+
+/// Entries in one run of bytes, as a version row keeps them.
+pub(crate) fn pack(entries: &[Entry]) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    for (param, value) in entries {
+        push_varint(&mut bytes, param.unsigned_abs());
+        push_varint(&mut bytes, value.len() as u64);
+        bytes.extend_from_slice(value);
+    }
+    Some(bytes).filter(|bytes| !bytes.is_empty())
+}
+
+/// The entries of a version row; `None` if the bytes are damaged.
+pub(crate) fn unpack(mut bytes: &[u8]) -> Option<Vec<Entry>> {
+    let mut entries = Vec::new();
+    while !bytes.is_empty() {
+        let param = i64::try_from(take_varint(&mut bytes)?).ok()?;
+        let len = usize::try_from(take_varint(&mut bytes)?).ok()?;
+        let (value, rest) = bytes.split_at_checked(len)?;
+        entries.push((param, value.to_vec()));
+        bytes = rest;
+    }
+    Some(entries)
+}
+
+fn push_varint(bytes: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        bytes.push((number & 0x7f) as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push((number & 0x7f) as u8);
+}
+
+fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
+    let mut number = 0;
+    for shift in (0..64).step_by(7) {
+        let (byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(number);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests;

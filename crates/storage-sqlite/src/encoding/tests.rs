@@ -1,0 +1,192 @@
+use std::collections::HashMap;
+
+use compact_str::CompactString;
+use proptest::prelude::*;
+use storage_api::Interval;
+
+use super::*;
+
+/// Numbers as they come.
+#[derive(Default)]
+struct Table(HashMap<String, i64>);
+
+impl Table {
+    fn number(&mut self, text: String) -> i64 {
+        let next = i64::try_from(self.0.len()).unwrap() * 100 + 1;
+        *self.0.entry(text).or_insert(next)
+    }
+}
+
+impl Names for Table {
+    fn system(&mut self, system: &str) -> rusqlite::Result<Option<i64>> {
+        Ok(Some(self.number(format!("s{system}"))))
+    }
+
+    fn target(&mut self, key: &Key) -> rusqlite::Result<Option<i64>> {
+        Ok(Some(self.number(format!("r{key}"))))
+    }
+}
+
+fn text() -> impl Strategy<Value = CompactString> {
+    "[ab\\x00\\x01\\x02é]{0,4}".prop_map(CompactString::from)
+}
+
+fn coding() -> impl Strategy<Value = Coding> {
+    (text(), prop::option::of(text())).prop_map(|(code, system)| Coding { code, system })
+}
+
+fn number() -> impl Strategy<Value = Number> {
+    prop_oneof![
+        any::<f64>().prop_filter_map("finite", Number::new),
+        (-3..=3_i8).prop_filter_map("finite", |n| Number::new(f64::from(n) / 2.0)),
+    ]
+}
+
+fn span() -> impl Strategy<Value = Interval> {
+    let instant = || prop_oneof![any::<i64>(), -3..=3_i64].prop_map(Timestamp);
+    (instant(), instant()).prop_map(|(low, high)| Interval { low, high })
+}
+
+fn reference() -> impl Strategy<Value = Reference> {
+    let local = (text(), text()).prop_map(|(kind, id)| Reference::Local(Key { kind, id }));
+    prop_oneof![local, text().prop_map(Reference::External)]
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        coding().prop_map(Value::Token),
+        (text(), text()).prop_map(|(normal, original)| Value::Text { normal, original }),
+        reference().prop_map(Value::Reference),
+        span().prop_map(Value::Date),
+        number().prop_map(Value::Number),
+        (number(), prop::option::of(coding())).prop_map(|(value, unit)| Value::Quantity { value, unit }),
+        text().prop_map(Value::Uri),
+    ];
+    leaf.prop_recursive(2, 8, 3, |inner| prop::collection::vec(inner, 0..3).prop_map(Value::Composite))
+}
+
+fn coding_test() -> impl Strategy<Value = CodingTest> {
+    let system = prop_oneof![Just(SystemTest::Any), Just(SystemTest::None), text().prop_map(SystemTest::Is),];
+    (text(), system).prop_map(|(code, system)| CodingTest { code, system })
+}
+
+fn range() -> impl Strategy<Value = NumberRange> {
+    (number(), number()).prop_map(|(low, high)| NumberRange { low, high })
+}
+
+fn test() -> impl Strategy<Value = Test> {
+    let leaf = prop_oneof![
+        coding_test().prop_map(Test::Token),
+        (text(), text()).prop_map(|(normal, original)| Test::Text { normal, original }),
+        reference().prop_map(Test::Reference),
+        span().prop_map(Test::Date),
+        range().prop_map(Test::Number),
+        (range(), prop::option::of(coding_test())).prop_map(|(value, unit)| Test::Quantity { value, unit }),
+        text().prop_map(Test::Uri),
+    ];
+    leaf.prop_recursive(2, 8, 3, |inner| prop::collection::vec(inner, 0..3).prop_map(Test::Composite))
+}
+
+/// A test that a value passes, so that passing is not left to chance.
+fn test_for(value: &Value) -> Test {
+    let exactly = |coding: &Coding| CodingTest {
+        code: coding.code.clone(),
+        system: coding.system.clone().map_or(SystemTest::None, SystemTest::Is),
+    };
+    match value {
+        Value::Token(coding) => Test::Token(exactly(coding)),
+        Value::Text { normal, original } => Test::Text { normal: normal.clone(), original: original.clone() },
+        Value::Reference(reference) => Test::Reference(reference.clone()),
+        Value::Date(span) => Test::Date(*span),
+        Value::Number(number) => Test::Number(NumberRange { low: *number, high: *number }),
+        Value::Quantity { value, unit } => Test::Quantity {
+            value: NumberRange { low: *value, high: *value },
+            unit: unit.as_ref().map(exactly),
+        },
+        Value::Uri(uri) => Test::Uri(uri.clone()),
+        Value::Composite(parts) => Test::Composite(parts.iter().map(test_for).collect()),
+    }
+}
+
+fn check(test: &Test, value: &Value) -> bool {
+    let mut names = Table::default();
+    let bytes = encode(value, &mut names).unwrap().unwrap();
+    let pattern = Pattern::of(test, &mut names).unwrap();
+    let passes = test.passes(value);
+    assert_eq!(pattern.passes(&bytes), passes, "{pattern:?} on {bytes:?}");
+    if passes {
+        let (low, high) = pattern.range().unwrap();
+        assert!(low <= bytes && bytes < high, "{bytes:?} passes outside of {low:?} .. {high:?}");
+    }
+    passes
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn patterns_pass_what_tests_pass_and_ranges_hold_it(test in test(), value in value()) {
+        check(&test, &value);
+        prop_assert!(check(&test_for(&value), &value) || !is_ordered(&value), "{value:?} fails its own test");
+    }
+
+    #[test]
+    fn equal_bytes_mean_equal_values(left in value(), right in value()) {
+        let mut names = Table::default();
+        let [l, r] = [&left, &right].map(|value| encode(value, &mut names).unwrap());
+        prop_assert_eq!(l == r, left == right);
+    }
+
+    #[test]
+    fn bytes_are_ordered_as_dates_and_numbers_are(left in number(), right in number(), a in span(), b in span()) {
+        let mut names = Table::default();
+        let mut bytes = |value| encode(&value, &mut names).unwrap();
+        prop_assert_eq!(bytes(Value::Number(left)).cmp(&bytes(Value::Number(right))), left.cmp(&right));
+        prop_assert_eq!(bytes(Value::Date(a)).cmp(&bytes(Value::Date(b))), a.cmp(&b));
+    }
+
+    #[test]
+    fn packing_is_undone_by_unpacking(
+        entries in prop::collection::vec((0..i64::MAX, prop::collection::vec(any::<u8>(), 0..300)), 0..5),
+    ) {
+        let packed = pack(&entries);
+        prop_assert_eq!(packed.is_none(), entries.is_empty());
+        prop_assert_eq!(unpack(packed.as_deref().unwrap_or_default()), Some(entries));
+    }
+
+    #[test]
+    fn damaged_bytes_are_no_entries_and_no_panic(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
+        if let Some(entries) = unpack(&bytes) {
+            prop_assert!(entries.iter().map(|(_, value)| value.len() + 2).sum::<usize>() <= bytes.len());
+        }
+    }
+}
+
+/// Whether its dates end after they begin: other spans lie within nothing, themselves included.
+fn is_ordered(value: &Value) -> bool {
+    match value {
+        Value::Composite(parts) => parts.iter().all(is_ordered),
+        Value::Date(span) => span.low <= span.high,
+        _ => true,
+    }
+}
+
+#[test]
+fn a_name_without_a_number_is_never_found() {
+    struct Nothing;
+    impl Names for Nothing {
+        fn system(&mut self, _: &str) -> rusqlite::Result<Option<i64>> {
+            Ok(None)
+        }
+
+        fn target(&mut self, _: &Key) -> rusqlite::Result<Option<i64>> {
+            Ok(None)
+        }
+    }
+    let in_system = Test::Token(CodingTest { code: "a".into(), system: SystemTest::Is("s".into()) });
+    let local = Test::Reference(Reference::Local(Key::new("Flag", "a")));
+    for test in [in_system, local] {
+        let pattern = Pattern::of(&test, &mut Nothing).unwrap();
+        assert_eq!((pattern.range(), pattern.passes(&[])), (None, false), "{test:?}");
+    }
+}

@@ -1,0 +1,94 @@
+//! What the threads of one store share.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use storage_api::{Clock, StoreError, Write, WriteSet};
+
+use crate::blobs::Blobs;
+use crate::caches::{BodyCache, HeadCache};
+use crate::checkpoint::Log;
+use crate::group::Prepared;
+use crate::metrics::Counters;
+use crate::options::Options;
+use crate::pool::Pool;
+use crate::queue::Queue;
+use crate::symbols::Symbols;
+
+pub(crate) struct Shared {
+    pub(crate) path: PathBuf,
+    pub(crate) options: Options,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) queue: Queue,
+    pub(crate) symbols: Symbols,
+    pub(crate) heads: HeadCache,
+    pub(crate) bodies: BodyCache,
+    pub(crate) blobs: Arc<Blobs>,
+    pub(crate) log: Log,
+    pub(crate) pool: Pool,
+    pub(crate) counters: Counters,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        path: PathBuf,
+        blobs: Blobs,
+        pool: Pool,
+        options: Options,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            path,
+            clock,
+            queue: Queue::new(&options),
+            symbols: Symbols::default(),
+            heads: HeadCache::new(options.head_cache_entries),
+            bodies: BodyCache::new(options.body_cache_bytes),
+            blobs: Arc::new(blobs),
+            log: Log::default(),
+            pool,
+            counters: Counters::default(),
+            options,
+        }
+    }
+
+    /// Puts the large contents of a write set on the disk.
+    pub(crate) fn prepare(&self, mut set: WriteSet) -> Result<Prepared, StoreError> {
+        let mut files = HashMap::new();
+        for (index, write) in set.writes.iter_mut().enumerate() {
+            let Write::Version(version) = write else { continue };
+            let Some(body) = &mut version.body else { continue };
+            if body.bytes.len() > self.options.body_inline_max {
+                let pin = self.blobs.store(&body.bytes).map_err(|error| blob_error(&error))?;
+                files.insert(index, pin);
+                // The file has it now, so it need not wait in memory too.
+                body.bytes.clear();
+            }
+        }
+        Ok(Prepared { set, files })
+    }
+}
+
+fn blob_error(error: &std::io::Error) -> StoreError {
+    match error.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => StoreError::Full,
+        _ => StoreError::Io(error.to_string()),
+    }
+}
+
+/// What a write set weighs in the queue: its content, and a little for every entry.
+pub(crate) fn weight(set: &WriteSet) -> usize {
+    const ENTRY_BYTES: usize = 128;
+    let entries = (set.guards.len() + set.writes.len()).saturating_mul(ENTRY_BYTES);
+    let content = set.writes.iter().map(|write| match write {
+        Write::Version(version) => {
+            let body = version.body.as_ref().map_or(0, |body| body.bytes.len());
+            body.saturating_add(version.terms.len().saturating_mul(ENTRY_BYTES))
+        }
+        Write::Terms { terms, .. } => terms.len().saturating_mul(ENTRY_BYTES),
+        Write::Claim { value, .. } => value.len(),
+        Write::Purge(_) => 0,
+    });
+    content.fold(entries, usize::saturating_add)
+}

@@ -1,0 +1,30 @@
+//! `cargo xtask ci`: everything that must hold before a change lands.
+
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+
+/// The steps in order, cheap ones first: name, program arguments for cargo.
+const STEPS: &[(&str, &[&str])] = &[
+    ("format", &["fmt", "--all", "--check"]),
+    ("crate graph", &["xtask", "tidy"]),
+    ("lints", &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]),
+    ("tests", &["test", "--workspace", "--locked"]),
+    ("crashes", &["xtask", "crash", "--kills", "5"]),
+];
+
+/// Runs every step and stops at the first that fails.
+pub(crate) fn run() -> Result<()> {
+    let started = Instant::now();
+    for (name, arguments) in STEPS {
+        println!("== {name}: cargo {}", arguments.join(" "));
+        let step = Instant::now();
+        let status =
+            Command::new(env!("CARGO")).args(*arguments).status().with_context(|| format!("cargo {name}"))?;
+        ensure!(status.success(), "step \"{name}\" failed: cargo {}", arguments.join(" "));
+        println!("== {name}: passed in {} s", step.elapsed().as_secs());
+    }
+    println!("== all {} steps passed in {} s", STEPS.len(), started.elapsed().as_secs());
+    Ok(())
+}

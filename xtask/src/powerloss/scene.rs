@@ -1,0 +1,161 @@
+//! A data folder on a recorded disk, and the clients' notes about it.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use tempfile::TempDir;
+
+use super::Bench;
+use crate::disk::{FailedSync, Recorder, Survival};
+use crate::http::Client;
+use crate::server::{self, Server};
+use crate::workload::{Fault, Notes, Update, Workload, ensure_sound, faults, histories, update};
+
+/// What clients do where nothing else is said.
+pub(super) const WORKLOAD: Workload = Workload { clients: 8, resources: 4 };
+
+/// How long a sync takes, as on a common disk: long enough that the power often goes inside one.
+const SYNC_DELAY_US: u64 = 500;
+
+/// How long writes may take to come back after a disk does.
+const RESUME_MAX: Duration = Duration::from_secs(10);
+
+pub(super) struct Scene {
+    /// Holds the data folder, unless that is elsewhere, and the recorder's files.
+    folder: TempDir,
+    data: PathBuf,
+    pub(super) recorder: Recorder,
+    pub(super) notes: Notes,
+    /// The path of the server's configuration.
+    config: String,
+}
+
+/// What the power took.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Loss {
+    /// Changes that were not synced.
+    pub(super) unsynced: usize,
+}
+
+impl Scene {
+    /// An empty disk.
+    pub(super) fn new(bench: &Bench) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let data = folder.path().join("disk");
+        fs::create_dir(&data)?;
+        Self::on(bench, folder, data)
+    }
+
+    /// What is in `data`, with the recorder's files in `folder`.
+    pub(super) fn on(bench: &Bench, folder: TempDir, data: PathBuf) -> Result<Self> {
+        let recorder = bench.preload.record(&data, folder.path())?;
+        recorder.set_sync_delay_us(SYNC_DELAY_US)?;
+        Ok(Self { folder, data, recorder, notes: Notes::default(), config: bench.busy_config.clone() })
+    }
+
+    /// The same with another configuration.
+    pub(super) fn with_config(self, config: &str) -> Self {
+        Self { config: config.to_owned(), ..self }
+    }
+
+    /// The folder that the server keeps its data in. The server makes it.
+    pub(super) fn data(&self) -> PathBuf {
+        self.data.join("data")
+    }
+
+    /// A command that serves the data, recorded, with its messages in a file.
+    pub(super) fn command(&self, bench: &Bench, flags: &[&str]) -> Result<Command> {
+        let mut command = server::command(&bench.binary, &self.data(), &["--config", &self.config]);
+        command.args(flags);
+        self.recorder.attach(&mut command);
+        command.stderr(File::options().create(true).append(true).open(self.messages_path())?);
+        Ok(command)
+    }
+
+    pub(super) fn start(&self, bench: &Bench, flags: &[&str]) -> Result<Server> {
+        Server::spawn(self.command(bench, flags)?).with_context(|| self.last_messages())
+    }
+
+    fn messages_path(&self) -> PathBuf {
+        self.folder.path().join("messages")
+    }
+
+    /// What the servers wrote to their logs.
+    pub(super) fn messages(&self) -> String {
+        fs::read_to_string(self.messages_path()).unwrap_or_default()
+    }
+
+    fn last_messages(&self) -> String {
+        let messages = self.messages();
+        let lines: Vec<_> = messages.lines().rev().take(5).collect();
+        format!("the server's last messages: {lines:#?}")
+    }
+
+    /// Takes over what a server recorded that has ended.
+    pub(super) fn absorb(&mut self, failed: FailedSync) -> Result<()> {
+        let missed = self.recorder.absorb(failed)?;
+        // A process that is killed may have made a change that it had no time to record: making a file is two.
+        ensure!(missed <= 2, "the recorder missed {missed} changes: the run shows nothing");
+        Ok(())
+    }
+
+    /// The power goes, and what it leaves is the disk from now on.
+    pub(super) fn lose_power(&mut self, bench: &mut Bench, survival: Survival) -> Result<Loss> {
+        let unsynced = self.recorder.disk().unsynced();
+        self.recorder.disk().after_power_loss(survival, &mut bench.random).write(&self.data)?;
+        self.recorder = bench.preload.record(&self.data, self.folder.path())?;
+        self.recorder.set_sync_delay_us(SYNC_DELAY_US)?;
+        Ok(Loss { unsynced })
+    }
+
+    /// What is not as the clients were told.
+    pub(super) fn faults(&self, bench: &Bench, server: &Server) -> Result<Vec<Fault>> {
+        let histories = bench.runtime.block_on(histories(server.address, WORKLOAD.resources))?;
+        Ok(faults(&self.notes.told(), &histories))
+    }
+
+    /// Starts the server, compares what it has with what clients were told, and ends it.
+    pub(super) fn verify(&mut self, bench: &Bench) -> Result<()> {
+        let server = self.start(bench, &[])?;
+        let sound = self.faults(bench, &server).and_then(|faults| ensure_sound(&faults));
+        server.kill()?;
+        self.absorb(FailedSync::Lost)?;
+        sound?;
+        ensure!(!self.messages().contains("panicked"), "the server panicked: {}", self.last_messages());
+        server::check(&bench.binary, &self.data())
+    }
+
+    /// Writes until a write goes through. Its name starts with `name`.
+    pub(super) fn ensure_writable(&self, bench: &Bench, server: &Server, name: &str) -> Result<()> {
+        let until = Instant::now() + RESUME_MAX;
+        bench.runtime.block_on(async {
+            let mut client = Client::connect(server.address).await?;
+            for attempt in 0_u64.. {
+                let ended = update(&mut client, "counter-0", &format!("{name}-{attempt}"), &self.notes).await;
+                if ended == Update::Written {
+                    break;
+                }
+                ensure!(Instant::now() < until, "writes did not resume: the last one was {ended:?}");
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            Ok(())
+        })
+    }
+
+    /// Keeps the files for whoever looks into a failure.
+    pub(super) fn keep(self) -> PathBuf {
+        self.folder.keep()
+    }
+}
+
+/// Runs one step on a scene; if it fails, the files stay and the error says where.
+pub(super) fn keeping<T>(scene: Scene, step: impl FnOnce(&mut Scene) -> Result<T>) -> Result<T> {
+    let mut scene = scene;
+    step(&mut scene).map_err(|error| {
+        let kept: PathBuf = scene.keep();
+        error.context(format!("the files are kept in {}", Path::display(&kept)))
+    })
+}
