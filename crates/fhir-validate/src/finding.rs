@@ -123,6 +123,8 @@ rules! {
     NarrativeActive "narrative-active" Error Security "The narrative would load or run something";
     NarrativeEmpty "narrative-empty" Error Invariant "The narrative has neither text nor image";
     Subsetted "subsetted" Error BusinessRule "A partial copy of a resource must not replace the whole";
+    Invariant "invariant" Error Invariant "A rule of the definitions is broken";
+    InvariantUnchecked "invariant-unchecked" Information Incomplete "A rule of the definitions could not be evaluated";
     TooDeep "too-deep" Error TooCostly "The resource is nested more deeply than is checked";
     TooManyMembers "too-many-members" Error TooCostly "An object has more members than any type has elements";
     TooManyFindings "too-many-findings" Information Incomplete "There are more findings than are listed";

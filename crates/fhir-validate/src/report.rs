@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use fhir_model::IssueSeverity;
+
 use crate::finding::{Finding, Rule};
 use crate::place::Place;
 
@@ -28,18 +30,30 @@ impl Report {
     /// Adds a finding; the first one beyond the limit only says that the list is cut.
     #[cold]
     pub(crate) fn add(&mut self, rule: Rule, place: &Place<'_>, message: impl fmt::Display) {
-        self.push(rule, place.to_string(), message.to_string());
+        self.push(rule.severity(), rule, place.to_string(), message.to_string());
+    }
+
+    /// The same where the definition says how bad it is.
+    #[cold]
+    pub(crate) fn add_with(
+        &mut self,
+        severity: IssueSeverity,
+        rule: Rule,
+        place: &Place<'_>,
+        message: impl fmt::Display,
+    ) {
+        self.push(severity, rule, place.to_string(), message.to_string());
     }
 
     /// The same for what is no resource, and so has no place.
     #[cold]
     pub(crate) fn add_nowhere(&mut self, rule: Rule, message: impl fmt::Display) {
-        self.push(rule, String::new(), message.to_string());
+        self.push(rule.severity(), rule, String::new(), message.to_string());
     }
 
-    fn push(&mut self, rule: Rule, expression: String, message: String) {
+    fn push(&mut self, severity: IssueSeverity, rule: Rule, expression: String, message: String) {
         if self.findings.len() < self.findings_max {
-            self.findings.push(Finding { severity: rule.severity(), rule, expression, message });
+            self.findings.push(Finding { severity, rule, expression, message });
         } else if !self.is_full() {
             let rule = Rule::TooManyFindings;
             let message = format!(
