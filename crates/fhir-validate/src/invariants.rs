@@ -38,7 +38,7 @@ const STEPS_IN_ALL_MAX: u64 = 10_000_000;
 const DEPTH_MAX: usize = 128;
 
 /// Checks the rules on `resource` and everything inside.
-pub(crate) fn check(resource: &Value, definitions: Definitions, report: &mut Report) {
+pub(crate) fn check(resource: &Value, definitions: Definitions, report: &mut Report<'_>) {
     let Some(type_def) = type_of(resource, definitions) else { return };
     let steps_left = Cell::new(STEPS_IN_ALL_MAX);
     let mut pass = Pass { definitions, rules: rules(definitions.version()), report, steps_left: &steps_left };
@@ -47,10 +47,10 @@ pub(crate) fn check(resource: &Value, definitions: Definitions, report: &mut Rep
     pass.resource(part, None, &Place::root(type_def.name()));
 }
 
-struct Pass<'p> {
+struct Pass<'p, 's> {
     definitions: Definitions,
     rules: &'static Rules,
-    report: &'p mut Report,
+    report: &'p mut Report<'s>,
     /// Shared by all evaluations.
     steps_left: &'p Cell<u64>,
 }
@@ -69,7 +69,7 @@ struct Part<'a> {
     fields: Fields,
 }
 
-impl Pass<'_> {
+impl Pass<'_, '_> {
     /// Checks a resource. `container` is the one around if this is a contained one.
     fn resource(&mut self, part: Part<'_>, container: Option<&Value>, place: &Place<'_>) {
         let Some(value) = part.value else { return };

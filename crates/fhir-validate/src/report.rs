@@ -1,24 +1,28 @@
 //! [`Report`]: the findings so far, up to a limit.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use fhir_model::IssueSeverity;
 
 use crate::finding::{Finding, Rule};
 use crate::place::Place;
+use crate::settings::Settings;
 
 /// Values from the resource are cut to this many characters where a sentence quotes them.
 const QUOTED_CHARS_MAX: usize = 60;
 
 /// The findings so far.
-pub(crate) struct Report {
+pub(crate) struct Report<'s> {
     findings: Vec<Finding>,
     findings_max: usize,
+    severities: &'s BTreeMap<Rule, IssueSeverity>,
 }
 
-impl Report {
-    pub(crate) fn new(findings_max: usize) -> Self {
-        Self { findings: Vec::new(), findings_max }
+impl<'s> Report<'s> {
+    pub(crate) fn new(settings: &'s Settings) -> Self {
+        let Settings { findings_max, severities, .. } = settings;
+        Self { findings: Vec::new(), findings_max: *findings_max, severities }
     }
 
     /// Whether the limit is reached and looking further is useless.
@@ -52,6 +56,7 @@ impl Report {
     }
 
     fn push(&mut self, severity: IssueSeverity, rule: Rule, expression: String, message: String) {
+        let severity = self.severities.get(&rule).copied().unwrap_or(severity);
         if self.findings.len() < self.findings_max {
             self.findings.push(Finding { severity, rule, expression, message });
         } else if !self.is_full() {
@@ -109,7 +114,8 @@ mod tests {
 
     #[test]
     fn the_list_is_cut_and_says_so() {
-        let mut report = Report::new(2);
+        let settings = Settings { findings_max: 2, ..Settings::default() };
+        let mut report = Report::new(&settings);
         for number in 0..5 {
             assert_eq!(report.is_full(), number > 2);
             report.add(Rule::Format, &Place::root("Flag"), format_args!("fault {number}"));
