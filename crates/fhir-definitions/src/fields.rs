@@ -76,10 +76,16 @@ impl Fields {
         EntryRow::unpack(tables::row(self.tables.entries, start.saturating_add(place)))
     }
 
+    /// The entry under `name`, and its place.
+    #[inline]
+    fn entry(self, name: &str) -> Option<(u16, EntryRow)> {
+        self.position(name).map(|place| (place, self.entry_at(place)))
+    }
+
     /// The element with this name, as in a path: a choice is named without `[x]` and without a type.
     #[inline]
     pub fn element(self, name: &str) -> Option<ElementDef> {
-        let entry = self.entry_at(self.position(name)?);
+        let (_, entry) = self.entry(name)?;
         let element = ElementDef::new(self.tables, entry.element);
         (entry.type_ref == format::NONE || !element.is_choice()).then_some(element)
     }
@@ -88,9 +94,16 @@ impl Fields {
     /// as a `Quantity`, while `value` alone is no legal name of a choice. The caller takes a leading `_` off first.
     #[inline]
     pub fn resolve_json_name(self, name: &str) -> Option<(ElementDef, TypeRef)> {
-        let entry =
-            Some(self.entry_at(self.position(name)?)).filter(|entry| entry.type_ref != format::NONE)?;
-        Some((ElementDef::new(self.tables, entry.element), TypeRef::new(self.tables, entry.type_ref)))
+        self.locate_json_name(name).map(|(_, element, type_ref)| (element, type_ref))
+    }
+
+    /// [`Self::resolve_json_name`] with the place of the name: names with larger places follow in XML. Places are
+    /// not contiguous.
+    #[inline]
+    pub fn locate_json_name(self, name: &str) -> Option<(u16, ElementDef, TypeRef)> {
+        let (place, entry) = self.entry(name).filter(|(_, entry)| entry.type_ref != format::NONE)?;
+        let element = ElementDef::new(self.tables, entry.element);
+        Some((place, element, TypeRef::new(self.tables, entry.type_ref)))
     }
 }
 

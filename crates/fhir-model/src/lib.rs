@@ -2,6 +2,7 @@
 
 pub mod bundle;
 pub mod json;
+pub mod xml;
 
 mod civil;
 mod codes;

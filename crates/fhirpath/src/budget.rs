@@ -26,12 +26,19 @@ impl Budget {
         Ok(())
     }
 
-    /// Charges a collection for its items and checks its size.
+    /// Checks the size of a collection.
     #[inline]
-    pub(crate) fn check_items(&self, count: usize) -> Result<(), EvalError> {
+    pub(crate) fn check_size(&self, count: usize) -> Result<(), EvalError> {
         if count > self.limits.items_max {
             return Err(EvalError::TooManyItems { items_max: self.limits.items_max });
         }
+        Ok(())
+    }
+
+    /// Checks the size of a collection and charges for its items.
+    #[inline]
+    pub(crate) fn check_items(&self, count: usize) -> Result<(), EvalError> {
+        self.check_size(count)?;
         self.charge(count + 1)
     }
 

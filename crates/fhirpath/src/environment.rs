@@ -32,8 +32,6 @@ pub enum Dialect {
     /// By the standard.
     #[default]
     Standard,
-    /// By the standard; an element that the definitions do not know is an error.
-    Strict,
     /// For the invariants of the base definitions: `as` filters a collection, and `Boolean` means `boolean` too.
     Invariant,
     /// For search parameters: as for invariants, and `resolve()` follows no reference but gives the type that the

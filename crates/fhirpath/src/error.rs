@@ -56,6 +56,11 @@ pub enum ParseErrorKind {
     },
     /// The pattern given to a matching function is no regular expression of the supported kind.
     BadPattern(String),
+    /// More literal patterns than allowed.
+    TooManyPatterns {
+        /// The patterns allowed.
+        patterns_max: usize,
+    },
     /// More levels of nesting than allowed.
     TooDeep {
         /// The levels allowed.
@@ -98,6 +103,9 @@ impl fmt::Display for ParseErrorKind {
                 write!(f, "{function}() takes {min} to {max} arguments, not {found}")
             }
             Self::BadPattern(why) => write!(f, "this is no supported regular expression: {why}"),
+            Self::TooManyPatterns { patterns_max } => {
+                write!(f, "an expression has at most {patterns_max} literal patterns")
+            }
             Self::TooDeep { depth_max } => write!(f, "more than {depth_max} levels of nesting"),
             Self::TooLong { bytes_max } => write!(f, "an expression has at most {bytes_max} bytes"),
         }
@@ -149,13 +157,6 @@ pub enum EvalError {
         /// The unit.
         unit: String,
     },
-    /// The strict dialect met an element that the definitions do not know.
-    UnknownElement {
-        /// The name in the path.
-        name: String,
-        /// The type of the item that has no such element.
-        inside: String,
-    },
     /// A type specifier names no type.
     UnknownType(String),
     /// A `%variable` that the environment does not hold.
@@ -198,7 +199,6 @@ impl fmt::Display for EvalError {
             }
             Self::Argument { at, why } => write!(f, "{at}: {why}"),
             Self::Unit { at, unit } => write!(f, "the unit '{unit}' cannot be used with {at}"),
-            Self::UnknownElement { name, inside } => write!(f, "{inside} has no element '{name}'"),
             Self::UnknownType(name) => write!(f, "there is no type '{name}'"),
             Self::UnknownVariable(name) => write!(f, "the variable %{name} is not set"),
             Self::BadPattern(why) => write!(f, "this is no supported regular expression: {why}"),
@@ -218,3 +218,40 @@ impl fmt::Display for EvalError {
 }
 
 impl std::error::Error for EvalError {}
+
+/// What the definitions say against an expression, before there is any data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CheckError {
+    /// An element that the definitions do not know.
+    UnknownElement {
+        /// The name in the path.
+        name: String,
+        /// The types that have no such element.
+        inside: String,
+    },
+    /// A type specifier names no type.
+    UnknownType(String),
+    /// A function that counts on an order is called on items that have none.
+    Unordered {
+        /// The function.
+        at: &'static str,
+    },
+    /// A condition that is never a Boolean.
+    NoCondition {
+        /// The function.
+        at: &'static str,
+    },
+}
+
+impl fmt::Display for CheckError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownElement { name, inside } => write!(f, "{inside} has no element '{name}'"),
+            Self::UnknownType(name) => write!(f, "there is no type '{name}'"),
+            Self::Unordered { at } => write!(f, "{at}() is called on items that have no order"),
+            Self::NoCondition { at } => write!(f, "the condition of {at}() is no Boolean"),
+        }
+    }
+}
+
+impl std::error::Error for CheckError {}

@@ -3,8 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
+use fhir_definitions::TypeDef;
+
+use crate::check::check;
 use crate::environment::Environment;
-use crate::error::{EvalError, ParseError};
+use crate::error::{CheckError, EvalError, ParseError};
 use crate::evaluate::evaluate;
 use crate::item::{Collection, Item};
 use crate::parser::parse;
@@ -33,6 +36,23 @@ impl Expression {
         environment: &'a Environment<'a>,
     ) -> Result<Collection<'a>, EvalError> {
         evaluate(&self.root, context, environment).map(Collection)
+    }
+
+    /// Checks the names of elements and types against the definitions, without any data, for a context of this type.
+    /// Where the definitions leave a type open, everything is allowed. Evaluation does not need this: there, unknown
+    /// elements are simply not found.
+    ///
+    /// ```
+    /// use fhir_definitions::{Definitions, FhirVersion};
+    /// use fhirpath::{CheckError, Expression};
+    ///
+    /// let patient = Definitions::of(FhirVersion::R4).type_named("Patient").unwrap();
+    /// let expression = Expression::parse("Patient.name.where(use = 'usual').givne").unwrap();
+    /// let (name, inside) = ("givne".into(), "HumanName".into());
+    /// assert_eq!(expression.check(patient), Err(CheckError::UnknownElement { name, inside }));
+    /// ```
+    pub fn check(&self, context: TypeDef) -> Result<(), CheckError> {
+        check(&self.root, context)
     }
 
     /// The path without its last step, and the name in that step: where something can be added that is not there yet.

@@ -81,11 +81,7 @@ impl<'a> Element<'a> {
 
     /// The type, if it is known: `Patient`, `code`, `BackboneElement`.
     pub fn type_def(&self) -> Option<TypeDef> {
-        let fields = self.fields?;
-        match fields.backbone() {
-            Some(backbone) => backbone.types().next().map(TypeRef::type_def),
-            None => Some(fields.type_def()),
-        }
+        self.fields.map(type_of)
     }
 
     /// The name of the type; what JSON shows where it is not known.
@@ -163,6 +159,12 @@ impl<'a> Element<'a> {
         };
         Some(Quantity { value, unit: Unit::Ucum(unit) })
     }
+}
+
+/// The type whose insides these are: of a backbone element, what it is defined as.
+pub(crate) fn type_of(fields: Fields) -> TypeDef {
+    let backbone = fields.backbone().and_then(|backbone| backbone.types().next());
+    backbone.map_or_else(|| fields.type_def(), TypeRef::type_def)
 }
 
 impl fmt::Debug for Element<'_> {

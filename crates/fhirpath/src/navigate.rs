@@ -1,5 +1,7 @@
 //! From an element to the elements inside it.
 
+use std::collections::BTreeMap;
+
 use fhir_definitions::{ElementDef, Fields, TypeDef, TypeKind};
 use fhir_model::json::{Object, Value};
 
@@ -41,31 +43,39 @@ impl<'a> Element<'a> {
         }
     }
 
-    /// Appends every element inside this one, in the order of the document.
+    /// Appends every element inside this one, in the order of the document; primitives without value come last.
     pub(crate) fn children(&self, out: &mut Vec<Item<'a>>) {
         let ((Some(Value::Object(object)), _) | (_, Some(Value::Object(object)))) =
             (self.value(), self.extra())
         else {
             return;
         };
-        for (member, value) in object.iter() {
-            let name = member.strip_prefix('_').unwrap_or(member);
-            if member == "resourceType" || (name != member && object.contains(name)) {
-                continue;
-            }
-            let known = self.fields().and_then(|fields| fields.resolve_json_name(name));
-            let fields = known.map(|(element, type_ref)| element.fields_as(type_ref));
-            if name == member {
-                append(Some(value), extra_of(object, name, fields), fields, out);
-            } else {
-                append(None, Some(value), fields, out);
+        // Most objects have no member with a `_`; those that have many must not make this quadratic.
+        let beside = |(name, value): (&'a str, &'a Value)| Some((name.strip_prefix('_')?, value));
+        let mut extras: BTreeMap<&str, &Value> = object.iter().filter_map(beside).collect();
+        for (name, value) in
+            object.iter().filter(|(name, _)| !name.starts_with('_') && *name != "resourceType")
+        {
+            append(Some(value), extras.remove(name), self.fields_of(name), out);
+        }
+        // What is left has extensions and no value.
+        for (name, _) in object.iter().filter_map(beside) {
+            if let Some(extra) = extras.remove(name) {
+                append(None, Some(extra), self.fields_of(name), out);
             }
         }
     }
 
-    /// Whether the definitions know an element of that name here.
-    pub(crate) fn allows(&self, name: &str) -> bool {
-        self.fields().is_none_or(|fields| fields.element(name).is_some())
+    /// What may stand inside the member of this name.
+    fn fields_of(&self, name: &str) -> Option<Fields> {
+        let (element, type_ref) = self.fields()?.resolve_json_name(name)?;
+        Some(element.fields_as(type_ref))
+    }
+
+    /// How many members a step has to look through.
+    pub(crate) fn width(&self) -> usize {
+        let object = self.value().and_then(Value::as_object).or_else(|| self.extra()?.as_object());
+        object.map_or(0, Object::len)
     }
 }
 

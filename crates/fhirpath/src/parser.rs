@@ -17,8 +17,10 @@ use crate::temporal::{Date, DateTime, Time};
 pub(crate) const DEPTH_MAX: usize = 96;
 /// Longest expression in bytes. The longest published one, a search parameter of R5, has about 6000.
 pub(crate) const BYTES_MAX: usize = 64 * 1024;
-/// Memory that one regular expression may take, in bytes.
-const PATTERN_BYTES_MAX: usize = 256 * 1024;
+/// Literal patterns in one expression, which are compiled with it. No published one has more than four.
+const PATTERNS_MAX: usize = 8;
+/// Memory that one regular expression may take, in bytes. The largest published one needs a third of this.
+const PATTERN_BYTES_MAX: usize = 1024 * 1024;
 
 type Parsed<T> = Result<T, ParseError>;
 
@@ -27,7 +29,7 @@ pub(crate) fn parse(text: &str) -> Parsed<Node> {
     if text.len() > BYTES_MAX {
         return Err(fault(text, 0, ParseErrorKind::TooLong { bytes_max: BYTES_MAX }));
     }
-    let mut parser = Parser { text, tokens: tokenize(text)?, at: 0, depth: 0 };
+    let mut parser = Parser { text, tokens: tokenize(text)?, at: 0, depth: 0, patterns: 0 };
     let node = parser.expression()?;
     match parser.kind() {
         TokenKind::End => Ok(node),
@@ -60,6 +62,7 @@ struct Parser<'t> {
     tokens: Vec<Token<'t>>,
     at: usize,
     depth: usize,
+    patterns: usize,
 }
 
 impl<'t> Parser<'t> {
@@ -325,6 +328,10 @@ impl<'t> Parser<'t> {
         }
         let pattern = literal_pattern(function, &arguments)
             .map_err(|why| fault(self.text, offset, ParseErrorKind::BadPattern(why)))?;
+        self.patterns += usize::from(pattern.is_some());
+        if self.patterns > PATTERNS_MAX {
+            return self.fault(offset, ParseErrorKind::TooManyPatterns { patterns_max: PATTERNS_MAX });
+        }
         Ok(Step::Call(Call { function, arguments, pattern }))
     }
 

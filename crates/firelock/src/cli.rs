@@ -26,6 +26,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Serve the FHIR APIs over HTTP.
     Serve(ServeArguments),
+    /// Print the configuration that `serve` would use with the same flags, as a file to start from.
+    Config(ConfigArguments),
     /// Verify every version chain of a data folder, without changing anything.
     Check(CheckArguments),
 }
@@ -57,6 +59,28 @@ pub(crate) struct ServeArguments {
     /// the process, but a power failure may undo the last ones [default: full]
     #[arg(long, value_name = "LEVEL")]
     pub(crate) durability: Option<Durability>,
+    /// Certificate chain (PEM); with --tls-key the server speaks HTTPS only
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// Private key of the certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Authorities whose clients may connect (PEM): mutual TLS
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) client_ca: Option<PathBuf>,
+    /// Origin whose pages may use the server, or * for all; may be repeated [default: none]
+    #[arg(long = "cors", value_name = "ORIGIN")]
+    pub(crate) cors: Vec<String>,
+    /// Network whose X-Forwarded-Proto, -Host and -Prefix are believed; may be repeated
+    /// [default: none]
+    #[arg(long = "trusted-proxy", value_name = "NETWORK")]
+    pub(crate) trusted_proxies: Vec<http_server::IpNet>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArguments {
+    #[command(flatten)]
+    pub(crate) serve: ServeArguments,
 }
 
 #[derive(Debug, Args)]

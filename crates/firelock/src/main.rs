@@ -17,6 +17,10 @@ fn main() -> ExitCode {
     let Cli { command } = Cli::parse();
     let done = match command.unwrap_or_else(|| Command::Serve(ServeArguments::default())) {
         Command::Serve(arguments) => serve::run(arguments),
+        Command::Config(arguments) => config::Config::load(arguments.serve).and_then(|config| {
+            print!("{}", config.to_toml()?);
+            Ok(ExitCode::SUCCESS)
+        }),
         Command::Check(arguments) => check::run(&arguments),
     };
     match done {

@@ -32,7 +32,14 @@ async fn serve(config: Config) -> Result<()> {
     let stores: Vec<_> = mounts.iter().map(|mount| mount.service.store().clone()).collect();
     let address = listener.local_addr()?;
     announce(&config, &mounts);
-    let settings = Settings { base_url: config.base_url.clone(), limits: config.http };
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
+    let settings = Settings {
+        base_url: config.base_url.clone(),
+        trusted_proxies: config.trusted_proxies.clone(),
+        cors: config.cors.clone(),
+        tls: config.tls.clone(),
+        limits: config.http,
+    };
     let server = Server::new(listener, mounts, outside(&config), settings)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -44,7 +51,7 @@ async fn serve(config: Config) -> Result<()> {
         tracing::info!("stopping: finishing the requests that were accepted");
     };
     // The one line that scripts wait for.
-    println!("firelock listening on http://{address}");
+    println!("firelock listening on {scheme}://{address}");
     std::io::stdout().flush()?;
     server.serve(shutdown).await;
     for store in stores {
@@ -57,7 +64,7 @@ async fn serve(config: Config) -> Result<()> {
 fn announce(config: &Config, mounts: &[Mount]) {
     match config.store {
         StoreKind::Sqlite => {
-            tracing::info!(data = %config.data.display(), durability = ?config.durability, "store: sqlite")
+            tracing::info!(data = %config.data.display(), durability = ?config.durability, "store: sqlite");
         }
         StoreKind::Memory => tracing::warn!("store: memory; everything is lost when the server stops"),
     }

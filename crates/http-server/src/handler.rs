@@ -19,24 +19,29 @@ use storage_api::HistoryScope;
 use versioning_core::Usage;
 
 use crate::body::Upload;
+use crate::origin::Peer;
 use crate::query::Query;
 use crate::response::{X_CORRELATION_ID, X_REQUEST_ID, response};
 use crate::route::Target;
 use crate::server::{Mount, Shared};
-use crate::{conditional, negotiate, prefer};
+use crate::{compression, conditional, negotiate, prefer};
 
 /// A longer correlation id is not sent back.
 const CORRELATION_ID_LEN_MAX: usize = 256;
 
 impl Shared {
     /// Answers one request. Never fails: what goes wrong becomes an answer.
-    pub(crate) async fn handle(self: Arc<Self>, request: hyper::Request<Incoming>) -> Response<Full<Bytes>> {
+    pub(crate) async fn handle(
+        self: Arc<Self>,
+        request: hyper::Request<Incoming>,
+        peer: Peer,
+    ) -> Response<Full<Bytes>> {
         let started = Instant::now();
         let (parts, body) = request.into_parts();
         let head = parts.method == Method::HEAD;
         let trace = self.trace(&parts.headers);
         let mut upload = Upload::new(body, &parts.headers);
-        let answered = AssertUnwindSafe(self.answer(&parts, &mut upload, &trace)).catch_unwind().await;
+        let answered = AssertUnwindSafe(self.answer(&parts, peer, &mut upload, &trace)).catch_unwind().await;
         let mut response = answered.unwrap_or_else(|_| {
             tracing::error!(%trace, method = %parts.method, path = parts.uri.path(), "a handler panicked");
             let mount = self.mount(parts.uri.path()).map_or(&self.fallback, |(mount, _)| &mount.service);
@@ -53,13 +58,21 @@ impl Shared {
         let interaction = response.extensions_mut().remove::<Interaction>();
         self.traffic.count(interaction, response.status(), started.elapsed());
         tracing::debug!(%trace, method = %parts.method, path = parts.uri.path(), status = response.status().as_u16());
+        compression::encode(&parts.headers, &mut response);
+        self.cors.apply(&parts.headers, response.headers_mut());
         if head {
             withhold_body(&mut response);
         }
         response
     }
 
-    async fn answer(&self, parts: &Parts, upload: &mut Upload, trace: &str) -> Response<Full<Bytes>> {
+    async fn answer(
+        &self,
+        parts: &Parts,
+        peer: Peer,
+        upload: &mut Upload,
+        trace: &str,
+    ) -> Response<Full<Bytes>> {
         let path = parts.uri.path();
         let Some((mount, below)) = self.mount(path) else {
             if let Some(response) = self.operations(parts).await {
@@ -70,7 +83,7 @@ impl Shared {
             return response(self.fallback.refuse(&failure, trace), trace);
         };
         let service = &mount.service;
-        match self.prepare(mount, below, parts, upload, trace).await {
+        match self.prepare(mount, below, (parts, peer), upload, trace).await {
             Ok(Prepared::Request(request)) => {
                 let handling = request.preferences.handling;
                 let interaction = request.operation.interaction();
@@ -79,7 +92,11 @@ impl Shared {
                 prefer::add_handling(response.headers_mut(), handling);
                 response
             }
-            Ok(Prepared::Options(allow)) => options(allow, trace),
+            Ok(Prepared::Options(allow)) => {
+                let mut response = options(allow, trace);
+                self.cors.preflight(&parts.headers, &allow.join(", "), response.headers_mut());
+                response
+            }
             Err(failure) => response(service.refuse(&failure, trace), trace),
         }
     }
@@ -89,7 +106,7 @@ impl Shared {
         &self,
         mount: &Mount,
         below: &str,
-        parts: &Parts,
+        (parts, peer): (&Parts, Peer),
         upload: &mut Upload,
         trace: &str,
     ) -> Result<Prepared, Failure> {
@@ -117,6 +134,7 @@ impl Shared {
         target.check_id()?;
         // A body where none has a meaning is read all the same: a request counts when it is whole.
         let bytes = upload.read(&self.limits).await?;
+        let bytes = compression::decode(&parts.headers, bytes, self.limits.body_bytes_max)?;
         let mut query = Query::parse(parts.uri.query())?;
         negotiate::check_accept(&parts.headers, query.take("_format")?.as_deref(), version)?;
         if matches!(interaction, Interaction::Create | Interaction::Update) {
@@ -131,7 +149,7 @@ impl Shared {
         let preferences = prefer::preferences(&parts.headers);
         let operation = operation(target, interaction, bytes, &mut query, version)?;
         refuse_unknown(query, preferences.handling)?;
-        let base = self.base_url(parts, mount);
+        let base = format!("{}{}", self.origin.url(parts, peer), mount.path);
         let idempotency_key = if interaction.is_safe() { None } else { idempotency_key(&parts.headers)? };
         let trace = trace.to_owned();
         let request = Request { operation, precondition, preferences, idempotency_key, base, trace };
@@ -170,17 +188,6 @@ impl Shared {
         };
         let sent = headers.get(X_REQUEST_ID).and_then(|id| id.to_str().ok()).filter(legible);
         sent.map_or_else(|| self.fallback.ids().trace_id().to_string(), str::to_owned)
-    }
-
-    /// The URL under which clients see a mount.
-    fn base_url(&self, parts: &Parts, mount: &Mount) -> String {
-        if let Some(base) = &self.base_url {
-            return format!("{base}{}", mount.path);
-        }
-        let from_header = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
-        let authority = parts.uri.authority().map(Authority::as_str).or(from_header);
-        let authority = authority.filter(|host| host.parse::<Authority>().is_ok());
-        format!("http://{}{}", authority.unwrap_or(&self.local_authority), mount.path)
     }
 }
 

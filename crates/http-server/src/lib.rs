@@ -1,19 +1,26 @@
 #![doc = include_str!("../README.md")]
 
 mod body;
+mod compression;
 mod conditional;
+mod cors;
 mod handler;
 mod limits;
 mod metrics;
 mod negotiate;
 mod opening;
 mod operations;
+mod origin;
 mod prefer;
 mod query;
 mod response;
 mod route;
 mod server;
+mod tls;
 mod traffic;
 
+pub use cors::Cors;
+pub use ipnet::IpNet;
 pub use limits::Limits;
-pub use server::{Mount, Server, Settings};
+pub use server::{Mount, Server, Settings, StartError};
+pub use tls::{TlsError, TlsFiles};

@@ -39,7 +39,8 @@ impl Shared {
         for mount in &self.mounts {
             let writes = writer_answers(&mount.service).await;
             ready &= writes;
-            report.push_str(&format!("{} {}\n", mount.path, if writes { "ready" } else { "not ready" }));
+            report.push_str(&mount.path);
+            report.push_str(if writes { " ready\n" } else { " not ready\n" });
         }
         text(if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, report)
     }
@@ -58,32 +59,27 @@ impl Shared {
         }
         for mount in &self.mounts {
             let labels = format!("mount=\"{}\"", mount.path);
-            self.mount_metrics(&mut exposition, &mount.service, &labels);
+            mount_metrics(&mut exposition, &mount.service, &labels);
         }
         exposition.finish()
     }
+}
 
-    fn mount_metrics(&self, exposition: &mut Exposition, service: &Service, labels: &str) {
-        let counters = service.counters();
-        for (name, help, value) in [
-            (
-                "conflicts_total",
-                "Commits that met another state than they were decided on.",
-                &counters.conflicts,
-            ),
-            ("retries_total", "Writes decided again after a lost race.", &counters.retries),
-            ("replays_total", "Writes answered with their first result.", &counters.replays),
-        ] {
-            exposition.add(&counter(name, help, value.get()), labels);
-        }
-        for (code, count) in counters.refusals() {
-            let labels = format!("{labels},code=\"{code}\"");
-            exposition
-                .add(&counter("refusals_total", "Failures by the code that clients saw.", count), &labels);
-        }
-        for metric in service.store().measure() {
-            exposition.add(&metric, labels);
-        }
+fn mount_metrics(exposition: &mut Exposition, service: &Service, labels: &str) {
+    let counters = service.counters();
+    for (name, help, value) in [
+        ("conflicts_total", "Commits that met another state than they were decided on.", &counters.conflicts),
+        ("retries_total", "Writes decided again after a lost race.", &counters.retries),
+        ("replays_total", "Writes answered with their first result.", &counters.replays),
+    ] {
+        exposition.add(&counter(name, help, value.get()), labels);
+    }
+    for (code, count) in counters.refusals() {
+        let labels = format!("{labels},code=\"{code}\"");
+        exposition.add(&counter("refusals_total", "Failures by the code that clients saw.", count), &labels);
+    }
+    for metric in service.store().measure() {
+        exposition.add(&metric, labels);
     }
 }
 

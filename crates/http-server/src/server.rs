@@ -1,8 +1,10 @@
 //! Accepting connections, and stopping without losing what was accepted.
 
 use std::convert::Infallible;
+use std::fmt;
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,12 +12,18 @@ use fhir_service::Service;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use ipnet::IpNet;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_rustls::TlsAcceptor;
 
 use crate::Limits;
+use crate::cors::Cors;
 use crate::opening::Opening;
+use crate::origin::{Origin, Peer};
+use crate::tls::{TlsError, TlsFiles};
 use crate::traffic::Traffic;
 
 /// An API at a path.
@@ -33,6 +41,12 @@ pub struct Settings {
     /// The URL that clients see before a mount's path, without a slash at its end. Where there
     /// is none, the Host of each request is used.
     pub base_url: Option<String>,
+    /// Networks whose `X-Forwarded-Proto`, `-Host` and `-Prefix` are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Which origins may use the server from a page.
+    pub cors: Cors,
+    /// TLS; without it the server speaks plain HTTP.
+    pub tls: Option<TlsFiles>,
     /// Limits.
     pub limits: Limits,
 }
@@ -40,6 +54,7 @@ pub struct Settings {
 /// An HTTP server over mounts.
 pub struct Server {
     listener: TcpListener,
+    tls: Option<TlsAcceptor>,
     shared: Arc<Shared>,
 }
 
@@ -47,8 +62,8 @@ pub struct Server {
 pub(crate) struct Shared {
     pub(crate) mounts: Vec<Mount>,
     pub(crate) fallback: Service,
-    pub(crate) base_url: Option<String>,
-    pub(crate) local_authority: String,
+    pub(crate) origin: Origin,
+    pub(crate) cors: Cors,
     pub(crate) limits: Limits,
     pub(crate) traffic: Traffic,
 }
@@ -57,26 +72,21 @@ impl Server {
     /// Takes a listener that is bound. `fallback` words what is outside every mount.
     ///
     /// # Errors
-    /// If the listener cannot tell its address.
+    /// If the listener cannot tell its address, or the TLS files cannot be used.
     pub fn new(
         listener: TcpListener,
         mut mounts: Vec<Mount>,
         fallback: Service,
         settings: Settings,
-    ) -> io::Result<Self> {
+    ) -> Result<Self, StartError> {
         // The longest path first, so that a mount below another is found.
         mounts.sort_by_key(|mount| std::cmp::Reverse(mount.path.len()));
         let local_authority = listener.local_addr()?.to_string();
-        let Settings { base_url, limits } = settings;
-        let shared = Arc::new(Shared {
-            mounts,
-            fallback,
-            base_url,
-            local_authority,
-            limits,
-            traffic: Traffic::default(),
-        });
-        Ok(Self { listener, shared })
+        let Settings { base_url, trusted_proxies, cors, tls, limits } = settings;
+        let origin = Origin { base_url, trusted_proxies, local_authority };
+        let shared = Arc::new(Shared { mounts, fallback, origin, cors, limits, traffic: Traffic::default() });
+        let tls = tls.map(|files| files.acceptor()).transpose()?;
+        Ok(Self { listener, tls, shared })
     }
 
     /// Serves until `shutdown` resolves, then finishes the requests that were accepted, for at
@@ -95,7 +105,7 @@ impl Server {
             tokio::select! {
                 () = &mut shutdown => break,
                 (accepted, permit) = accepted => match accepted {
-                    Ok((stream, _)) => self.connection(stream, &graceful, permit),
+                    Ok((stream, address)) => self.accept(stream, address.ip(), &graceful, permit),
                     Err(error) => {
                         // Most often too many open files: give connections time to end.
                         tracing::warn!(%error, "cannot accept a connection");
@@ -110,31 +120,93 @@ impl Server {
         }
     }
 
-    fn connection(
+    /// Serves a connection in a task of its own, behind TLS if there is any.
+    fn accept(
         &self,
         stream: TcpStream,
+        address: IpAddr,
         graceful: &GracefulShutdown,
-        permit: Option<tokio::sync::OwnedSemaphorePermit>,
+        permit: Option<OwnedSemaphorePermit>,
     ) {
         // A failure here only costs latency.
         let _ = stream.set_nodelay(true);
         let shared = Arc::clone(&self.shared);
-        let handle = service_fn(move |request| {
-            let shared = Arc::clone(&shared);
-            async move { Ok::<_, Infallible>(shared.handle(request).await) }
-        });
-        let builder = builder(&self.shared.limits);
-        let stream = Opening::new(stream, self.shared.limits.header_time_max);
-        let connection = builder.serve_connection(TokioIo::new(stream), handle).into_owned();
-        let watched = graceful.watch(connection);
-        tokio::spawn(async move {
-            if let Err(error) = watched.await {
-                tracing::debug!(%error, "connection ended");
+        let watcher = graceful.watcher();
+        match self.tls.clone() {
+            None => {
+                let peer = Peer { address, secure: false };
+                tokio::spawn(connection(shared, stream, peer, watcher, permit));
             }
-            drop(permit);
-        });
+            Some(acceptor) => {
+                tokio::spawn(async move {
+                    let handshake = acceptor.accept(stream);
+                    match tokio::time::timeout(shared.limits.header_time_max, handshake).await {
+                        Ok(Ok(stream)) => {
+                            let peer = Peer { address, secure: true };
+                            connection(shared, stream, peer, watcher, permit).await;
+                        }
+                        Ok(Err(error)) => tracing::debug!(%error, %address, "no TLS handshake"),
+                        Err(_) => tracing::debug!(%address, "the TLS handshake took too long"),
+                    }
+                });
+            }
+        }
     }
 }
+
+async fn connection<S>(
+    shared: Arc<Shared>,
+    stream: S,
+    peer: Peer,
+    watcher: Watcher,
+    permit: Option<OwnedSemaphorePermit>,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let limits = shared.limits;
+    let handle = service_fn(move |request| {
+        let shared = Arc::clone(&shared);
+        async move { Ok::<_, Infallible>(shared.handle(request, peer).await) }
+    });
+    let stream = Opening::new(stream, limits.header_time_max);
+    let connection = builder(&limits).serve_connection(TokioIo::new(stream), handle).into_owned();
+    if let Err(error) = watcher.watch(connection).await {
+        tracing::debug!(%error, "connection ended");
+    }
+    drop(permit);
+}
+
+/// Why a server cannot start.
+#[derive(Debug)]
+pub enum StartError {
+    /// The listener.
+    Listener(io::Error),
+    /// The TLS files.
+    Tls(TlsError),
+}
+
+impl From<io::Error> for StartError {
+    fn from(error: io::Error) -> Self {
+        Self::Listener(error)
+    }
+}
+
+impl From<TlsError> for StartError {
+    fn from(error: TlsError) -> Self {
+        Self::Tls(error)
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Listener(error) => write!(f, "the listener: {error}"),
+            Self::Tls(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
 
 fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
     // Above this the protocol layer refuses by itself, without an outcome. It wants 8 KiB at least.

@@ -11,7 +11,7 @@ const NAME_CHARS_MAX: usize = 64;
 const PATH_BYTES_MAX: usize = 512;
 
 /// The line and the column (in characters) of an offset, both from 1.
-pub(super) fn line_and_column(bytes: &[u8], offset: usize) -> (usize, usize) {
+pub(crate) fn line_and_column(bytes: &[u8], offset: usize) -> (usize, usize) {
     let before = bytes.get(..offset).unwrap_or(bytes);
     let line_start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
     let line = before.split(|&byte| byte == b'\n').count();

@@ -28,6 +28,7 @@ pub use self::text::Text;
 pub use self::value::{Kind, Value};
 pub use self::writer::write_string;
 
+pub(crate) use self::location::line_and_column;
 pub(crate) use self::writer::{BYTES_AT_FIRST, write_member_name, write_value};
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ impl Object {
     }
 
     /// Members whose names the parser has found to be distinct.
-    pub(super) fn from_distinct(members: Vec<(Text, Value)>) -> Self {
+    pub(crate) fn from_distinct(members: Vec<(Text, Value)>) -> Self {
         Self { members }
     }
 

@@ -5,3 +5,4 @@ mod examples;
 mod generate;
 mod json;
 mod splice;
+mod xml;

@@ -3,7 +3,6 @@
 use fhir_model::json::Value;
 
 use super::{Evaluated, Evaluator, Items, Scope, boolean, singleton, truth, wrong_type};
-use crate::environment::Dialect;
 use crate::equality::ItemSet;
 use crate::error::EvalError;
 use crate::functions::Function;
@@ -74,7 +73,7 @@ impl<'a> Evaluator<'a> {
         let mut out = Items::new();
         for (index, item) in items.iter().enumerate() {
             out.append(&mut self.node_on(projection, item, index, scope)?);
-            self.budget.check_items(out.len())?;
+            self.budget.check_size(out.len())?;
         }
         Ok(out)
     }
@@ -105,8 +104,9 @@ impl<'a> Evaluator<'a> {
                     next.push(found);
                 }
             }
+            self.budget.charge(next.len())?;
             out.extend(next.iter().cloned());
-            self.budget.check_items(out.len())?;
+            self.budget.check_size(out.len())?;
             round = next;
         }
         Ok(out)
@@ -121,6 +121,7 @@ impl<'a> Evaluator<'a> {
         while let Some(item) = open.pop() {
             let start = open.len();
             if let Item::Element(element) = &item {
+                self.budget.charge(element.width())?;
                 element.children(&mut open);
             }
             if let Some(children) = open.get_mut(start..) {
@@ -128,8 +129,8 @@ impl<'a> Evaluator<'a> {
             }
             out.push(item);
             self.budget.charge(1)?;
+            self.budget.check_size(out.len() + open.len())?;
         }
-        self.budget.check_items(out.len())?;
         Ok(out)
     }
 
@@ -137,10 +138,11 @@ impl<'a> Evaluator<'a> {
         let mut out = Items::new();
         for item in items {
             if let Item::Element(element) = item {
+                self.budget.charge(element.width() + 1)?;
                 element.children(&mut out);
             }
-            self.budget.check_items(out.len())?;
         }
+        self.budget.check_items(out.len())?;
         Ok(out)
     }
 
@@ -173,12 +175,6 @@ impl<'a> Evaluator<'a> {
         let here = Scope { this: items, ..scope };
         let [criterion, when_true, rest @ ..] = arguments else { return Ok(Items::new()) };
         let criterion = self.node(criterion, here)?;
-        if self.environment.dialect == Dialect::Strict
-            && let [one] = criterion.as_slice()
-            && !matches!(one.system(), Some(System::Boolean(_)))
-        {
-            return Err(wrong_type("iif()", "a Boolean", one));
-        }
         if truth(&criterion, "iif()")? == Some(true) {
             return self.node(when_true, here);
         }

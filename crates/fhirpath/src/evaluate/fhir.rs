@@ -55,7 +55,7 @@ impl<'a> Evaluator<'a> {
         let Some(url) = self.text_argument(call, 0, scope)? else { return Ok(Items::new()) };
         let mut found = Items::new();
         for item in items {
-            item.members("extension", &mut found);
+            self.members("extension", item, &mut found)?;
         }
         self.budget.check_items(found.len())?;
         found.retain(|extension| {
@@ -93,9 +93,13 @@ impl<'a> Evaluator<'a> {
         }
     }
 
+    fn contained_all(&self) -> &'a [Value] {
+        let root = self.root_resource().and_then(|root| root.value());
+        root.and_then(|root| root.get("contained")?.as_array()).unwrap_or_default()
+    }
+
     fn contained(&self, id: &str) -> Option<&'a Value> {
-        let contained = self.root_resource()?.value()?.get("contained")?.as_array()?;
-        contained.iter().find(|found| found.get("id").and_then(Value::as_str) == Some(id))
+        self.contained_all().iter().find(|found| found.get("id").and_then(Value::as_str) == Some(id))
     }
 
     /// The type that a reference states: in its text, by the resource contained, or in its `type`.

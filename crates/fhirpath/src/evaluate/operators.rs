@@ -29,7 +29,7 @@ impl<'a> Evaluator<'a> {
             // Nothing else has this precedence: one set for the whole chain.
             for (_, operand) in rest {
                 items.append(&mut self.node(operand, scope)?);
-                self.budget.check_items(items.len())?;
+                self.budget.check_size(items.len())?;
             }
             return self.distinct(items);
         }

@@ -15,7 +15,7 @@ use crate::syntax::Call;
 use crate::system::System;
 
 /// Steps that compiling a pattern costs: a computed pattern is compiled each time.
-const COMPILE_STEPS: usize = 500;
+const COMPILE_STEPS: usize = 10_000;
 
 impl<'a> Evaluator<'a> {
     pub(super) fn texts(&self, call: &'a Call, items: &[Item<'a>], scope: Scope<'_, 'a>) -> Evaluated<'a> {

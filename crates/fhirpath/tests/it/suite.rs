@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use fhir_definitions::{Definitions, FhirVersion};
 use fhir_model::json::{Limits, Value, parse};
-use fhirpath::{DateTime, Dialect, Environment, Expression, Host, Item, System};
+use fhirpath::{DateTime, Element, Environment, Expression, Host, Item};
 
 use crate::xml;
 
@@ -18,10 +18,18 @@ struct Case {
     input: Option<String>,
     expression: String,
     is_strict: bool,
-    is_invalid: bool,
-    is_predicate: bool,
-    is_ordered: bool,
-    outputs: Vec<(Option<String>, String)>,
+    wanted: Wanted,
+}
+
+/// What a case must give.
+enum Wanted {
+    Error,
+    /// Something, or nothing.
+    Existence(bool),
+    /// Types, where they matter, and texts.
+    Items(Vec<(Option<String>, String)>),
+    /// The same in any order.
+    Unordered(Vec<(Option<String>, String)>),
 }
 
 /// Knows which core profiles are those of which type.
@@ -32,7 +40,7 @@ impl Host for CoreProfiles {
         let name = profile.strip_prefix("http://hl7.org/fhir/StructureDefinition/");
         let wanted = name.and_then(|name| self.0.type_named(name));
         let wanted = wanted.ok_or_else(|| format!("unknown profile {profile}"))?;
-        Ok(element.as_element().and_then(|element| element.type_def()).map(|found| found.is_a(wanted)))
+        Ok(element.as_element().and_then(Element::type_def).map(|found| found.is_a(wanted)))
     }
 }
 
@@ -85,16 +93,23 @@ fn cases(document: &str) -> Vec<Case> {
             expression: expression.text.clone(),
             is_strict: [test.attribute("mode"), expression.attribute("mode")].contains(&Some("strict"))
                 || invalid == Some("semantic"),
-            is_invalid: invalid.is_some(),
-            is_predicate: test.attribute("predicate") == Some("true"),
-            is_ordered: test.attribute("ordered") != Some("false"),
-            outputs: test
-                .all("output")
-                .map(|output| (output.attribute("type").map(str::to_owned), output.text.clone()))
-                .collect(),
+            wanted: if invalid.is_some() { Wanted::Error } else { wanted(test) },
         });
     }
     cases
+}
+
+fn wanted(test: &xml::Tree) -> Wanted {
+    let outputs = test.all("output");
+    let outputs: Vec<_> =
+        outputs.map(|output| (output.attribute("type").map(str::to_owned), output.text.clone())).collect();
+    if test.attribute("predicate") == Some("true") {
+        Wanted::Existence(outputs.iter().any(|(_, text)| text == "true"))
+    } else if test.attribute("ordered") == Some("false") {
+        Wanted::Unordered(outputs)
+    } else {
+        Wanted::Items(outputs)
+    }
 }
 
 fn inputs(folder: &Path, cases: &[Case], definitions: Definitions) -> BTreeMap<String, Value> {
@@ -118,39 +133,47 @@ fn inputs(folder: &Path, cases: &[Case], definitions: Definitions) -> BTreeMap<S
 }
 
 fn run(case: &Case, input: Option<&Value>, definitions: Definitions) -> Result<(), String> {
-    let expression = match Expression::parse(&case.expression) {
-        Ok(expression) => expression,
-        Err(_) if case.is_invalid => return Ok(()),
-        Err(error) => return Err(error.to_string()),
-    };
     let host = CoreProfiles(definitions);
     let empty = Value::from(fhir_model::object! { "resourceType": "Basic" });
     let environment = Environment::new(definitions)
-        .with_dialect(if case.is_strict { Dialect::Strict } else { Dialect::Standard })
         .with_now(DateTime::parse("2024-05-06T07:08:09.010+02:00").unwrap())
         .with_host(&host);
     let context = Item::resource(input.unwrap_or(&empty), definitions);
-    match expression.evaluate(context, &environment) {
-        Err(_) if case.is_invalid => Ok(()),
-        Err(error) => Err(error.to_string()),
-        Ok(items) if case.is_invalid => Err(format!("no error, but {items:?}")),
-        Ok(items) if case.is_predicate => check(case, &[Item::Value(System::Boolean(!items.is_empty()))]),
-        Ok(items) => check(case, &items),
+    let expression = Expression::parse(&case.expression).map_err(|error| error.to_string());
+    let expression = expression.and_then(|expression| {
+        let kind = context.as_element().and_then(Element::type_def).filter(|_| case.is_strict);
+        kind.map_or(Ok(()), |kind| expression.check(kind)).map_err(|error| error.to_string())?;
+        Ok(expression)
+    });
+    let found = expression
+        .as_ref()
+        .map_err(String::clone)
+        .and_then(|expression| expression.evaluate(context, &environment).map_err(|error| error.to_string()));
+    match (&case.wanted, found) {
+        (Wanted::Error, Err(_)) => Ok(()),
+        (_, Err(error)) => Err(error),
+        (Wanted::Error, Ok(items)) => Err(format!("no error, but {items:?}")),
+        (Wanted::Existence(wanted), Ok(items)) if *wanted != items.is_empty() => Ok(()),
+        (Wanted::Existence(_), Ok(items)) => Err(format!("found {items:?}")),
+        (Wanted::Items(outputs), Ok(items)) => {
+            check(outputs, &items.iter().map(described).collect::<Vec<_>>())
+        }
+        (Wanted::Unordered(outputs), Ok(items)) => {
+            let (mut outputs, mut found) = (outputs.clone(), items.iter().map(described).collect::<Vec<_>>());
+            outputs.sort();
+            found.sort();
+            check(&outputs, &found)
+        }
     }
 }
 
-fn check(case: &Case, items: &[Item<'_>]) -> Result<(), String> {
-    let mut found: Vec<(String, String)> = items.iter().map(described).collect();
-    let mut wanted: Vec<(String, String)> = case
-        .outputs
+fn check(outputs: &[(Option<String>, String)], found: &[(String, String)]) -> Result<(), String> {
+    let places = found.iter().map(Some).chain(std::iter::repeat(None));
+    let wanted: Vec<(String, String)> = outputs
         .iter()
-        .zip(found.iter().map(Some).chain(std::iter::repeat(None)))
+        .zip(places)
         .map(|((kind, text), found)| expected(kind.as_deref(), text, found))
         .collect();
-    if !case.is_ordered {
-        found.sort();
-        wanted.sort();
-    }
     if found == wanted { Ok(()) } else { Err(format!("wanted {wanted:?}\n    found  {found:?}")) }
 }
 

@@ -83,14 +83,15 @@ fn fill(object: &mut Object, tree: &Tree, fields: Fields) {
         let Some((element, type_ref)) = fields.resolve_json_name(&child.name) else {
             panic!("the element {} is unknown in {fields:?}", child.name);
         };
-        match type_ref.type_def().kind() {
-            TypeKind::Primitive(primitive) => {
-                add_primitive(object, child, element, primitive, type_ref.fields())
-            }
-            _ => {
-                let value = complex(child, element.fields_as(type_ref), type_ref.type_def());
-                add(object, &child.name, value, element);
-            }
+        if let TypeKind::Primitive(primitive) = type_ref.type_def().kind() {
+            add_primitive(object, child, element, primitive, type_ref.fields());
+        } else {
+            add(
+                object,
+                &child.name,
+                complex(child, element.fields_as(type_ref), type_ref.type_def()),
+                element,
+            );
         }
     }
 }

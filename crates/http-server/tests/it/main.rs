@@ -2,11 +2,15 @@
 
 mod bad_input;
 mod client;
+mod edge;
 mod failures;
 mod harness;
+mod history;
+mod metadata;
 mod mounts;
 mod operations;
 mod protocol;
 mod slow;
 mod spine;
+mod store_failures;
 mod transcripts;

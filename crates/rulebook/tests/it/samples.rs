@@ -94,8 +94,8 @@ fn requests() -> Vec<Sample> {
 fn contents() -> Vec<Sample> {
     let text = || "x".to_owned();
     let same = |failure, status| sample(failure, status, status, status);
-    let json = json::parse(b"{\"a\":", &json::Limits::default()).unwrap_err();
-    let not_a_resource = fhir_model::Resource::from_value(json::Value::Null).unwrap_err();
+    let json = json::parse(b"{\"a\":", &json::Limits::default()).expect_err("no JSON");
+    let not_a_resource = fhir_model::Resource::from_value(json::Value::Null).expect_err("no resource");
     vec![
         same(Failure::EmptyBody, 400),
         same(Failure::Json(json), 400),

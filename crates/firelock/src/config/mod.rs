@@ -1,20 +1,23 @@
 //! Configuration: what a file may say, and what the server then does.
 
-use std::collections::BTreeMap;
+mod file;
+
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 use fhir_definitions::FhirVersion;
+use http_server::{Cors, IpNet, TlsFiles};
 use rulebook::{ConflictBody, LockSettings, SpineRulebook};
-use serde::Deserialize;
-use versioning_core::{IdenticalUpdate, IfMatchPolicy, LockPolicy, UpdateCreate, VersionScheme};
+use serde::{Deserialize, Serialize};
 
+use self::file::{File, FileConflictBody, FileLimits, FileLock, FileMount, FileSqlite, FileTls};
 use crate::cli::ServeArguments;
 
 /// Where resources are kept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum StoreKind {
     #[default]
@@ -23,7 +26,7 @@ pub(crate) enum StoreKind {
 }
 
 /// What an acknowledged write survives.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Durability {
     #[default]
@@ -31,108 +34,13 @@ pub(crate) enum Durability {
     Normal,
 }
 
-/// A configuration file, as written.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    listen: Option<SocketAddr>,
-    base_url: Option<String>,
-    data: Option<PathBuf>,
-    store: Option<StoreKind>,
-    durability: Option<Durability>,
-    #[serde(default)]
-    limits: FileLimits,
-    #[serde(default)]
-    sqlite: FileSqlite,
-    #[serde(default)]
-    mount: Vec<FileMount>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FileLimits {
-    connections_max: Option<usize>,
-    uri_bytes_max: Option<usize>,
-    header_bytes_max: Option<usize>,
-    body_bytes_max: Option<usize>,
-    depth_max: Option<usize>,
-    page_default: Option<usize>,
-    page_max: Option<usize>,
-}
-
-/// How SQLite stores are run; the names are those of [`storage_sqlite::Options`].
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FileSqlite {
-    body_inline_max: Option<usize>,
-    checkpoint_bytes: Option<u64>,
-    log_bytes_max: Option<u64>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FileMount {
-    path: String,
-    fhir: String,
-    #[serde(default)]
-    rulebook: RulebookKind,
-    stale: Option<u16>,
-    missing: Option<u16>,
-    lenient_tags: Option<bool>,
-    conflict_body: Option<FileConflictBody>,
-    #[serde(default)]
-    lock: FileLock,
-    #[serde(default, rename = "type")]
-    types: BTreeMap<String, FileLock>,
-}
-
-/// The lock policy of a mount, or of one type of it.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FileLock {
-    if_match: Option<FileIfMatch>,
-    update_create: Option<bool>,
-    identical_put: Option<FileIdentical>,
-    version_ids: Option<FileScheme>,
-    retries_max: Option<u16>,
-}
-
 /// The rules a mount follows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum RulebookKind {
     #[default]
     Fhir,
     Spine,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum FileIfMatch {
-    Ignored,
-    Optional,
-    Compulsory,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum FileIdentical {
-    Keep,
-    NewVersion,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum FileScheme {
-    Sequential,
-    Opaque,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-enum FileConflictBody {
-    Conflict,
-    ResourceVersionMismatch,
 }
 
 /// What the server does.
@@ -144,6 +52,9 @@ pub(crate) struct Config {
     pub(crate) store: StoreKind,
     pub(crate) durability: Durability,
     pub(crate) sqlite: storage_sqlite::Options,
+    pub(crate) cors: Cors,
+    pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) tls: Option<TlsFiles>,
     pub(crate) http: http_server::Limits,
     pub(crate) service: fhir_service::Limits,
     pub(crate) mounts: Vec<MountConfig>,
@@ -179,23 +90,73 @@ impl Config {
                 .listen
                 .or(file.listen)
                 .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080))),
-            base_url: arguments.base_url.or(file.base_url).map(base_url).transpose()?,
+            base_url: arguments.base_url.or(file.base_url).as_deref().map(base_url).transpose()?,
             data: arguments.data.or(file.data).unwrap_or_else(|| PathBuf::from("./firelock-data")),
             store: arguments.store.or(file.store).unwrap_or_default(),
             durability,
             sqlite: file.sqlite.options(durability)?,
+            cors: cors(if arguments.cors.is_empty() {
+                file.cors.unwrap_or_default()
+            } else {
+                arguments.cors
+            })?,
+            trusted_proxies: if arguments.trusted_proxies.is_empty() {
+                file.trusted_proxies.unwrap_or_default()
+            } else {
+                arguments.trusted_proxies
+            },
+            tls: tls(
+                arguments.tls_cert.or(file.tls.cert),
+                arguments.tls_key.or(file.tls.key),
+                arguments.client_ca.or(file.tls.client_ca),
+            )?,
             http,
             service,
             mounts,
         })
     }
-}
 
-impl File {
-    fn read(path: &Path) -> Result<Self> {
-        let text =
-            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-        toml::from_str(&text).with_context(|| format!("{} is not a Firelock configuration", path.display()))
+    /// The configuration as a file with everything written out.
+    pub(crate) fn to_toml(&self) -> Result<String> {
+        let (http, service) = (&self.http, &self.service);
+        let file = File {
+            listen: Some(self.listen),
+            base_url: self.base_url.clone(),
+            data: Some(self.data.clone()),
+            store: Some(self.store),
+            durability: Some(self.durability),
+            cors: Some(match &self.cors {
+                Cors::Off => Vec::new(),
+                Cors::Any => vec!["*".to_owned()],
+                Cors::Origins(origins) => origins.clone(),
+            }),
+            trusted_proxies: Some(self.trusted_proxies.clone()),
+            tls: FileTls {
+                cert: self.tls.as_ref().map(|tls| tls.certificates.clone()),
+                key: self.tls.as_ref().map(|tls| tls.key.clone()),
+                client_ca: self.tls.as_ref().and_then(|tls| tls.client_authorities.clone()),
+            },
+            sqlite: FileSqlite {
+                body_inline_max: Some(self.sqlite.body_inline_max),
+                checkpoint_bytes: Some(self.sqlite.checkpoint_bytes),
+                log_bytes_max: Some(self.sqlite.log_bytes_max),
+            },
+            limits: FileLimits {
+                connections_max: Some(http.connections_max),
+                uri_bytes_max: Some(http.uri_bytes_max),
+                header_bytes_max: Some(http.header_bytes_max),
+                body_bytes_max: Some(http.body_bytes_max),
+                header_time_max_s: Some(http.header_time_max.as_secs()),
+                body_time_max_s: Some(http.body_time_max.as_secs()),
+                shutdown_time_max_s: Some(http.shutdown_time_max.as_secs()),
+                depth_max: Some(service.json.depth_max),
+                page_default: Some(service.page_default),
+                page_max: Some(service.page_max),
+                idempotency_time_s: Some(service.idempotency_time_us / 1_000_000),
+            },
+            mount: self.mounts.iter().map(FileMount::of).collect(),
+        };
+        Ok(toml::to_string(&file)?)
     }
 }
 
@@ -211,6 +172,15 @@ impl FileLimits {
         set(&mut service.json.depth_max, self.depth_max);
         set(&mut service.page_default, self.page_default);
         set(&mut service.page_max, self.page_max);
+        let set =
+            |target: &mut Duration, value: Option<u64>| *target = value.map_or(*target, Duration::from_secs);
+        set(&mut http.header_time_max, self.header_time_max_s);
+        set(&mut http.body_time_max, self.body_time_max_s);
+        set(&mut http.shutdown_time_max, self.shutdown_time_max_s);
+        if let Some(seconds) = self.idempotency_time_s {
+            ensure!(seconds >= 0, "limits.idempotency_time_s must not be negative");
+            service.idempotency_time_us = seconds.saturating_mul(1_000_000);
+        }
         service.json.bytes_max = http.body_bytes_max;
         ensure!(http.connections_max > 0, "limits.connections_max must be at least 1");
         ensure!(service.page_default > 0, "limits.page_default must be at least 1");
@@ -270,29 +240,25 @@ impl FileMount {
         };
         Ok(MountConfig { path, version, rulebook: self.rulebook, locks, conflict_body })
     }
-}
 
-impl FileLock {
-    fn over(&self, policy: LockPolicy) -> LockPolicy {
-        LockPolicy {
-            if_match: self.if_match.map_or(policy.if_match, |setting| match setting {
-                FileIfMatch::Ignored => IfMatchPolicy::Ignored,
-                FileIfMatch::Optional => IfMatchPolicy::Optional,
-                FileIfMatch::Compulsory => IfMatchPolicy::Compulsory,
-            }),
-            update_create: self.update_create.map_or(policy.update_create, |allowed| {
-                if allowed { UpdateCreate::Allowed } else { UpdateCreate::Refused }
-            }),
-            identical: self.identical_put.map_or(policy.identical, |setting| match setting {
-                FileIdentical::Keep => IdenticalUpdate::Keep,
-                FileIdentical::NewVersion => IdenticalUpdate::NewVersion,
-            }),
-            scheme: self.version_ids.map_or(policy.scheme, |setting| match setting {
-                FileScheme::Sequential => VersionScheme::Sequential,
-                FileScheme::Opaque => VersionScheme::Opaque,
-            }),
-            retries_max: self.retries_max.unwrap_or(policy.retries_max),
-            ..policy
+    /// A mount with everything written out.
+    fn of(mount: &MountConfig) -> Self {
+        let locks = &mount.locks;
+        let types = locks.by_type.iter().map(|(name, policy)| (name.clone(), FileLock::of(policy)));
+        let conflict_body = match mount.conflict_body {
+            ConflictBody::Conflict => FileConflictBody::Conflict,
+            ConflictBody::ResourceVersionMismatch => FileConflictBody::ResourceVersionMismatch,
+        };
+        Self {
+            path: mount.path.clone(),
+            fhir: mount.version.label().to_owned(),
+            rulebook: mount.rulebook,
+            stale: Some(locks.stale),
+            missing: Some(locks.missing),
+            lenient_tags: Some(locks.lenient_tags),
+            conflict_body: (mount.rulebook == RulebookKind::Spine).then_some(conflict_body),
+            lock: FileLock::of(&locks.policy),
+            types: types.collect(),
         }
     }
 }
@@ -347,7 +313,35 @@ fn check_paths(mounts: &[MountConfig]) -> Result<()> {
     Ok(())
 }
 
-fn base_url(url: String) -> Result<String> {
+/// Origins as browsers send them: scheme and authority.
+fn cors(origins: Vec<String>) -> Result<Cors> {
+    if origins.is_empty() {
+        return Ok(Cors::Off);
+    }
+    if origins.iter().any(|origin| origin == "*") {
+        return Ok(Cors::Any);
+    }
+    for origin in &origins {
+        let authority = origin.strip_prefix("https://").or(origin.strip_prefix("http://"));
+        ensure!(
+            authority.is_some_and(|authority| !authority.is_empty() && !authority.contains('/')),
+            "cors {origin:?}: an origin is a scheme and a host, such as https://app.example.org"
+        );
+    }
+    Ok(Cors::Origins(origins))
+}
+
+fn tls(cert: Option<PathBuf>, key: Option<PathBuf>, client_ca: Option<PathBuf>) -> Result<Option<TlsFiles>> {
+    match (cert, key) {
+        (Some(certificates), Some(key)) => {
+            Ok(Some(TlsFiles { certificates, key, client_authorities: client_ca }))
+        }
+        (None, None) if client_ca.is_none() => Ok(None),
+        _ => bail!("TLS needs both a certificate and a key (tls.cert and tls.key)"),
+    }
+}
+
+fn base_url(url: &str) -> Result<String> {
     let trimmed = url.trim_end_matches('/');
     ensure!(
         trimmed.starts_with("http://") || trimmed.starts_with("https://"),
@@ -358,6 +352,8 @@ fn base_url(url: String) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use versioning_core::{IfMatchPolicy, UpdateCreate};
+
     use super::*;
 
     fn resolve(text: &str) -> Result<Vec<MountConfig>> {
@@ -389,6 +385,17 @@ mod tests {
         let patient = locks.by_type["Patient"];
         assert_eq!((patient.if_match, patient.retries_max), (IfMatchPolicy::Optional, 3));
         assert_eq!(patient.update_create, UpdateCreate::Allowed);
+    }
+
+    #[test]
+    fn what_config_prints_is_what_it_reads() {
+        let config = Config::load(ServeArguments::default()).unwrap();
+        let text = config.to_toml().unwrap();
+        let file: File = toml::from_str(&text).unwrap();
+        let mounts: Vec<_> = file.mount.into_iter().map(|mount| mount.resolve().unwrap()).collect();
+        assert_eq!(format!("{mounts:?}"), format!("{:?}", config.mounts));
+        let (http, service) = file.limits.limits().unwrap();
+        assert_eq!(format!("{http:?} {service:?}"), format!("{:?} {:?}", config.http, config.service));
     }
 
     #[test]

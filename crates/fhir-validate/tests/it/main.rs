@@ -1,0 +1,5 @@
+//! The validator on small resources with one fault each, on every official example, on mutations of valid resources,
+//! and on hostile input.
+
+mod cases;
+mod examples;

@@ -1,0 +1,178 @@
+//! A configuration file, as written. Everything may be left out.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use http_server::IpNet;
+use serde::{Deserialize, Serialize};
+use versioning_core::{IdenticalUpdate, IfMatchPolicy, LockPolicy, UpdateCreate, VersionScheme};
+
+use super::{Durability, RulebookKind, StoreKind};
+
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    pub(super) listen: Option<SocketAddr>,
+    pub(super) base_url: Option<String>,
+    pub(super) data: Option<PathBuf>,
+    pub(super) store: Option<StoreKind>,
+    pub(super) durability: Option<Durability>,
+    pub(super) cors: Option<Vec<String>>,
+    pub(super) trusted_proxies: Option<Vec<IpNet>>,
+    #[serde(default)]
+    pub(super) tls: FileTls,
+    #[serde(default)]
+    pub(super) limits: FileLimits,
+    #[serde(default)]
+    pub(super) sqlite: FileSqlite,
+    #[serde(default)]
+    pub(super) mount: Vec<FileMount>,
+}
+
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileTls {
+    pub(super) cert: Option<PathBuf>,
+    pub(super) key: Option<PathBuf>,
+    pub(super) client_ca: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileLimits {
+    pub(super) connections_max: Option<usize>,
+    pub(super) uri_bytes_max: Option<usize>,
+    pub(super) header_bytes_max: Option<usize>,
+    pub(super) body_bytes_max: Option<usize>,
+    pub(super) header_time_max_s: Option<u64>,
+    pub(super) body_time_max_s: Option<u64>,
+    pub(super) shutdown_time_max_s: Option<u64>,
+    pub(super) depth_max: Option<usize>,
+    pub(super) page_default: Option<usize>,
+    pub(super) page_max: Option<usize>,
+    pub(super) idempotency_time_s: Option<i64>,
+}
+
+/// How SQLite stores are run; the names are those of [`storage_sqlite::Options`].
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileSqlite {
+    pub(super) body_inline_max: Option<usize>,
+    pub(super) checkpoint_bytes: Option<u64>,
+    pub(super) log_bytes_max: Option<u64>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileMount {
+    pub(super) path: String,
+    pub(super) fhir: String,
+    #[serde(default)]
+    pub(super) rulebook: RulebookKind,
+    pub(super) stale: Option<u16>,
+    pub(super) missing: Option<u16>,
+    pub(super) lenient_tags: Option<bool>,
+    pub(super) conflict_body: Option<FileConflictBody>,
+    #[serde(default)]
+    pub(super) lock: FileLock,
+    #[serde(default, rename = "type", skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) types: BTreeMap<String, FileLock>,
+}
+
+/// The lock policy of a mount, or of one type of it.
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileLock {
+    if_match: Option<FileIfMatch>,
+    update_create: Option<bool>,
+    identical_put: Option<FileIdentical>,
+    version_ids: Option<FileScheme>,
+    retries_max: Option<u16>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum FileIfMatch {
+    Ignored,
+    Optional,
+    Compulsory,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum FileIdentical {
+    Keep,
+    NewVersion,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum FileScheme {
+    Sequential,
+    Opaque,
+}
+
+/// Named as the codes are.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(super) enum FileConflictBody {
+    Conflict,
+    ResourceVersionMismatch,
+}
+
+impl File {
+    pub(super) fn read(path: &Path) -> Result<Self> {
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        toml::from_str(&text).with_context(|| format!("{} is not a Firelock configuration", path.display()))
+    }
+}
+
+impl FileLock {
+    /// What is written here over what holds anyway.
+    pub(super) fn over(&self, policy: LockPolicy) -> LockPolicy {
+        LockPolicy {
+            if_match: self.if_match.map_or(policy.if_match, |setting| match setting {
+                FileIfMatch::Ignored => IfMatchPolicy::Ignored,
+                FileIfMatch::Optional => IfMatchPolicy::Optional,
+                FileIfMatch::Compulsory => IfMatchPolicy::Compulsory,
+            }),
+            update_create: self.update_create.map_or(policy.update_create, |allowed| {
+                if allowed { UpdateCreate::Allowed } else { UpdateCreate::Refused }
+            }),
+            identical: self.identical_put.map_or(policy.identical, |setting| match setting {
+                FileIdentical::Keep => IdenticalUpdate::Keep,
+                FileIdentical::NewVersion => IdenticalUpdate::NewVersion,
+            }),
+            scheme: self.version_ids.map_or(policy.scheme, |setting| match setting {
+                FileScheme::Sequential => VersionScheme::Sequential,
+                FileScheme::Opaque => VersionScheme::Opaque,
+            }),
+            retries_max: self.retries_max.unwrap_or(policy.retries_max),
+            ..policy
+        }
+    }
+
+    /// A policy with everything written out.
+    pub(super) fn of(policy: &LockPolicy) -> Self {
+        Self {
+            if_match: Some(match policy.if_match {
+                IfMatchPolicy::Ignored => FileIfMatch::Ignored,
+                IfMatchPolicy::Optional => FileIfMatch::Optional,
+                IfMatchPolicy::Compulsory => FileIfMatch::Compulsory,
+            }),
+            update_create: Some(policy.update_create == UpdateCreate::Allowed),
+            identical_put: Some(match policy.identical {
+                IdenticalUpdate::Keep => FileIdentical::Keep,
+                IdenticalUpdate::NewVersion => FileIdentical::NewVersion,
+            }),
+            version_ids: Some(match policy.scheme {
+                VersionScheme::Sequential => FileScheme::Sequential,
+                VersionScheme::Opaque => FileScheme::Opaque,
+            }),
+            retries_max: Some(policy.retries_max),
+        }
+    }
+}
