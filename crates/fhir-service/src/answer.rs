@@ -30,4 +30,6 @@ pub struct Answer {
 pub enum Payload {
     /// A FHIR resource as JSON.
     Json(Bytes),
+    /// A FHIR resource as XML.
+    Xml(Bytes),
 }

@@ -24,7 +24,7 @@ impl Service {
             CapabilityMode::Terminology => terminology_capabilities(&context.base),
         };
         let payload = json_payload(&Value::from(statement));
-        let crate::Payload::Json(bytes) = &payload;
+        let (crate::Payload::Json(bytes) | crate::Payload::Xml(bytes)) = &payload;
         let head = Head {
             version: VersionToken { number: VersionNumber::FIRST, tag: VersionTag(hash(bytes)) },
             at: Timestamp::default(),
@@ -58,7 +58,7 @@ fn capability_statement(rulebook: &dyn Rulebook, base: &str) -> Object {
     if version == FhirVersion::Stu3 {
         statement.insert("acceptUnknown", "no");
     }
-    statement.insert("format", array!["application/fhir+json", "json"]);
+    statement.insert("format", array!["application/fhir+json", "application/fhir+xml", "json", "xml"]);
     let resources: Vec<Value> = resource_types(version)
         .iter()
         .map(|resource_type| Value::from(resource(rulebook, resource_type)))

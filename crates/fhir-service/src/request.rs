@@ -6,6 +6,7 @@ use storage_api::{HistoryScope, Key};
 use versioning_core::Precondition;
 
 use crate::HistoryParameters;
+use crate::present::Format;
 
 /// One request to one API.
 #[derive(Clone, Debug)]
@@ -22,6 +23,22 @@ pub struct Request {
     pub base: String,
     /// The id of the request, for logs and outcomes.
     pub trace: String,
+}
+
+/// A body with its format.
+#[derive(Clone, Debug, Default)]
+pub struct Content {
+    /// Its format.
+    pub format: Format,
+    /// As it came.
+    pub bytes: Bytes,
+}
+
+impl Content {
+    /// A body in JSON.
+    pub fn json(bytes: impl Into<Bytes>) -> Self {
+        Self { format: Format::Json, bytes: bytes.into() }
+    }
 }
 
 /// What to do.
@@ -41,14 +58,14 @@ pub enum Operation {
         /// The type.
         resource_type: String,
         /// The resource.
-        body: Bytes,
+        body: Content,
     },
     /// PUT `[type]/[id]`
     Update {
         /// What.
         key: Key,
         /// The resource.
-        body: Bytes,
+        body: Content,
     },
     /// DELETE `[type]/[id]`
     Delete(Key),
@@ -58,6 +75,15 @@ pub enum Operation {
         scope: HistoryScope,
         /// Which part.
         parameters: HistoryParameters,
+    },
+    /// POST `[type]/$validate`, POST or GET `[type]/[id]/$validate`
+    Validate {
+        /// What; the id is empty for a resource that is not stored.
+        key: Key,
+        /// `create`, `update` or `delete`.
+        mode: Option<String>,
+        /// The resource, or Parameters with it.
+        body: Content,
     },
     /// GET `metadata`
     Capabilities(CapabilityMode),
@@ -75,6 +101,7 @@ impl Operation {
             Self::History { scope: HistoryScope::Key(_), .. } => Interaction::HistoryInstance,
             Self::History { scope: HistoryScope::Kind(_), .. } => Interaction::HistoryType,
             Self::History { scope: HistoryScope::All, .. } => Interaction::HistorySystem,
+            Self::Validate { .. } => Interaction::Validate,
             Self::Capabilities(_) => Interaction::Capabilities,
         }
     }

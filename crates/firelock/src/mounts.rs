@@ -22,7 +22,8 @@ pub(crate) fn open(config: &Config) -> Result<Vec<Mount>> {
             let store = store(config, mount)?;
             Ok(Mount {
                 path: mount.path.clone(),
-                service: Service::new(rulebook(mount), store, Ids::system(), config.service),
+                service: Service::new(rulebook(mount), store, Ids::system(), config.service)
+                    .with_validation(mount.validation),
             })
         })
         .collect()

@@ -6,7 +6,10 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use fhir_definitions::FhirVersion;
-use fhir_service::{Answer, CapabilityMode, Handling, HistoryParameters, Operation, Request};
+use fhir_service::{
+    Answer, CapabilityMode, Content, Format, Handling, HistoryParameters, Operation, Presentation, Request,
+    Subset,
+};
 use futures_util::FutureExt;
 use http_body_util::Full;
 use hyper::body::{Body as _, Incoming};
@@ -80,14 +83,18 @@ impl Shared {
             }
             let no_route = || Failure::NoRoute { path: path.chars().take(200).collect() };
             let failure = check_host(parts).err().unwrap_or_else(no_route);
-            return response(self.fallback.refuse(&failure, trace), trace);
+            let presentation = presentation_of_failure(parts, self.fallback.rulebook().version());
+            let answer = self.fallback.refuse(&failure, trace);
+            return response(self.fallback.present(answer, &presentation, trace), trace);
         };
         let service = &mount.service;
         match self.prepare(mount, below, (parts, peer), upload, trace).await {
-            Ok(Prepared::Request(request)) => {
+            Ok(Prepared::Request(prepared)) => {
+                let (request, presentation) = *prepared;
                 let handling = request.preferences.handling;
                 let interaction = request.operation.interaction();
-                let mut response = response(service.handle(*request).await, trace);
+                let answer = service.handle(request).await;
+                let mut response = response(service.present(answer, &presentation, trace), trace);
                 response.extensions_mut().insert(interaction);
                 prefer::add_handling(response.headers_mut(), handling);
                 response
@@ -97,7 +104,10 @@ impl Shared {
                 self.cors.preflight(&parts.headers, &allow.join(", "), response.headers_mut());
                 response
             }
-            Err(failure) => response(service.refuse(&failure, trace), trace),
+            Err(failure) => {
+                let presentation = presentation_of_failure(parts, service.rulebook().version());
+                response(service.present(service.refuse(&failure, trace), &presentation, trace), trace)
+            }
         }
     }
 
@@ -136,10 +146,14 @@ impl Shared {
         let bytes = upload.read(&self.limits).await?;
         let bytes = compression::decode(&parts.headers, bytes, self.limits.body_bytes_max)?;
         let mut query = Query::parse(parts.uri.query())?;
-        negotiate::check_accept(&parts.headers, query.take("_format")?.as_deref(), version)?;
-        if matches!(interaction, Interaction::Create | Interaction::Update) {
-            negotiate::check_content_type(&parts.headers, version)?;
-        }
+        let presentation = presentation(&mut query, &parts.headers, version)?;
+        let format = match interaction {
+            Interaction::Create | Interaction::Update | Interaction::Validate => {
+                negotiate::content(&parts.headers, &bytes, version)?
+            }
+            _ => Format::default(),
+        };
+        let body = Content { format, bytes };
         let usage = match (interaction.is_safe(), rulebook.lenient_tags()) {
             (true, _) => Usage::Read,
             (false, false) => Usage::Write,
@@ -147,13 +161,13 @@ impl Shared {
         };
         let precondition = conditional::precondition(&parts.headers, usage)?;
         let preferences = prefer::preferences(&parts.headers);
-        let operation = operation(target, interaction, bytes, &mut query, version)?;
+        let operation = operation(target, interaction, body, &mut query, version)?;
         refuse_unknown(query, preferences.handling)?;
         let base = format!("{}{}", self.origin.url(parts, peer), mount.path);
         let idempotency_key = if interaction.is_safe() { None } else { idempotency_key(&parts.headers)? };
         let trace = trace.to_owned();
         let request = Request { operation, precondition, preferences, idempotency_key, base, trace };
-        Ok(Prepared::Request(Box::new(request)))
+        Ok(Prepared::Request(Box::new((request, presentation))))
     }
 
     fn check_sizes(&self, parts: &Parts) -> Result<(), Failure> {
@@ -221,14 +235,58 @@ fn check_host(parts: &Parts) -> Result<(), Failure> {
 
 /// What a request comes to before the service sees it.
 enum Prepared {
-    Request(Box<Request>),
+    Request(Box<(Request, Presentation)>),
     Options(&'static [&'static str]),
+}
+
+/// How the client wants to see resources: format, layout, part.
+fn presentation(
+    query: &mut Query,
+    headers: &HeaderMap,
+    version: FhirVersion,
+) -> Result<Presentation, Failure> {
+    let format = negotiate::accepted(headers, query.take("_format")?.as_deref(), version)?;
+    let pretty = match query.take("_pretty")?.as_deref() {
+        None | Some("false") => false,
+        Some("true" | "") => true,
+        Some(value) => return Err(malformed("_pretty", value, "true or false")),
+    };
+    let elements = query.take("_elements")?;
+    let subset = match (query.take("_summary")?.as_deref(), elements) {
+        (None | Some("false"), None) => Subset::Whole,
+        (None | Some("false"), Some(elements)) => {
+            let names = elements.split(',').map(str::trim).filter(|name| !name.is_empty());
+            // `Patient.name` is written for `name` where several types are asked for.
+            Subset::Elements(names.map(|name| name.rsplit('.').next().unwrap_or(name).to_owned()).collect())
+        }
+        (Some("true"), None) => Subset::Summary,
+        (Some("text"), None) => Subset::Text,
+        (Some("data"), None) => Subset::Data,
+        (Some(value), None) => return Err(malformed("_summary", value, "true, text, data or false")),
+        (Some(value), Some(_)) => return Err(malformed("_summary", value, "it or _elements, not both")),
+    };
+    Ok(Presentation { format, pretty, subset })
+}
+
+/// The same for a request that failed before it was read so far: what cannot be read counts as
+/// not asked for.
+fn presentation_of_failure(parts: &Parts, version: FhirVersion) -> Presentation {
+    let mut query = Query::parse(parts.uri.query()).unwrap_or_default();
+    let format = query.take("_format").unwrap_or_default();
+    let format = negotiate::accepted(&parts.headers, format.as_deref(), version).unwrap_or_default();
+    let pretty = query.take("_pretty").unwrap_or_default().is_some_and(|pretty| pretty != "false");
+    Presentation { format, pretty, subset: Subset::Whole }
+}
+
+fn malformed(name: &str, value: &str, expected: &'static str) -> Failure {
+    let value = value.chars().take(64).collect();
+    Failure::Parameter { name: name.to_owned(), problem: ParameterProblem::Malformed { value, expected } }
 }
 
 fn operation(
     target: Target,
     interaction: Interaction,
-    body: Bytes,
+    body: Content,
     query: &mut Query,
     version: FhirVersion,
 ) -> Result<Operation, Failure> {
@@ -243,6 +301,7 @@ fn operation(
         Target::TypeHistory(kind) => history(HistoryScope::Kind(kind.into())),
         Target::InstanceHistory(key) => history(HistoryScope::Key(key)),
         Target::Version(key, version_id) => Ok(Operation::Vread { key, version_id }),
+        Target::Validate(key) => Ok(Operation::Validate { key, mode: query.take("mode")?, body }),
         Target::Type(resource_type) => Ok(Operation::Create { resource_type, body }),
         Target::Instance(key) => Ok(match interaction {
             Interaction::Update => Operation::Update { key, body },
@@ -261,19 +320,13 @@ fn capability_mode(query: &mut Query, version: FhirVersion) -> Result<Capability
         None | Some("full") => Ok(CapabilityMode::Full),
         Some("normative") => Ok(CapabilityMode::Normative),
         Some("terminology") => Ok(CapabilityMode::Terminology),
-        Some(value) => Err(Failure::Parameter {
-            name: "mode".to_owned(),
-            problem: ParameterProblem::Malformed {
-                value: value.chars().take(64).collect(),
-                expected: "full, normative or terminology",
-            },
-        }),
+        Some(value) => Err(malformed("mode", value, "full, normative or terminology")),
     }
 }
 
 /// Parameters that nothing took are passed over, unless the client asked for strictness.
 fn refuse_unknown(query: Query, handling: Option<Handling>) -> Result<(), Failure> {
-    match query.into_pairs().into_iter().find(|(name, _)| name != "_pretty") {
+    match query.into_pairs().into_iter().next() {
         Some((name, _)) if handling == Some(Handling::Strict) => Err(Failure::Parameter {
             name: name.chars().take(64).collect(),
             problem: ParameterProblem::Unknown,

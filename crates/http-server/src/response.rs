@@ -11,6 +11,7 @@ use hyper::header::{
 use hyper::{Response, StatusCode};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/fhir+json; charset=utf-8");
+const XML: HeaderValue = HeaderValue::from_static("application/fhir+xml; charset=utf-8");
 pub(crate) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 pub(crate) const X_CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -46,8 +47,12 @@ pub(crate) fn response(answer: Answer, trace: &str) -> Response<Full<Bytes>> {
     if let Some(allow) = answer.allow {
         text(ALLOW, allow.join(", "));
     }
-    if let Some(Payload::Json(bytes)) = answer.payload {
-        headers.insert(CONTENT_TYPE, JSON);
+    if let Some(payload) = answer.payload {
+        let (content_type, bytes) = match payload {
+            Payload::Json(bytes) => (JSON, bytes),
+            Payload::Xml(bytes) => (XML, bytes),
+        };
+        headers.insert(CONTENT_TYPE, content_type);
         *response.body_mut() = Full::new(bytes);
     }
     response

@@ -26,6 +26,8 @@ pub(crate) enum Target {
     InstanceHistory(Key),
     /// `[base]/[type]/[id]/_history/[vid]`
     Version(Key, String),
+    /// `[base]/[type]/$validate` with an empty id, `[base]/[type]/[id]/$validate`
+    Validate(Key),
 }
 
 impl Target {
@@ -63,6 +65,9 @@ impl Target {
             ["_history"] => Ok(Self::SystemHistory),
             [name] => Ok(Self::Type(resource_type(name)?)),
             [name, "_history"] => Ok(Self::TypeHistory(resource_type(name)?)),
+            [name, "$validate"] => Ok(Self::Validate(key(name, "")?)),
+            [name, id, "$validate"] => Ok(Self::Validate(key(name, id)?)),
+            [_, operation] | [_, _, operation] if operation.starts_with('$') => Err(no_route()),
             [name, id] => Ok(Self::Instance(key(name, id)?)),
             [name, id, "_history"] => Ok(Self::InstanceHistory(key(name, id)?)),
             [name, id, "_history", version_id] => Ok(Self::Version(key(name, id)?, (*version_id).to_owned())),
@@ -73,7 +78,11 @@ impl Target {
     /// Whether the id, if there is one, can be an id at all.
     pub(crate) fn check_id(&self) -> Result<(), Failure> {
         match self {
-            Self::Instance(key) | Self::InstanceHistory(key) | Self::Version(key, _) => {
+            Self::Validate(key) if key.id.is_empty() => Ok(()),
+            Self::Instance(key)
+            | Self::InstanceHistory(key)
+            | Self::Version(key, _)
+            | Self::Validate(key) => {
                 Id::check(&key.id).map_err(|_| Failure::IllegalId { id: key.id.chars().take(80).collect() })
             }
             _ => Ok(()),
@@ -88,7 +97,7 @@ impl Target {
             Self::TypeHistory(_) => Some(Interaction::HistoryType),
             Self::InstanceHistory(_) => Some(Interaction::HistoryInstance),
             Self::Version(..) => Some(Interaction::Vread),
-            Self::Base | Self::Type(_) | Self::Instance(_) => None,
+            Self::Base | Self::Type(_) | Self::Instance(_) | Self::Validate(_) => None,
         }
     }
 
@@ -101,7 +110,7 @@ impl Target {
             | Self::TypeHistory(_)
             | Self::InstanceHistory(_)
             | Self::Version(..) => &["GET", "HEAD", "OPTIONS"],
-            Self::Type(_) => &["POST", "OPTIONS"],
+            Self::Type(_) | Self::Validate(_) => &["POST", "OPTIONS"],
             Self::Instance(_) => &["GET", "HEAD", "PUT", "DELETE", "OPTIONS"],
         }
     }
@@ -117,6 +126,7 @@ impl Target {
             (Self::Instance(_), &Method::PUT) => Ok(Interaction::Update),
             (Self::Instance(_), &Method::DELETE) => Ok(Interaction::Delete),
             (Self::Type(_), &Method::POST) => Ok(Interaction::Create),
+            (Self::Validate(_), &Method::POST) => Ok(Interaction::Validate),
             _ => Err(Failure::MethodNotAllowed {
                 method: method.as_str().chars().take(32).collect(),
                 allow: self.allow(),

@@ -6,6 +6,8 @@ use core::fmt;
 use fhir_definitions::FhirVersion;
 use fhir_model::ResourceError;
 use fhir_model::json::JsonError;
+use fhir_model::xml::XmlError;
+use fhir_validate::Finding;
 use versioning_core::{FieldError, Refusal, VersionId};
 
 use crate::Interaction;
@@ -104,6 +106,15 @@ pub enum Failure {
     EmptyBody,
     /// The body is no JSON.
     Json(JsonError),
+    /// The body is no XML, or holds what the FHIR version does not know.
+    Xml(Box<XmlError>),
+    /// The resource is not valid; every finding, errors and warnings.
+    Invalid(Vec<Finding>),
+    /// The resource holds what the format asked for cannot say.
+    NotRepresentable {
+        /// What that is.
+        why: String,
+    },
     /// The body is JSON but no resource.
     NoResource(ResourceError),
     /// The body's `resourceType` is not the URL's.
@@ -205,6 +216,7 @@ impl Failure {
     pub fn place(&self) -> Option<String> {
         match self {
             Self::Json(error) if !error.path.is_empty() => Some(error.path.clone()),
+            Self::Xml(error) if !error.path.is_empty() => Some(error.path.clone()),
             Self::IdMissing { .. } | Self::IdDiffers { .. } | Self::ClientAssignedId { .. } => {
                 Some("id".to_owned())
             }
@@ -288,6 +300,16 @@ impl fmt::Display for Failure {
             }
             Self::EmptyBody => f.write_str("The request has no body. Send the resource."),
             Self::Json(error) => write!(f, "{error}."),
+            Self::Xml(error) => write!(f, "{error}"),
+            Self::Invalid(findings) => {
+                write!(f, "The resource is not valid: there are {} findings.", findings.len())
+            }
+            Self::NotRepresentable { why } => {
+                write!(
+                    f,
+                    "The resource cannot be given in the format asked for: {why}. Ask for the other one."
+                )
+            }
             Self::NoResource(error) => write!(f, "{error}."),
             Self::WrongType { url, body } => {
                 write!(f, "The URL names the type {url}, the body has resourceType {body}. They must agree.")

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use fhir_definitions::FhirVersion;
 use fhir_model::{IssueSeverity, IssueType};
+use fhir_validate::Finding;
 use versioning_core::{LockPolicy, Refusal};
 
 use crate::rule::{ClientId, LocationForm, OutcomeShape, Return, Rule, RuleCoding, Rulebook};
@@ -113,6 +114,9 @@ impl Rulebook for FhirRulebook {
             Failure::UnknownVersion { .. } => (404, IssueType::NotFound, "unknown-version"),
             Failure::DeletedVersion { .. } => (410, IssueType::Deleted, "deleted"),
             Failure::EmptyBody => (400, IssueType::Required, "empty-body"),
+            Failure::Xml(_) => (400, IssueType::Structure, "malformed-xml"),
+            Failure::Invalid(_) => (422, IssueType::Invalid, "invalid-resource"),
+            Failure::NotRepresentable { .. } => (406, IssueType::NotSupported, "not-representable"),
             Failure::Json(_) => (400, IssueType::Structure, "malformed-json"),
             Failure::NoResource(_) => (400, IssueType::Structure, "not-a-resource"),
             Failure::WrongType { .. } => (400, IssueType::Value, "wrong-type"),
@@ -133,6 +137,7 @@ impl Rulebook for FhirRulebook {
     fn success(&self, success: Success, resource: &Resource) -> (RuleCoding, String) {
         let (code, text) = match success {
             Success::Shown => ("shown", format!("{resource}.")),
+            Success::Valid => ("valid", format!("{resource} is valid.")),
             Success::NotModified => ("not-modified", format!("{resource} is as it was.")),
             Success::Created => ("created", format!("Created {resource}.")),
             Success::Updated => ("updated", format!("Updated {resource}.")),
@@ -144,6 +149,11 @@ impl Rulebook for FhirRulebook {
             Success::NothingToDelete => ("nothing-to-delete", format!("{resource} does not exist.")),
         };
         (coding(code), text)
+    }
+
+    fn finding(&self, finding: &Finding) -> (IssueType, RuleCoding) {
+        let rule = finding.rule;
+        (rule.issue_type(), RuleCoding { system: SYSTEM, code: rule.code(), display: Some(rule.title()) })
     }
 
     fn outcome_shape(&self, _rule: &Rule) -> OutcomeShape {

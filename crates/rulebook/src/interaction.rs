@@ -21,13 +21,15 @@ pub enum Interaction {
     HistorySystem,
     /// A new resource under an id of the server's.
     Create,
+    /// `$validate`: findings, nothing stored.
+    Validate,
     /// What the server can do.
     Capabilities,
 }
 
 impl Interaction {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Read,
         Self::Vread,
         Self::Update,
@@ -36,6 +38,7 @@ impl Interaction {
         Self::HistoryType,
         Self::HistorySystem,
         Self::Create,
+        Self::Validate,
         Self::Capabilities,
     ];
 
@@ -51,6 +54,7 @@ impl Interaction {
             Self::HistoryType => "history-type",
             Self::HistorySystem => "history-system",
             Self::Create => "create",
+            Self::Validate => "validate",
             Self::Capabilities => "capabilities",
         }
     }

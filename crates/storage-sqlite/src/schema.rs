@@ -57,6 +57,11 @@ pub(crate) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
     migrate_by(connection, MIGRATIONS)
 }
 
+/// Checks that the file is empty or a store that this program knows, without changing it.
+pub(crate) fn expect_ours(connection: &Connection) -> Result<(), OpenError> {
+    identify(connection, MIGRATIONS).map(drop)
+}
+
 /// Checks that the file has the newest schema without changing it.
 pub(crate) fn expect_newest(connection: &Connection) -> Result<(), OpenError> {
     let found = identify(connection, MIGRATIONS)?;

@@ -14,7 +14,7 @@ use storage_api::{
 };
 
 use crate::blobs::Blobs;
-use crate::connection::open_writer;
+use crate::connection::{open_read_only, open_writer};
 use crate::error::store_error;
 use crate::history::PageLimits;
 use crate::layout::Layout;
@@ -62,6 +62,10 @@ impl SqliteStore {
             folder::create(directory)?;
         }
         let lock = StoreLock::take(directory)?;
+        if layout.database.try_exists()? {
+            // Before anything is written to a file that may not be ours.
+            schema::expect_ours(&open_read_only(&layout.database, &options)?)?;
+        }
         recovery::renew(&layout.log)?;
         fs::create_dir_all(&layout.blobs)?;
         let mut connection = open_writer(&layout.database, &options)?;
@@ -74,11 +78,9 @@ impl SqliteStore {
         let pool = Pool::open(&layout.database, &options)?;
         let shared = Arc::new(Shared::new(layout.database, blobs, pool, options, clock));
         watch_log(&mut connection, &shared)?;
-        let running = Running {
-            writer: start_writer(&shared, connection, position)?,
-            checkpointer: start_checkpointer(&shared)?,
-            _lock: lock,
-        };
+        let checkpointer = start_checkpointer(&shared)?;
+        let writer = start_writer(&shared, connection, position).inspect_err(|_| shared.log.end())?;
+        let running = Running { writer, checkpointer, _lock: lock };
         let (closed, running) = (AtomicBool::new(false), Mutex::new(Some(running)));
         Ok(Self { inner: Arc::new(Inner { shared, generation, closed, running }) })
     }

@@ -68,13 +68,15 @@ impl Writer {
         self.end();
     }
 
-    /// Moves the log into the file. What is not moved now the next start finds in the log.
+    /// Nothing that was acknowledged depends on this: the stamp of a commit without a version would
+    /// else be forgotten, and what is not moved stays in the log, which the next start reads.
     fn end(&mut self) {
         let Some(connection) = self.connection.take() else { return };
+        let _ = self.save_stamp(&connection);
         let log = &self.shared.log;
         let truncate = || connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).is_ok();
         if log.is_suspect() || !log.without_helper(truncate) {
-            // Closing it would try once more. Nothing else can be done where this fails.
+            // Closing it would try once more.
             let _ = keep_log(&connection);
         }
     }
@@ -175,6 +177,14 @@ impl Writer {
                 }
             }
         }
+    }
+
+    /// Keeps the newest stamp if it is that of no version.
+    fn save_stamp(&self, connection: &Connection) -> rusqlite::Result<()> {
+        if Position::load(connection)?.at < self.position.at {
+            self.position.save(connection)?;
+        }
+        Ok(())
     }
 
     fn sync(&self, connection: &Connection) -> rusqlite::Result<()> {
@@ -283,3 +293,6 @@ impl Drop for Ended {
         self.0.queue.refuse_rest();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 use fhir_definitions::FhirVersion;
+use fhir_service::Validation;
 use http_server::{Cors, IpNet, TlsFiles};
 use rulebook::{ConflictBody, LockSettings, SpineRulebook};
 use serde::{Deserialize, Serialize};
@@ -68,6 +69,7 @@ pub(crate) struct MountConfig {
     pub(crate) rulebook: RulebookKind,
     pub(crate) locks: LockSettings,
     pub(crate) conflict_body: ConflictBody,
+    pub(crate) validation: Validation,
 }
 
 impl Config {
@@ -238,7 +240,8 @@ impl FileMount {
             None | Some(FileConflictBody::Conflict) => ConflictBody::Conflict,
             Some(FileConflictBody::ResourceVersionMismatch) => ConflictBody::ResourceVersionMismatch,
         };
-        Ok(MountConfig { path, version, rulebook: self.rulebook, locks, conflict_body })
+        let validation = self.validation.unwrap_or_default().into();
+        Ok(MountConfig { path, version, rulebook: self.rulebook, locks, conflict_body, validation })
     }
 
     /// A mount with everything written out.
@@ -256,6 +259,7 @@ impl FileMount {
             stale: Some(locks.stale),
             missing: Some(locks.missing),
             lenient_tags: Some(locks.lenient_tags),
+            validation: Some(mount.validation.into()),
             conflict_body: (mount.rulebook == RulebookKind::Spine).then_some(conflict_body),
             lock: FileLock::of(&locks.policy),
             types: types.collect(),
@@ -279,6 +283,7 @@ fn default_mounts() -> Vec<MountConfig> {
         rulebook: RulebookKind::Fhir,
         locks: LockSettings::of(version),
         conflict_body: ConflictBody::default(),
+        validation: Validation::default(),
     });
     let spine = MountConfig {
         path: "/spine/STU3".to_owned(),
@@ -286,6 +291,7 @@ fn default_mounts() -> Vec<MountConfig> {
         rulebook: RulebookKind::Spine,
         locks: SpineRulebook::default_locks(),
         conflict_body: ConflictBody::default(),
+        validation: Validation::default(),
     };
     plain.into_iter().chain([spine]).collect()
 }

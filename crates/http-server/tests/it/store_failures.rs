@@ -125,7 +125,7 @@ fn a_store_that_fails() {
             (StoreError::Unsorted, 500, None),
             (StoreError::TooCostly, 500, None),
             (StoreError::Corrupt(words()), 500, None),
-            (StoreError::Io(words()), 500, None),
+            (StoreError::Io(words()), 503, Some("5")),
         ] {
             let server = server(path, &Fault::Error(error.clone()));
             let mut connection = server.connect();

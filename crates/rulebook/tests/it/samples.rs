@@ -1,6 +1,6 @@
 //! One of everything that can go wrong, with the status that each API has for it.
 
-use fhir_definitions::FhirVersion;
+use fhir_definitions::{Definitions, FhirVersion};
 use fhir_model::json;
 use rulebook::{Failure, Interaction, ParameterProblem, Refused, Resource};
 use versioning_core::{
@@ -95,10 +95,16 @@ fn contents() -> Vec<Sample> {
     let text = || "x".to_owned();
     let same = |failure, status| sample(failure, status, status, status);
     let json = json::parse(b"{\"a\":", &json::Limits::default()).expect_err("no JSON");
+    let stu3 = Definitions::of(FhirVersion::Stu3);
+    let xml = fhir_model::xml::parse(b"<a", stu3, &json::Limits::default()).expect_err("no XML");
+    let findings = fhir_validate::validate(&json::Value::Null, stu3, &fhir_validate::Settings::default());
     let not_a_resource = fhir_model::Resource::from_value(json::Value::Null).expect_err("no resource");
     vec![
         same(Failure::EmptyBody, 400),
         same(Failure::Json(json), 400),
+        same(Failure::Xml(Box::new(xml)), 400),
+        same(Failure::Invalid(findings), 422),
+        same(Failure::NotRepresentable { why: text() }, 406),
         same(Failure::NoResource(not_a_resource), 400),
         same(Failure::WrongType { url: text(), body: text() }, 400),
         same(Failure::IllegalId { id: text() }, 400),
@@ -182,6 +188,9 @@ pub(crate) fn name(failure: &Failure) -> &'static str {
         Failure::DeletedVersion { .. } => "DeletedVersion",
         Failure::EmptyBody => "EmptyBody",
         Failure::Json(_) => "Json",
+        Failure::Xml(_) => "Xml",
+        Failure::Invalid(_) => "Invalid",
+        Failure::NotRepresentable { .. } => "NotRepresentable",
         Failure::NoResource(_) => "NoResource",
         Failure::WrongType { .. } => "WrongType",
         Failure::IllegalId { .. } => "IllegalId",
@@ -198,4 +207,4 @@ pub(crate) fn name(failure: &Failure) -> &'static str {
 }
 
 /// How many names [`name`] can give.
-pub(crate) const NAMES: usize = 44;
+pub(crate) const NAMES: usize = 47;

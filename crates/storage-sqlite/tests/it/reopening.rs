@@ -77,6 +77,19 @@ fn a_file_of_something_else_is_left_alone() {
 }
 
 #[test]
+fn a_database_of_something_else_is_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("store.db");
+    let connection = Connection::open(&file).unwrap();
+    connection.execute_batch("CREATE TABLE notes (text); INSERT INTO notes VALUES ('mine')").unwrap();
+    drop(connection);
+    let before = std::fs::read(&file).unwrap();
+    let refused = SqliteStore::open(directory.path(), Options::default(), Steps::new()).err();
+    assert_eq!(refused, Some(OpenError::Foreign));
+    assert_eq!(std::fs::read(&file).unwrap(), before);
+}
+
+#[test]
 fn an_existing_store_keeps_its_index_generation() {
     let directory = tempfile::tempdir().unwrap();
     let generation = |number| Options { index_generation: IndexGeneration(number), ..Options::default() };
