@@ -64,8 +64,18 @@ fn capability_statement(rulebook: &dyn Rulebook, base: &str) -> Object {
         .map(|resource_type| Value::from(resource(rulebook, resource_type)))
         .collect();
     let mut rest = object! { "mode": "server", "resource": resources };
+    if rulebook.offers(Interaction::Validate) {
+        let url = "http://hl7.org/fhir/OperationDefinition/Resource-validate";
+        // A reference in STU3, a canonical URL from R4 on.
+        let definition: Value = match version {
+            FhirVersion::Stu3 => object! { "reference": url }.into(),
+            FhirVersion::R4 | FhirVersion::R4b | FhirVersion::R5 => url.into(),
+        };
+        rest.insert("operation", array![object! { "name": "validate", "definition": definition }]);
+    }
     if rulebook.offers(Interaction::HistorySystem) {
-        rest.insert("interaction", array![object! { "code": "history-system" }]);
+        let place = rest.position("resource").map_or(0, |place| place + 1);
+        rest.insert_at(place, "interaction", array![object! { "code": "history-system" }]);
     }
     statement.insert("rest", array![rest]);
     statement

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod check;
 mod codes;
 mod contained;
 mod content;
@@ -17,6 +18,7 @@ mod walk;
 use fhir_definitions::Definitions;
 use fhir_model::json::Value;
 
+pub use crate::check::{ValidateFault, check_validate};
 pub use crate::finding::{Finding, Rule};
 pub use crate::settings::{ConditionalReferences, Level, Settings, Subsetted};
 

@@ -196,7 +196,7 @@ impl<'s> Walk<'s> {
             {
                 let message =
                     format_args!("{before} and {} exclude each other: keep one of them", member.key);
-                self.report.add(Rule::ChoiceRepeated, &place.child(name), message);
+                return self.report.add(Rule::ChoiceRepeated, &place.child(name), message);
             }
         }
     }

@@ -81,7 +81,10 @@ impl Shared {
             if let Some(response) = self.operations(parts).await {
                 return response;
             }
-            let no_route = || Failure::NoRoute { path: path.chars().take(200).collect() };
+            let no_route = || Failure::OutsideEveryApi {
+                path: path.chars().take(200).collect(),
+                apis: self.mounts.iter().map(|mount| mount.path.clone()).collect(),
+            };
             let failure = check_host(parts).err().unwrap_or_else(no_route);
             let presentation = presentation_of_failure(parts, self.fallback.rulebook().version());
             let answer = self.fallback.refuse(&failure, trace);
@@ -144,9 +147,9 @@ impl Shared {
         target.check_id()?;
         // A body where none has a meaning is read all the same: a request counts when it is whole.
         let bytes = upload.read(&self.limits).await?;
-        let bytes = compression::decode(&parts.headers, bytes, self.limits.body_bytes_max)?;
         let mut query = Query::parse(parts.uri.query())?;
         let presentation = presentation(&mut query, &parts.headers, version)?;
+        let bytes = compression::decode(&parts.headers, bytes, self.limits.body_bytes_max)?;
         let format = match interaction {
             Interaction::Create | Interaction::Update | Interaction::Validate => {
                 negotiate::content(&parts.headers, &bytes, version)?

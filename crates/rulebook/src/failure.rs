@@ -22,6 +22,13 @@ pub enum Failure {
         /// The path asked for.
         path: String,
     },
+    /// The path is below no API of this server.
+    OutsideEveryApi {
+        /// The path asked for.
+        path: String,
+        /// The paths of the APIs there are.
+        apis: Vec<String>,
+    },
     /// The first path segment is no resource type of this FHIR version.
     UnknownType {
         /// What was sent.
@@ -251,6 +258,9 @@ impl fmt::Display for Failure {
             Self::InvalidHost => f.write_str(
                 "A request of HTTP/1.1 has exactly one Host field, with a host and perhaps a port.",
             ),
+            Self::OutsideEveryApi { path, apis } => {
+                write!(f, "There is nothing at {path}. The APIs of this server are at {}.", apis.join(", "))
+            }
             Self::NoRoute { path } => {
                 write!(f, "There is nothing at {path}. See [base]/metadata for what there is.")
             }
@@ -300,7 +310,7 @@ impl fmt::Display for Failure {
             }
             Self::EmptyBody => f.write_str("The request has no body. Send the resource."),
             Self::Json(error) => write!(f, "{error}."),
-            Self::Xml(error) => write!(f, "{error}"),
+            Self::Xml(error) => write!(f, "{error}."),
             Self::Invalid(findings) => {
                 write!(f, "The resource is not valid: there are {} findings.", findings.len())
             }

@@ -95,7 +95,9 @@ impl Rulebook for FhirRulebook {
         let (status, issue, code) = match failure {
             Failure::Refused(refused) => self.refusal(&refused.refusal, refused.interaction),
             Failure::InvalidHost => (400, IssueType::Value, "invalid-host"),
-            Failure::NoRoute { .. } => (404, IssueType::NotFound, "no-route"),
+            Failure::NoRoute { .. } | Failure::OutsideEveryApi { .. } => {
+                (404, IssueType::NotFound, "no-route")
+            }
             Failure::UnknownType { .. } => (404, IssueType::NotSupported, "unknown-type"),
             Failure::MethodNotAllowed { .. } => (405, IssueType::NotSupported, "method-not-allowed"),
             Failure::NotOffered(_) => (404, IssueType::NotSupported, "interaction-not-offered"),

@@ -68,15 +68,17 @@ impl Writer {
         self.end();
     }
 
-    /// Nothing that was acknowledged depends on this: the stamp of a commit without a version would
-    /// else be forgotten, and what is not moved stays in the log, which the next start reads.
+    /// Moves the log into the file. What is not moved now the next start finds in the log.
     fn end(&mut self) {
         let Some(connection) = self.connection.take() else { return };
-        let _ = self.save_stamp(&connection);
         let log = &self.shared.log;
+        if !log.is_suspect() {
+            // The stamp of a commit without a version would else be forgotten.
+            let _ = self.save_stamp(&connection);
+        }
         let truncate = || connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).is_ok();
         if log.is_suspect() || !log.without_helper(truncate) {
-            // Closing it would try once more.
+            // Closing it would try once more. Nothing else can be done where this fails.
             let _ = keep_log(&connection);
         }
     }

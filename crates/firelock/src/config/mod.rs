@@ -52,10 +52,10 @@ pub(crate) struct Config {
     pub(crate) data: PathBuf,
     pub(crate) store: StoreKind,
     pub(crate) durability: Durability,
-    pub(crate) sqlite: storage_sqlite::Options,
     pub(crate) cors: Cors,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) tls: Option<TlsFiles>,
+    pub(crate) sqlite: storage_sqlite::Options,
     pub(crate) http: http_server::Limits,
     pub(crate) service: fhir_service::Limits,
     pub(crate) mounts: Vec<MountConfig>,
@@ -138,11 +138,6 @@ impl Config {
                 key: self.tls.as_ref().map(|tls| tls.key.clone()),
                 client_ca: self.tls.as_ref().and_then(|tls| tls.client_authorities.clone()),
             },
-            sqlite: FileSqlite {
-                body_inline_max: Some(self.sqlite.body_inline_max),
-                checkpoint_bytes: Some(self.sqlite.checkpoint_bytes),
-                log_bytes_max: Some(self.sqlite.log_bytes_max),
-            },
             limits: FileLimits {
                 connections_max: Some(http.connections_max),
                 uri_bytes_max: Some(http.uri_bytes_max),
@@ -155,6 +150,11 @@ impl Config {
                 page_default: Some(service.page_default),
                 page_max: Some(service.page_max),
                 idempotency_time_s: Some(service.idempotency_time_us / 1_000_000),
+            },
+            sqlite: FileSqlite {
+                body_inline_max: Some(self.sqlite.body_inline_max),
+                checkpoint_bytes: Some(self.sqlite.checkpoint_bytes),
+                log_bytes_max: Some(self.sqlite.log_bytes_max),
             },
             mount: self.mounts.iter().map(FileMount::of).collect(),
         };

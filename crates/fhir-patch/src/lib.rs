@@ -1,0 +1,19 @@
+#![doc = include_str!("../README.md")]
+
+mod edit;
+mod equality;
+mod error;
+mod fhirpath_patch;
+mod json_patch;
+mod limits;
+mod merge_patch;
+mod path;
+mod pointer;
+
+pub use error::{Malformed, NotApplicable};
+pub use fhirpath_patch::{FhirPathPatch, FhirPathPatchFault, FhirPathPatchRefusal, PartFault};
+pub use json_patch::{JsonOperation, JsonPatch, JsonPatchFault, JsonPatchRefusal};
+pub use limits::{Exceeded, Limits};
+pub use merge_patch::{MergePatch, MergePatchFault};
+pub use path::{ElementPath, PathStep};
+pub use pointer::{Pointer, PointerFault};

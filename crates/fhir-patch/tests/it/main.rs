@@ -1,0 +1,5 @@
+//! Integration tests of `fhir-patch`.
+
+mod fhirpath_suite;
+mod json_suite;
+mod suites;
