@@ -353,26 +353,29 @@ pub(crate) fn faults(told: &Told, histories: &Histories) -> Vec<Fault> {
         if !versions.insert((&fact.id, fact.version)) {
             faults.push(Fault::AcknowledgedTwice { id: fact.id.clone(), version: fact.version });
         }
-        faults
-            .extend(other(fact, histories).map(|stored| Fault::Acknowledged { fact: fact.clone(), stored }));
+        if let Err(stored) = find(fact, histories) {
+            faults.push(Fault::Acknowledged { fact: fact.clone(), stored });
+        }
     }
-    faults.extend(told.seen.iter().filter_map(|fact| {
-        let stored = other(fact, histories)?;
-        Some(Fault::Seen { fact: fact.clone(), stored })
-    }));
+    for fact in &told.seen {
+        if let Err(stored) = find(fact, histories) {
+            faults.push(Fault::Seen { fact: fact.clone(), stored });
+        }
+    }
     faults
 }
 
-/// What stands where `fact` should: `None` if it does, else the write that stands there, if there is one.
-fn other(fact: &Fact, histories: &Histories) -> Option<Option<String>> {
+/// Finds `fact`, or the write that stands in its place, if there is one.
+fn find(fact: &Fact, histories: &Histories) -> Result<(), Option<String>> {
     let history = histories.get(&fact.id).map(Vec::as_slice).unwrap_or_default();
     let is_wanted = |stored: &&Stored| stored.version == fact.version;
     // Where the chain is whole, version n is the n-th.
     let in_place =
         usize::try_from(fact.version).ok().and_then(|version| history.get(version.checked_sub(1)?));
-    let stored = in_place.filter(is_wanted).or_else(|| history.iter().find(is_wanted));
-    let write = stored.map(|stored| stored.write.clone());
-    (write.as_ref() != Some(&fact.write)).then_some(write)
+    match in_place.filter(is_wanted).or_else(|| history.iter().find(is_wanted)) {
+        Some(stored) if stored.write == fact.write => Ok(()),
+        other => Err(other.map(|stored| stored.write.clone())),
+    }
 }
 
 /// Stops at the first faults, naming a few of them.

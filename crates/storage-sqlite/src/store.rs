@@ -62,8 +62,9 @@ impl SqliteStore {
             folder::create(directory)?;
         }
         let lock = StoreLock::take(directory)?;
-        if layout.database.try_exists()? {
-            // Before anything is written to a file that may not be ours.
+        // Before anything is written to a file that may not be ours. One that was left while it was
+        // being made cannot be read before its journal is taken back.
+        if layout.database.try_exists()? && !layout.journal.try_exists()? {
             schema::expect_ours(&open_read_only(&layout.database, &options)?)?;
         }
         recovery::renew(&layout.log)?;

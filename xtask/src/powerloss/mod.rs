@@ -60,8 +60,11 @@ enum Part {
 /// One mount, for quick starts.
 const PLAIN: &str = "[[mount]]\npath = \"/R4\"\nfhir = \"R4\"\n";
 
-/// Contents go into files, and the log is moved and begun anew, so often that the power goes during all of that too.
-const BUSY: &str = "[sqlite]\nbody_inline_max = 600\ncheckpoint_bytes = 65536\nlog_bytes_max = 262144\n";
+/// Many contents go into files.
+const FILES: &str = "[sqlite]\nbody_inline_max = 600\n";
+
+/// The log is moved and begun anew so often that the power goes during all of that too.
+const BUSY: &str = "checkpoint_bytes = 65536\nlog_bytes_max = 262144\n";
 
 /// What every part of the run needs.
 struct Bench {
@@ -69,7 +72,9 @@ struct Bench {
     preload: Preload,
     /// A configuration of [`PLAIN`]: between the checkpoints of a store with `--durability normal` nothing is synced.
     plain_config: String,
-    /// A configuration of [`BUSY`] and [`PLAIN`].
+    /// [`FILES`] and [`PLAIN`].
+    files_config: String,
+    /// All three.
     busy_config: String,
     runtime: Runtime,
     random: StdRng,
@@ -88,7 +93,8 @@ impl Bench {
             binary: server::build(arguments.release)?,
             preload: Preload::build()?,
             plain_config: config("plain.toml", PLAIN)?,
-            busy_config: config("busy.toml", &format!("{BUSY}{PLAIN}"))?,
+            files_config: config("files.toml", &format!("{FILES}{PLAIN}"))?,
+            busy_config: config("busy.toml", &format!("{FILES}{BUSY}{PLAIN}"))?,
             runtime: tokio::runtime::Builder::new_multi_thread().enable_all().build()?,
             random: StdRng::seed_from_u64(seed),
             _folder: folder,
