@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+mod diff;
 mod edit;
+mod elements;
 mod equality;
 mod error;
 mod fhirpath_patch;
@@ -10,6 +12,7 @@ mod merge_patch;
 mod path;
 mod pointer;
 
+pub use diff::{NotExpressible, NotExpressibleReason, fhirpath_diff, json_diff};
 pub use error::{Malformed, NotApplicable};
 pub use fhirpath_patch::{FhirPathPatch, FhirPathPatchFault, FhirPathPatchRefusal, PartFault};
 pub use json_patch::{JsonOperation, JsonPatch, JsonPatchFault, JsonPatchRefusal};
