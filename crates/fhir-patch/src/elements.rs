@@ -1,7 +1,7 @@
 //! The elements inside an object, as the definitions see the members of JSON: `valueString` and `_valueString` are
 //! the element `value`, an array is several items of one element.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use fhir_definitions::{ElementDef, Fields, TypeRef};
@@ -26,8 +26,8 @@ pub(crate) struct Side<'t> {
     /// Whether JSON writes an array.
     pub(crate) is_array: bool,
     pub(crate) items: Vec<ElementRef<'t>>,
-    /// Whether the element stands under several names, as a choice must not.
-    pub(crate) is_ambiguous: bool,
+    /// Other names that it stands under as well, as a choice must not; their items follow those of the first.
+    pub(crate) more: Vec<&'t str>,
 }
 
 /// What to call an element of two or three objects, and what it is in each of them.
@@ -62,9 +62,12 @@ impl<'t> ElementRef<'t> {
 }
 
 impl Side<'_> {
-    /// Whether both are the same, apart from how JSON spells it.
+    /// Whether both are the same, apart from `null`s that say nothing.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        self.member == other.member && self.items == other.items
+        self.member == other.member
+            && self.is_array == other.is_array
+            && self.items == other.items
+            && self.more == other.more
     }
 }
 
@@ -91,7 +94,10 @@ pub(crate) fn rows<'t, const SIDES: usize>(
             });
             if let Some(place) = row.sides.get_mut(index) {
                 match place {
-                    Some(first) => first.is_ambiguous = true,
+                    Some(first) => {
+                        first.more.push(side.member);
+                        first.items.extend(side.items);
+                    }
                     None => *place = Some(side),
                 }
             }
@@ -125,7 +131,7 @@ fn sides(object: &Object, fields: Option<Fields>) -> Vec<Side<'_>> {
                 .map(|(_, type_ref)| type_ref),
             is_array: [value, extra].into_iter().flatten().any(|value| value.as_array().is_some()),
             items: items(value, extra),
-            is_ambiguous: false,
+            more: Vec::new(),
         });
         rest = others.get(usize::from(both)..).unwrap_or_default();
     }
@@ -143,6 +149,24 @@ fn items<'t>(value: Option<&'t Value>, extra: Option<&'t Value>) -> Vec<ElementR
     (0..values.len().max(extras.len()))
         .map(|index| ElementRef { value: place(values, index), extra: place(extras, index) })
         .collect()
+}
+
+/// Whether items of one of two lists of the same length stand elsewhere in the other, so that a place does not tell
+/// which item is which.
+pub(crate) fn is_reordered(old: &[ElementRef<'_>], new: &[ElementRef<'_>]) -> bool {
+    if old.len() == 1 {
+        return false;
+    }
+    let changed = || old.iter().zip(new).filter(|(old, new)| old != new);
+    if changed().next().is_none() {
+        return false;
+    }
+    let known: BTreeSet<u64> = old.iter().map(|item| item.fingerprint()).collect();
+    let ids: BTreeSet<&str> = old.iter().filter_map(|item| item.id()).collect();
+    changed().any(|(old, new)| {
+        known.contains(&new.fingerprint())
+            || (old.id() != new.id() && new.id().is_some_and(|id| ids.contains(id)))
+    })
 }
 
 fn hashed(value: &impl Hash) -> u64 {
@@ -173,7 +197,7 @@ pub(crate) fn without_version_meta(resource: &Value) -> Value {
     if let Some(object) = resource.as_object_mut()
         && let Some(Value::Object(meta)) = object.get_mut("meta")
     {
-        meta.retain(|name, _| !matches!(name.trim_start_matches('_'), "versionId" | "lastUpdated"));
+        meta.retain(|name, _| !matches!(name, "versionId" | "lastUpdated"));
         if meta.is_empty() {
             object.remove("meta");
         }

@@ -174,7 +174,7 @@ impl Diff {
         self.within(step, |diff| {
             let Some(element) = row.element else { return diff.fault(NotExpressibleReason::Unknown) };
             let is_shaped = side.is_array == element.is_list()
-                && !side.is_ambiguous
+                && side.more.is_empty()
                 && !side.items.is_empty()
                 && side.items.iter().all(|item| item.value.is_some() || item.extra.is_some());
             if is_shaped { Ok(element) } else { diff.fault(NotExpressibleReason::Shape) }

@@ -4,4 +4,5 @@ mod diff;
 mod edits;
 mod fhirpath_suite;
 mod json_suite;
+mod merge;
 mod suites;
