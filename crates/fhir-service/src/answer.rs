@@ -32,4 +32,11 @@ pub enum Payload {
     Json(Bytes),
     /// A FHIR resource as XML.
     Xml(Bytes),
+    /// The content of a Binary in its own form.
+    Native {
+        /// Its media type.
+        content_type: String,
+        /// The content.
+        bytes: Bytes,
+    },
 }

@@ -1,5 +1,6 @@
 //! capabilities: what this API does, made from the tables and rules that serve requests.
 
+use bytes::Bytes;
 use fhir_definitions::{FhirVersion, resource_types};
 use fhir_model::json::{Object, Value};
 use fhir_model::{array, object};
@@ -8,9 +9,9 @@ use rulebook::{Failure, Interaction, Rulebook};
 use storage_api::{Current, Head, Key, Timestamp, VersionNumber, VersionTag, VersionToken};
 use versioning_core::{Decision, IfMatchPolicy, Intent, LockPolicy, UpdateCreate, VersionScheme, decide};
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Payload};
 use crate::request::CapabilityMode;
-use crate::service::{Context, Service, json_payload};
+use crate::service::{Context, Service};
 
 /// The day the statements were last changed in a way that clients can see.
 const DATE: &str = "2026-11-20";
@@ -24,10 +25,9 @@ impl Service {
             CapabilityMode::Full | CapabilityMode::Normative => capability_statement(rulebook, &context.base),
             CapabilityMode::Terminology => terminology_capabilities(&context.base),
         };
-        let payload = json_payload(&Value::from(statement));
-        let (crate::Payload::Json(bytes) | crate::Payload::Xml(bytes)) = &payload;
+        let bytes = Bytes::from(statement.to_bytes());
         let head = Head {
-            version: VersionToken { number: VersionNumber::FIRST, tag: VersionTag(hash(bytes)) },
+            version: VersionToken { number: VersionNumber::FIRST, tag: VersionTag(hash(&bytes)) },
             at: Timestamp::default(),
             previous_at: None,
         };
@@ -39,7 +39,7 @@ impl Service {
             Decision::Refuse(refusal) => {
                 return Err(self.refused(refusal, &key, Interaction::Capabilities, &context.precondition));
             }
-            _ => self.content(&key, head, payload),
+            _ => self.content(&key, head, Payload::Json(bytes)),
         };
         Ok(Answer { etag: Some(policy.scheme.print(head.version)), last_modified: None, ..answer })
     }
@@ -65,8 +65,18 @@ fn capability_statement(rulebook: &dyn Rulebook, base: &str) -> Object {
         .map(|resource_type| Value::from(resource(rulebook, resource_type)))
         .collect();
     let mut rest = object! { "mode": "server", "resource": resources };
+    if rulebook.offers(Interaction::Validate) {
+        let url = "http://hl7.org/fhir/OperationDefinition/Resource-validate";
+        // A reference in STU3, a canonical URL from R4 on.
+        let definition: Value = match version {
+            FhirVersion::Stu3 => object! { "reference": url }.into(),
+            FhirVersion::R4 | FhirVersion::R4b | FhirVersion::R5 => url.into(),
+        };
+        rest.insert("operation", array![object! { "name": "validate", "definition": definition }]);
+    }
     if rulebook.offers(Interaction::HistorySystem) {
-        rest.insert("interaction", array![object! { "code": "history-system" }]);
+        let place = rest.position("resource").map_or(0, |place| place + 1);
+        rest.insert_at(place, "interaction", array![object! { "code": "history-system" }]);
     }
     statement.insert("rest", array![rest]);
     statement

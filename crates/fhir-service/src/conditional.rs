@@ -162,7 +162,7 @@ impl Service {
             matched: Some(&matched),
         };
         let prepare = || {
-            let mut incoming = self.incoming(body, asked.resource_type)?;
+            let mut incoming = self.incoming(body, asked.resource_type, None)?;
             if id.is_none() {
                 incoming.set_new_id(&drawn, client_id)?;
             }
@@ -219,7 +219,7 @@ impl Service {
         if self.rulebook.version() == FhirVersion::Stu3 {
             return Ok(None);
         }
-        let incoming = self.incoming(body, asked.resource_type)?;
+        let incoming = self.incoming(body, asked.resource_type, None)?;
         let Some(sent) = incoming.resource().id() else { return Ok(None) };
         let id = Id::parse(sent).map_err(|_| Failure::IllegalId { id: shortened(sent) })?;
         if self.rulebook.lock_policy(asked.resource_type).update_create != UpdateCreate::Allowed {
@@ -248,7 +248,7 @@ impl Service {
             matched: Some(&matched),
         };
         let prepare = || {
-            let mut incoming = self.incoming(body, asked.resource_type)?;
+            let mut incoming = self.incoming(body, asked.resource_type, Some(&key.id))?;
             if incoming.resource().id().is_none() {
                 let id = Id::parse(&key.id).map_err(|_| Failure::Internal)?;
                 incoming.set_new_id(&id, ClientId::Ignored)?;

@@ -31,7 +31,7 @@ impl Service {
                 matched: None,
             };
             let prepare = || {
-                let mut incoming = self.incoming(body, resource_type)?;
+                let mut incoming = self.incoming(body, resource_type, None)?;
                 incoming.set_new_id(&id, self.rulebook.client_id())?;
                 self.prepared(incoming, &context.base)
             };

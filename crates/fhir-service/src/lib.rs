@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod answer;
+mod binary;
 mod capabilities;
 mod conditional;
 mod content;
@@ -28,7 +29,7 @@ pub use history::HistoryParameters;
 pub use ids::{Entropy, Ids, SystemClock, SystemEntropy};
 pub use limits::Limits;
 pub use present::{Format, Presentation};
-pub use request::{CapabilityMode, Content, Criteria, Handling, Operation, Preferences, Request};
+pub use request::{CapabilityMode, Content, Criteria, Encoding, Handling, Operation, Preferences, Request};
 pub use service::Service;
 pub use subset::Subset;
 pub use validate::Validation;

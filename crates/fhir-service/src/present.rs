@@ -4,9 +4,10 @@ use bytes::Bytes;
 use fhir_definitions::Definitions;
 use fhir_model::json::{self, Value};
 use fhir_model::xml;
-use rulebook::Failure;
+use rulebook::{Failure, Success};
 
 use crate::answer::{Answer, Payload};
+use crate::binary;
 use crate::service::Service;
 use crate::subset::{Subset, cut};
 
@@ -29,6 +30,8 @@ pub struct Presentation {
     pub pretty: bool,
     /// Which part.
     pub subset: Subset,
+    /// A Binary in its own form rather than as a resource.
+    pub native: bool,
 }
 
 impl Service {
@@ -39,6 +42,13 @@ impl Service {
             return answer;
         }
         let Some(Payload::Json(bytes)) = &answer.payload else { return answer };
+        let shown = answer.status == Success::Shown.status(true);
+        if presentation.native
+            && shown
+            && let Some(payload) = binary::unwrap(bytes, self.rulebook.version(), &self.limits)
+        {
+            return Answer { payload: Some(payload), ..answer };
+        }
         match self.formed(bytes, presentation) {
             Ok(payload) => Answer { payload: Some(payload), ..answer },
             Err(failure) => {

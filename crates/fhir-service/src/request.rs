@@ -27,19 +27,34 @@ pub struct Request {
     pub trace: String,
 }
 
-/// A body with its format.
+/// A body with what it is written in.
 #[derive(Clone, Debug, Default)]
 pub struct Content {
-    /// Its format.
-    pub format: Format,
+    /// What it is written in.
+    pub encoding: Encoding,
     /// As it came.
     pub bytes: Bytes,
+}
+
+/// What a body is written in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// A resource in one of FHIR's formats.
+    Fhir(Format),
+    /// Content of another media type, for Binary.
+    Native(String),
+}
+
+impl Default for Encoding {
+    fn default() -> Self {
+        Self::Fhir(Format::default())
+    }
 }
 
 impl Content {
     /// A body in JSON.
     pub fn json(bytes: impl Into<Bytes>) -> Self {
-        Self { format: Format::Json, bytes: bytes.into() }
+        Self { encoding: Encoding::Fhir(Format::Json), bytes: bytes.into() }
     }
 }
 

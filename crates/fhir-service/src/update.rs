@@ -26,7 +26,7 @@ impl Service {
             matched: None,
         };
         let prepare = || {
-            let incoming = self.incoming(body, &key.kind)?;
+            let incoming = self.incoming(body, &key.kind, Some(&key.id))?;
             incoming.check_url_id(&key.id)?;
             self.prepared(incoming, &context.base)
         };

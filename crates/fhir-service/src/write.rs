@@ -11,6 +11,9 @@ use crate::content::Prepared;
 use crate::idempotency::{Claim, FirstResult};
 use crate::service::{Outcome, Service, resource, store_failure};
 
+/// The index generation changes rarely; a write that meets more changes than this gives up.
+const RESTARTS_MAX: u32 = 8;
+
 /// A write to carry out.
 #[derive(Clone, Copy)]
 pub(crate) struct Write<'a> {
@@ -171,6 +174,7 @@ impl Service {
         let policy = self.rulebook.lock_policy(&write.key.kind);
         let mut prepared: Option<Prepared> = None;
         let mut stored: Option<Body> = None;
+        let mut restarts = 0;
         let mut effect = Attempt::start(write.precondition, policy, write.operation);
         loop {
             effect = match effect {
@@ -224,7 +228,13 @@ impl Service {
                             }
                             effect
                         }
-                        Settled::Stale => Attempt::start(write.precondition, policy, write.operation),
+                        Settled::Stale => {
+                            restarts += 1;
+                            if restarts > RESTARTS_MAX {
+                                return Err(Failure::Busy);
+                            }
+                            Attempt::start(write.precondition, policy, write.operation)
+                        }
                         Settled::Claimed => return Ok(Driven::Claimed),
                         Settled::Rematch => return Ok(Driven::Rematch),
                         Settled::Unknown => committing.handle_unknown(),

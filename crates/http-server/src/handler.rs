@@ -7,8 +7,8 @@ use std::time::Instant;
 use bytes::Bytes;
 use fhir_definitions::FhirVersion;
 use fhir_service::{
-    Answer, CapabilityMode, Content, Criteria, Format, Handling, HistoryParameters, Operation, Presentation,
-    Request, Subset,
+    Answer, CapabilityMode, Content, Criteria, Encoding, Format, Handling, HistoryParameters, Operation,
+    Presentation, Request, Subset,
 };
 use futures_util::FutureExt;
 use http_body_util::Full;
@@ -81,7 +81,10 @@ impl Shared {
             if let Some(response) = self.operations(parts).await {
                 return response;
             }
-            let no_route = || Failure::NoRoute { path: path.chars().take(200).collect() };
+            let no_route = || Failure::OutsideEveryApi {
+                path: path.chars().take(200).collect(),
+                apis: self.mounts.iter().map(|mount| mount.path.clone()).collect(),
+            };
             let failure = check_host(parts).err().unwrap_or_else(no_route);
             let presentation = presentation_of_failure(parts, self.fallback.rulebook().version());
             let answer = self.fallback.refuse(&failure, trace);
@@ -149,28 +152,32 @@ impl Shared {
         target.check_id()?;
         // A body where none has a meaning is read all the same: a request counts when it is whole.
         let bytes = upload.read(&self.limits).await?;
-        let bytes = compression::decode(&parts.headers, bytes, self.limits.body_bytes_max)?;
         let mut query = Query::parse(parts.uri.query())?;
-        let criteria = match (&target, interaction) {
+        let mut criteria = match (&target, interaction) {
             (Target::Type(name), Interaction::ConditionalCreate) => {
                 criteria::if_none_exist(&parts.headers, name)?
             }
             (_, Interaction::ConditionalUpdate | Interaction::ConditionalDelete) => {
                 criteria::in_url(&mut query)
             }
-            (Target::Search(_), _) => Criteria(criteria::in_form(&parts.headers, &bytes)?),
             _ => Criteria::default(),
         };
-        let presentation = presentation(&mut query, &parts.headers, version)?;
-        let format = match interaction {
+        let presentation = presentation(&mut query, &parts.headers, version, target.is_binary())?;
+        let bytes = compression::decode(&parts.headers, bytes, self.limits.body_bytes_max)?;
+        if let Target::Search(_) = target {
+            criteria = Criteria(criteria::in_form(&parts.headers, &bytes)?);
+        }
+        let encoding = match interaction {
             Interaction::Create
             | Interaction::ConditionalCreate
             | Interaction::Update
             | Interaction::ConditionalUpdate
-            | Interaction::Validate => negotiate::content(&parts.headers, &bytes, version)?,
-            _ => Format::default(),
+            | Interaction::Validate => {
+                negotiate::content(&parts.headers, &bytes, version, target.is_binary())?
+            }
+            _ => Encoding::default(),
         };
-        let body = Content { format, bytes };
+        let body = Content { encoding, bytes };
         let usage = match (interaction.is_safe(), rulebook.lenient_tags()) {
             (true, _) => Usage::Read,
             (false, false) => Usage::Write,
@@ -261,8 +268,16 @@ fn presentation(
     query: &mut Query,
     headers: &HeaderMap,
     version: FhirVersion,
+    binary: bool,
 ) -> Result<Presentation, Failure> {
-    let format = negotiate::accepted(headers, query.take("_format")?.as_deref(), version)?;
+    let format = query.take("_format")?;
+    let native = binary && format.is_none() && !negotiate::names_fhir(headers);
+    let format = match negotiate::accepted(headers, format.as_deref(), version) {
+        Ok(format) => format,
+        // Whoever asks for an image gets one; an outcome is given in the usual format.
+        Err(_) if native => Format::default(),
+        Err(failure) => return Err(failure),
+    };
     let pretty = match query.take("_pretty")?.as_deref() {
         None | Some("false") => false,
         Some("true" | "") => true,
@@ -282,7 +297,7 @@ fn presentation(
         (Some(value), None) => return Err(malformed("_summary", value, "true, text, data or false")),
         (Some(value), Some(_)) => return Err(malformed("_summary", value, "it or _elements, not both")),
     };
-    Ok(Presentation { format, pretty, subset })
+    Ok(Presentation { format, pretty, subset, native })
 }
 
 /// The same for a request that failed before it was read so far: what cannot be read counts as
@@ -292,7 +307,7 @@ fn presentation_of_failure(parts: &Parts, version: FhirVersion) -> Presentation 
     let format = query.take("_format").unwrap_or_default();
     let format = negotiate::accepted(&parts.headers, format.as_deref(), version).unwrap_or_default();
     let pretty = query.take("_pretty").unwrap_or_default().is_some_and(|pretty| pretty != "false");
-    Presentation { format, pretty, subset: Subset::Whole }
+    Presentation { format, pretty, subset: Subset::Whole, native: false }
 }
 
 fn malformed(name: &str, value: &str, expected: &'static str) -> Failure {

@@ -34,7 +34,7 @@ impl Default for Limits {
             header_bytes_max: 32 * 1024,
             body_bytes_max: 32 * 1024 * 1024,
             drain_bytes_max: 256 * 1024 * 1024,
-            header_time_max: Duration::from_secs(10),
+            header_time_max: Duration::from_secs(30),
             body_time_max: Duration::from_mins(1),
             shutdown_time_max: Duration::from_secs(30),
         }

@@ -5,8 +5,8 @@ use fhir_model::Instant;
 use fhir_service::{Answer, Payload};
 use http_body_util::Full;
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LAST_MODIFIED, LOCATION, RETRY_AFTER,
-    VARY,
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderName, HeaderValue,
+    LAST_MODIFIED, LOCATION, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Response, StatusCode};
 
@@ -51,6 +51,13 @@ pub(crate) fn response(answer: Answer, trace: &str) -> Response<Full<Bytes>> {
         let (content_type, bytes) = match payload {
             Payload::Json(bytes) => (JSON, bytes),
             Payload::Xml(bytes) => (XML, bytes),
+            Payload::Native { content_type, bytes } => {
+                // What a client stored must not run as a page of this server's origin.
+                headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+                headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
+                let fallback = HeaderValue::from_static("application/octet-stream");
+                (HeaderValue::try_from(content_type).unwrap_or(fallback), bytes)
+            }
         };
         headers.insert(CONTENT_TYPE, content_type);
         *response.body_mut() = Full::new(bytes);

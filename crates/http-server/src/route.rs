@@ -92,6 +92,15 @@ impl Target {
         }
     }
 
+    /// Whether content may come and go in its own form here.
+    pub(crate) fn is_binary(&self) -> bool {
+        match self {
+            Self::Type(name) => name == "Binary",
+            Self::Instance(key) | Self::Version(key, _) => key.kind == "Binary",
+            _ => false,
+        }
+    }
+
     /// The interaction of a target that has only one.
     pub(crate) fn only_interaction(&self) -> Option<Interaction> {
         match self {

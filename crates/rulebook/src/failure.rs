@@ -23,6 +23,13 @@ pub enum Failure {
         /// The path asked for.
         path: String,
     },
+    /// The path is below no API of this server.
+    OutsideEveryApi {
+        /// The path asked for.
+        path: String,
+        /// The paths of the APIs there are.
+        apis: Vec<String>,
+    },
     /// The first path segment is no resource type of this FHIR version.
     UnknownType {
         /// What was sent.
@@ -273,6 +280,9 @@ impl fmt::Display for Failure {
             Self::InvalidHost => f.write_str(
                 "A request of HTTP/1.1 has exactly one Host field, with a host and perhaps a port.",
             ),
+            Self::OutsideEveryApi { path, apis } => {
+                write!(f, "There is nothing at {path}. The APIs of this server are at {}.", apis.join(", "))
+            }
             Self::NoRoute { path } => {
                 write!(f, "There is nothing at {path}. See [base]/metadata for what there is.")
             }
@@ -327,7 +337,7 @@ impl fmt::Display for Failure {
             }
             Self::EmptyBody => f.write_str("The request has no body. Send the resource."),
             Self::Json(error) => write!(f, "{error}."),
-            Self::Xml(error) => write!(f, "{error}"),
+            Self::Xml(error) => write!(f, "{error}."),
             Self::Invalid(findings) => {
                 write!(f, "The resource is not valid: there are {} findings.", findings.len())
             }
@@ -338,20 +348,11 @@ impl fmt::Display for Failure {
                 )
             }
             Self::NoResource(error) => write!(f, "{error}."),
-            Self::WrongType { url, body } => {
-                write!(f, "The URL names the type {url}, the body has resourceType {body}. They must agree.")
-            }
-            Self::IllegalId { id } => write!(
-                f,
-                "\"{id}\" is not a FHIR id: 1 to 64 characters out of letters, digits, '-' and '.'."
-            ),
-            Self::IdMissing { url } => write!(f, "The body has no id. Add \"id\": \"{url}\", as in the URL."),
-            Self::IdDiffers { url, body } => {
-                write!(f, "The URL names the id \"{url}\", the body has \"{body}\". They must agree.")
-            }
-            Self::ClientAssignedId { id } => {
-                write!(f, "The body has the id \"{id}\". The server assigns ids: leave it out.")
-            }
+            Self::WrongType { .. }
+            | Self::IllegalId { .. }
+            | Self::IdMissing { .. }
+            | Self::IdDiffers { .. }
+            | Self::ClientAssignedId { .. } => self.identity(f),
             Self::Busy => f.write_str("Too many writes are waiting. Nothing was written; try again shortly."),
             Self::Unavailable => {
                 f.write_str("The store cannot take requests now. Nothing was written; try again.")
@@ -372,6 +373,27 @@ impl fmt::Display for Failure {
 }
 
 impl Failure {
+    /// The sentences of failures that concern type and id.
+    fn identity(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WrongType { url, body } => {
+                write!(f, "The URL names the type {url}, the body has resourceType {body}. They must agree.")
+            }
+            Self::IllegalId { id } => write!(
+                f,
+                "\"{id}\" is not a FHIR id: 1 to 64 characters out of letters, digits, '-' and '.'."
+            ),
+            Self::IdMissing { url } => write!(f, "The body has no id. Add \"id\": \"{url}\", as in the URL."),
+            Self::IdDiffers { url, body } => {
+                write!(f, "The URL names the id \"{url}\", the body has \"{body}\". They must agree.")
+            }
+            Self::ClientAssignedId { id } => {
+                write!(f, "The body has the id \"{id}\". The server assigns ids: leave it out.")
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The sentences of failures that concern searches and criteria.
     fn search(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -96,6 +96,7 @@ impl Rulebook for FhirRulebook {
         let (status, issue, code) = match failure {
             Failure::Refused(refused) => self.refusal(&refused.refusal, refused.interaction),
             Failure::InvalidHost => (400, IssueType::Value, "invalid-host"),
+            Failure::OutsideEveryApi { .. } => (404, IssueType::NotFound, "outside-every-api"),
             Failure::NoRoute { .. } => (404, IssueType::NotFound, "no-route"),
             Failure::UnknownType { .. } => (404, IssueType::NotSupported, "unknown-type"),
             Failure::MethodNotAllowed { .. } => (405, IssueType::NotSupported, "method-not-allowed"),

@@ -175,7 +175,13 @@ pub trait Rulebook: Debug + Send + Sync {
         let wording = |finding: &Finding| {
             let (issue, coding) = self.finding(finding);
             let place = Some(finding.expression.clone()).filter(|place| !place.is_empty());
-            Wording { severity: finding.severity, issue, coding, diagnostics: finding.message.clone(), place }
+            Wording {
+                severity: finding.severity,
+                issue,
+                coding,
+                diagnostics: format!("{}.", finding.message),
+                place,
+            }
         };
         findings.iter().map(wording).collect()
     }

@@ -154,9 +154,10 @@ impl Rulebook for SpineRulebook {
     fn rule(&self, failure: &Failure) -> Rule {
         let (status, issue, coding) = match failure {
             Failure::Refused(refused) => self.refusal(&refused.refusal, refused.interaction),
-            Failure::NoRoute { .. } | Failure::UnknownType { .. } | Failure::NotOffered(_) => {
-                (404, IssueType::NotSupported, NOT_IMPLEMENTED)
-            }
+            Failure::NoRoute { .. }
+            | Failure::OutsideEveryApi { .. }
+            | Failure::UnknownType { .. }
+            | Failure::NotOffered(_) => (404, IssueType::NotSupported, NOT_IMPLEMENTED),
             Failure::MethodNotAllowed { .. } => (405, IssueType::NotSupported, BAD_REQUEST),
             Failure::UriTooLong { .. } => (414, IssueType::TooLong, BAD_REQUEST),
             Failure::HeadersTooLarge { .. } => (431, IssueType::TooLong, BAD_REQUEST),

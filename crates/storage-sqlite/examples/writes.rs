@@ -22,10 +22,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use pollster::block_on;
 use rusqlite::Connection;
 use storage_api::{
-    Body, Clock, Commit, Guard, HeadGuard, Key, Method, RequestId, Store, StoreError, Timestamp,
+    Body, Clock, Commit, Guard, HeadGuard, Histogram, Key, Method, RequestId, Store, StoreError, Timestamp,
     VersionNumber, VersionTag, VersionToken, VersionWrite, Write, WriteSet,
 };
-use storage_sqlite::{Histogram, Options, SqliteStore};
+use storage_sqlite::{Options, SqliteStore};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 

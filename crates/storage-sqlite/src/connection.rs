@@ -52,11 +52,17 @@ fn set_log_mode(connection: &Connection) -> rusqlite::Result<()> {
     Err(rusqlite::Error::SqliteFailure(failure, Some(format!("the journal mode is {modes:?}, not WAL"))))
 }
 
+/// Lets the connection end without moving the log into the file, even if it is the last one.
+pub(crate) fn keep_log(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map(drop)
+}
+
 /// A connection that makes checkpoints beside the writer's.
 pub(crate) fn open_checkpointer(path: &Path, options: &Options) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     prepare(&connection, options)?;
+    keep_log(&connection)?;
     // The file must be on the disk before the log that it replaces is written over.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(()))?;
@@ -68,6 +74,7 @@ pub(crate) fn open_reader(path: &Path, options: &Options) -> rusqlite::Result<Co
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     prepare(&connection, options)?;
+    keep_log(&connection)?;
     connection.pragma_update(None, "query_only", true)?;
     Ok(connection)
 }

@@ -27,6 +27,8 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) limits: FileLimits,
     #[serde(default)]
+    pub(super) sqlite: FileSqlite,
+    #[serde(default)]
     pub(super) mount: Vec<FileMount>,
 }
 
@@ -52,6 +54,15 @@ pub(super) struct FileLimits {
     pub(super) page_default: Option<usize>,
     pub(super) page_max: Option<usize>,
     pub(super) idempotency_time_s: Option<i64>,
+}
+
+/// How SQLite stores are run; the names are those of [`storage_sqlite::Options`].
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileSqlite {
+    pub(super) body_inline_max: Option<usize>,
+    pub(super) checkpoint_bytes: Option<u64>,
+    pub(super) log_bytes_max: Option<u64>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]

@@ -14,7 +14,7 @@ use http_server::{Cors, IpNet, TlsFiles};
 use rulebook::{ConflictBody, LockSettings, SpineRulebook};
 use serde::{Deserialize, Serialize};
 
-use self::file::{File, FileConflictBody, FileLimits, FileLock, FileMount, FileTls};
+use self::file::{File, FileConflictBody, FileLimits, FileLock, FileMount, FileSqlite, FileTls};
 use crate::cli::ServeArguments;
 
 /// Where resources are kept.
@@ -55,6 +55,7 @@ pub(crate) struct Config {
     pub(crate) cors: Cors,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) tls: Option<TlsFiles>,
+    pub(crate) sqlite: storage_sqlite::Options,
     pub(crate) http: http_server::Limits,
     pub(crate) service: fhir_service::Limits,
     pub(crate) mounts: Vec<MountConfig>,
@@ -85,6 +86,7 @@ impl Config {
             file.mount.into_iter().map(FileMount::resolve).collect::<Result<_>>()?
         };
         check_paths(&mounts)?;
+        let durability = arguments.durability.or(file.durability).unwrap_or_default();
         Ok(Self {
             listen: arguments
                 .listen
@@ -93,7 +95,8 @@ impl Config {
             base_url: arguments.base_url.or(file.base_url).as_deref().map(base_url).transpose()?,
             data: arguments.data.or(file.data).unwrap_or_else(|| PathBuf::from("./firelock-data")),
             store: arguments.store.or(file.store).unwrap_or_default(),
-            durability: arguments.durability.or(file.durability).unwrap_or_default(),
+            durability,
+            sqlite: file.sqlite.options(durability)?,
             cors: cors(if arguments.cors.is_empty() {
                 file.cors.unwrap_or_default()
             } else {
@@ -148,6 +151,11 @@ impl Config {
                 page_max: Some(service.page_max),
                 idempotency_time_s: Some(service.idempotency_time_us / 1_000_000),
             },
+            sqlite: FileSqlite {
+                body_inline_max: Some(self.sqlite.body_inline_max),
+                checkpoint_bytes: Some(self.sqlite.checkpoint_bytes),
+                log_bytes_max: Some(self.sqlite.log_bytes_max),
+            },
             mount: self.mounts.iter().map(FileMount::of).collect(),
         };
         Ok(toml::to_string(&file)?)
@@ -180,6 +188,27 @@ impl FileLimits {
         ensure!(service.page_default > 0, "limits.page_default must be at least 1");
         ensure!(service.page_default <= service.page_max, "limits.page_default is above limits.page_max");
         Ok((http, service))
+    }
+}
+
+impl FileSqlite {
+    fn options(&self, durability: Durability) -> Result<storage_sqlite::Options> {
+        let defaults = storage_sqlite::Options::default();
+        let options = storage_sqlite::Options {
+            durability: match durability {
+                Durability::Full => storage_sqlite::Durability::Full,
+                Durability::Normal => storage_sqlite::Durability::Normal,
+            },
+            body_inline_max: self.body_inline_max.unwrap_or(defaults.body_inline_max),
+            checkpoint_bytes: self.checkpoint_bytes.unwrap_or(defaults.checkpoint_bytes),
+            log_bytes_max: self.log_bytes_max.unwrap_or(defaults.log_bytes_max),
+            ..defaults
+        };
+        ensure!(
+            options.checkpoint_bytes <= options.log_bytes_max,
+            "sqlite.checkpoint_bytes is above sqlite.log_bytes_max"
+        );
+        Ok(options)
     }
 }
 

@@ -58,6 +58,7 @@ fn requests() -> Vec<Sample> {
     vec![
         same(Failure::InvalidHost, 400),
         same(Failure::NoRoute { path: text() }, 404),
+        same(Failure::OutsideEveryApi { path: text(), apis: vec![text()] }, 404),
         same(Failure::UnknownType { name: text(), version: FhirVersion::Stu3 }, 404),
         same(Failure::MethodNotAllowed { method: text(), allow: &["GET"] }, 405),
         same(Failure::NotOffered(Interaction::Vread), 404),
@@ -167,6 +168,7 @@ pub(crate) fn name(failure: &Failure) -> &'static str {
     match failure {
         Failure::InvalidHost => "InvalidHost",
         Failure::NoRoute { .. } => "NoRoute",
+        Failure::OutsideEveryApi { .. } => "OutsideEveryApi",
         Failure::UnknownType { .. } => "UnknownType",
         Failure::MethodNotAllowed { .. } => "MethodNotAllowed",
         Failure::NotOffered(_) => "NotOffered",
@@ -223,4 +225,4 @@ pub(crate) fn name(failure: &Failure) -> &'static str {
 }
 
 /// How many names [`name`] can give.
-pub(crate) const NAMES: usize = 52;
+pub(crate) const NAMES: usize = 53;

@@ -8,6 +8,7 @@ use storage_api::{
 use super::*;
 use crate::blobs::Blobs;
 use crate::options::Options;
+use crate::pool::Pool;
 use crate::rows::{ResourceRow, State};
 use crate::schema;
 
@@ -25,7 +26,8 @@ fn shared(directory: &Path) -> (Arc<Shared>, Connection) {
     let mut connection = open_writer(&path, &options).unwrap();
     schema::migrate(&mut connection).unwrap();
     let blobs = Blobs::new(directory.join("blobs"));
-    (Arc::new(Shared::new(path, blobs, options, Arc::new(Stopped))), connection)
+    let pool = Pool::open(&path, &options).unwrap();
+    (Arc::new(Shared::new(path, blobs, pool, options, Arc::new(Stopped))), connection)
 }
 
 fn create(id: &str) -> WriteSet {
@@ -115,4 +117,44 @@ fn sets_of_one_group_see_each_other() {
     assert!(matches!(lost[0].now, storage_api::Now::Head(Current::Live(_))), "{lost:?}");
     assert_eq!((&outcomes[0], &outcomes[2]), (&Ok(committed(1)), &Ok(committed(2))));
     assert_eq!(shared.heads.get(&Key::new("Flag", "a")).map(|row| row.seq), Some(1));
+}
+
+#[test]
+fn a_log_under_suspicion_is_kept_until_it_was_read_anew() {
+    let directory = tempfile::tempdir().unwrap();
+    let (shared, connection) = shared(directory.path());
+    let mut writer = writer(&shared, connection);
+    assert_eq!(write(&mut writer, &[create("a")]), [Ok(committed(1))]);
+    // A reader of an old state lets only a part of the log be moved.
+    let somebody = Connection::open(directory.path().join("store.db")).unwrap();
+    somebody.execute_batch("BEGIN; SELECT count(*) FROM version;").unwrap();
+    assert_eq!(write(&mut writer, &[create("b")]), [Ok(committed(2))]);
+    let checkpoint = "PRAGMA wal_checkpoint(PASSIVE)";
+    writer.connection.as_ref().unwrap().query_row(checkpoint, [], |_| Ok(())).unwrap();
+    assert!(moved(writer.connection.as_ref().unwrap()).unwrap() > 0);
+
+    // While it has the file open, SQLite goes on with what it counted.
+    somebody.execute_batch("COMMIT").unwrap();
+    shared.log.read_anew(1);
+    writer.tidy();
+    assert!(shared.log.is_suspect());
+    keep_log(&somebody).unwrap();
+    drop(somebody);
+
+    writer.tidy();
+    assert!(!shared.log.is_suspect());
+    assert_eq!(moved(writer.connection.as_ref().unwrap()), Ok(0));
+    assert_eq!(write(&mut writer, &[create("c")]), [Ok(committed(3))]);
+    let reader = shared.pool.get().unwrap();
+    assert_eq!(count(reader.as_ref().unwrap()), 3, "reads have connections again");
+    drop(reader);
+
+    // A store that ends under suspicion leaves the log to the next start.
+    shared.log.read_anew(1);
+    shared.pool.close();
+    writer.end();
+    let log = directory.path().join("store.db-wal");
+    assert!(log.metadata().unwrap().len() > 0);
+    assert_eq!(count(&open_writer(&shared.path, &shared.options).unwrap()), 3);
+    assert!(!log.exists(), "the last connection of a store without suspicion moves it");
 }

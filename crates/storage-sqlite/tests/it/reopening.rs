@@ -66,6 +66,29 @@ fn an_empty_file_becomes_a_store_and_a_newer_one_is_left_alone() {
 }
 
 #[test]
+fn a_store_that_was_left_while_it_was_made_is_made_again() {
+    let made = tempfile::tempdir().unwrap();
+    let connection = Connection::open(made.path().join("store.db")).unwrap();
+    // More than the cache holds: some of it is in the file, and the journal says how to take it back.
+    let unfinished = "PRAGMA cache_size = 1; BEGIN IMMEDIATE; CREATE TABLE filler (content TEXT);
+                      WITH RECURSIVE n(n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM n LIMIT 100)
+                      INSERT INTO filler SELECT hex(zeroblob(1000)) FROM n";
+    connection.execute_batch(unfinished).unwrap();
+    let left = tempfile::tempdir().unwrap();
+    for file in ["store.db", "store.db-journal"] {
+        std::fs::copy(made.path().join(file), left.path().join(file)).unwrap();
+    }
+    drop(connection);
+    let reader =
+        Connection::open_with_flags(left.path().join("store.db"), rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY);
+    let read = reader.unwrap().query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()));
+    assert!(read.is_err(), "nothing is left to take back: the test shows nothing");
+
+    let store = open(left.path(), Options::default());
+    put(&store, &key("a"), "1");
+}
+
+#[test]
 fn a_file_of_something_else_is_left_alone() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("store.db");
