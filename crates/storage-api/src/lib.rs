@@ -15,7 +15,8 @@ pub use history::{HistoryPage, HistoryRequest, HistoryScope, Interval, Order};
 pub use key::{Key, RequestId, Seq};
 pub use metrics::{Counter, Distribution, Histogram, Metric, MetricValue};
 pub use query::{
-    Candidate, Clause, CodingTest, Condition, NumberRange, Query, SystemTest, Test, is_below, matches,
+    Alone, Candidate, Clause, CodingTest, Condition, NumberRange, Others, Query, SystemTest, Test, is_below,
+    matches,
 };
 pub use search::{Place, SearchPage, SearchRequest};
 pub use store::{Answer, Body, Clock, Record, Store, StoredVersion, VersionSelector};

@@ -49,6 +49,20 @@ pub enum Clause {
     Id(CompactString),
     /// Its newest version was committed in this span of time.
     Updated(Interval),
+    /// One of its terms with this parameter refers to a resource that the query means.
+    Refers {
+        /// The parameter.
+        param: CompactString,
+        /// What is referred to.
+        query: Box<Query>,
+    },
+    /// A resource that the query means has a term with this parameter that refers to it.
+    Referred {
+        /// The parameter of the other resource.
+        param: CompactString,
+        /// What refers to it.
+        query: Box<Query>,
+    },
 }
 
 impl Clause {
@@ -144,24 +158,59 @@ pub struct Candidate<'a> {
     pub terms: &'a [Term],
 }
 
+/// The live resources beside the one that is looked at, for clauses that follow references.
+pub trait Others {
+    /// Whether the resource with this key is live and passes.
+    fn one(&self, key: &Key, passes: &mut dyn FnMut(&Candidate<'_>) -> bool) -> bool;
+
+    /// Whether a live resource of this kind passes.
+    fn any(&self, kind: &str, passes: &mut dyn FnMut(&Candidate<'_>) -> bool) -> bool;
+}
+
+/// No other resources: what a clause says of them does not hold.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Alone;
+
+impl Others for Alone {
+    fn one(&self, _: &Key, _: &mut dyn FnMut(&Candidate<'_>) -> bool) -> bool {
+        false
+    }
+
+    fn any(&self, _: &str, _: &mut dyn FnMut(&Candidate<'_>) -> bool) -> bool {
+        false
+    }
+}
+
 /// Whether a live resource is meant.
-pub fn matches(query: &Query, candidate: &Candidate<'_>) -> bool {
-    candidate.key.kind == query.kind
-        && query
-            .conditions
-            .iter()
-            .all(|condition| condition.any.iter().any(|clause| clause.holds(candidate)) != condition.negated)
+pub fn matches(query: &Query, candidate: &Candidate<'_>, others: &dyn Others) -> bool {
+    let holds = |condition: &Condition| {
+        condition.any.iter().any(|clause| clause.holds(candidate, others)) != condition.negated
+    };
+    candidate.key.kind == query.kind && query.conditions.iter().all(holds)
 }
 
 impl Clause {
     /// Whether it holds of a resource.
-    pub fn holds(&self, candidate: &Candidate<'_>) -> bool {
+    pub fn holds(&self, candidate: &Candidate<'_>, others: &dyn Others) -> bool {
         match self {
             Self::Term { param, test } => {
                 candidate.terms.iter().any(|term| term.param == *param && test.passes(&term.value))
             }
             Self::Id(id) => candidate.key.id == *id,
             Self::Updated(span) => span.contains(candidate.at),
+            Self::Refers { param, query } => candidate.terms.iter().any(|term| match &term.value {
+                Value::Reference(Reference::Local(key)) if term.param == *param => {
+                    others.one(key, &mut |other| matches(query, other, others))
+                }
+                _ => false,
+            }),
+            Self::Referred { param, query } => others.any(&query.kind, &mut |other| {
+                let refers = |term: &Term| {
+                    term.param == *param
+                        && matches!(&term.value, Value::Reference(Reference::Local(key)) if key == candidate.key)
+                };
+                other.terms.iter().any(refers) && matches(query, other, others)
+            }),
         }
     }
 }
@@ -322,7 +371,7 @@ mod tests {
         let key = Key::new("K", "1");
         let holds = |conditions: Vec<Condition>| {
             let candidate = Candidate { key: &key, at: Timestamp(5), terms: &terms };
-            matches(&Query { kind: "K".into(), conditions }, &candidate)
+            matches(&Query { kind: "K".into(), conditions }, &candidate, &Alone)
         };
         let any = |clauses: &[(&str, &str)]| {
             Condition::any(clauses.iter().map(|(param, code)| clause(param, code)).collect())
@@ -345,7 +394,7 @@ mod tests {
             assert_eq!(holds(vec![Condition::any(vec![Clause::Updated(span)])]), expected);
         }
         let other = Candidate { key: &Key::new("L", "1"), at: Timestamp(5), terms: &terms };
-        assert!(!matches(&Query { kind: "K".into(), conditions: vec![] }, &other), "the kind counts");
+        assert!(!matches(&Query { kind: "K".into(), conditions: vec![] }, &other, &Alone), "the kind counts");
     }
 
     #[test]

@@ -37,6 +37,8 @@ pub enum Flaw {
     IgnoresMatches,
     /// Does not carry out [`Write::Terms`].
     IgnoresNewTerms,
+    /// Leaves the last resource of a page of a search out.
+    SearchesShort,
     /// Does not keep claims.
     ForgetsClaims,
     /// Keeps claims for ever.
@@ -85,6 +87,7 @@ impl Flaw {
         Self::IgnoresIndexGeneration,
         Self::IgnoresMatches,
         Self::IgnoresNewTerms,
+        Self::SearchesShort,
         Self::ForgetsClaims,
         Self::NeverLapses,
         Self::ForgetsRequests,
@@ -343,7 +346,11 @@ impl Store for BrokenStore {
     }
 
     fn search<'a>(&'a self, request: &'a SearchRequest) -> Answer<'a, SearchPage> {
-        self.inner.search(request)
+        let mut found = block_on(self.inner.search(request));
+        if let (Flaw::SearchesShort, Ok(page)) = (self.flaw, &mut found) {
+            page.found.pop();
+        }
+        Box::pin(ready(found))
     }
 
     fn commit(&self, set: WriteSet) -> Answer<'static, Commit> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use storage_api::{
     Candidate, Commit, Committed, Current, Guard, Head, HistoryPage, HistoryRequest, HistoryScope, Interval,
-    Key, Lost, Now, Order, Place, Query, Record, RequestId, Scope, SearchPage, SearchRequest, Seq,
+    Key, Lost, Now, Order, Others, Place, Query, Record, RequestId, Scope, SearchPage, SearchRequest, Seq,
     StoredVersion, Term, Timestamp, VersionNumber, VersionSelector, VersionWrite, Write, WriteSet, matches,
 };
 
@@ -140,7 +140,7 @@ impl State {
         self.resources.iter().filter(|(key, resource)| {
             resource.versions.last().is_some_and(|newest| {
                 let candidate = Candidate { key, at: newest.at, terms: &resource.terms };
-                newest.body.is_some() && matches(query, &candidate)
+                newest.body.is_some() && matches(query, &candidate, self)
             })
         })
     }
@@ -228,5 +228,18 @@ impl State {
         let behind = versions.partition_point(|other| other.version.number <= version.version.number);
         let first = span.low.max(version.at);
         first <= span.high && versions.get(behind).is_none_or(|next| first < next.at)
+    }
+}
+
+impl Others for State {
+    fn one(&self, key: &Key, passes: &mut dyn FnMut(&Candidate<'_>) -> bool) -> bool {
+        let Some((key, resource)) = self.resources.get_key_value(key) else { return false };
+        let newest = resource.versions.last().filter(|newest| newest.body.is_some());
+        newest.is_some_and(|newest| passes(&Candidate { key, at: newest.at, terms: &resource.terms }))
+    }
+
+    fn any(&self, kind: &str, passes: &mut dyn FnMut(&Candidate<'_>) -> bool) -> bool {
+        let mut of_kind = self.resources.keys().filter(|key| key.kind == kind);
+        of_kind.any(|key| self.one(key, passes))
     }
 }

@@ -49,8 +49,7 @@ fn encode_into(bytes: &mut Vec<u8>, value: &Value, names: &mut impl Names) -> ru
         }
         Value::Reference(Reference::Local(key)) => {
             let Some(res) = names.target(key)? else { return Ok(false) };
-            bytes.push(LOCAL);
-            push_number(bytes, res);
+            push_local(bytes, res);
         }
         Value::Reference(Reference::External(text)) => {
             bytes.push(EXTERNAL);
@@ -87,6 +86,25 @@ fn encode_into(bytes: &mut Vec<u8>, value: &Value, names: &mut impl Names) -> ru
         }
     }
     Ok(true)
+}
+
+fn push_local(bytes: &mut Vec<u8>, res: i64) {
+    bytes.push(LOCAL);
+    push_number(bytes, res);
+}
+
+/// The bytes of a reference to a row.
+pub(crate) fn local(res: i64) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(10);
+    push_local(&mut bytes, res);
+    bytes
+}
+
+/// The row that a value refers to, if it is a local reference.
+pub(crate) fn target_of(value: &[u8]) -> Option<i64> {
+    let (length, digits) = value.strip_prefix(&[LOCAL])?.split_first()?;
+    (usize::from(*length) == digits.len() && digits.len() <= 8)
+        .then(|| digits.iter().fold(0, |number, digit| (number << 8) | i64::from(*digit)))
 }
 
 fn push_coding(bytes: &mut Vec<u8>, coding: &Coding, names: &mut impl Names) -> rusqlite::Result<bool> {

@@ -1,13 +1,13 @@
 //! Queries: candidates from the index, each looked at whole. Guards ask inside the writer's
 //! transaction, searches in a reader's snapshot; both by this one plan.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use compact_str::CompactString;
 use rusqlite::{Connection, OptionalExtension};
 use storage_api::{Clause, Interval, Key, Now, Query, StoreError, Timestamp};
 
-use crate::encoding::{Entry, Names, Pattern, unpack};
+use crate::encoding::{Entry, Names, Pattern, local, target_of, unpack};
 use crate::group::{Group, GroupError};
 use crate::rows::{ResourceRow, State};
 use crate::symbols::SymbolKind;
@@ -17,6 +17,15 @@ const ESTIMATE_MAX: i64 = 64;
 
 /// Looks names up without creating any.
 pub(crate) trait Look: Names {
+    /// Why a look fails.
+    type Error: From<rusqlite::Error>;
+
+    /// What a live resource is found by.
+    fn entries_of(&mut self, res: i64) -> Result<Vec<Entry>, Self::Error>;
+
+    /// The rows of the live resources that match, for a clause that follows references.
+    fn rows(&mut self, query: &Query) -> Result<Vec<i64>, Self::Error>;
+
     /// The number of a text, if it has one.
     fn symbol(&mut self, kind: SymbolKind, text: &CompactString) -> rusqlite::Result<Option<i64>>;
 }
@@ -35,13 +44,26 @@ struct Planned {
 
 /// One alternative of a condition, with its place in the index.
 pub(crate) enum Alternative {
-    Entry { param: i64, pattern: Pattern, low: Vec<u8>, high: Vec<u8> },
+    Entry {
+        param: i64,
+        pattern: Pattern,
+        low: Vec<u8>,
+        high: Vec<u8>,
+    },
     Id(CompactString),
     Updated(Interval),
+    /// One of many values of a parameter.
+    Within {
+        param: i64,
+        values: HashSet<Vec<u8>>,
+    },
+    /// One of these rows.
+    Rows(BTreeSet<i64>),
 }
 
 /// A live resource that is looked at.
 pub(crate) struct Looked<'a> {
+    pub(crate) res: i64,
     pub(crate) id: &'a str,
     pub(crate) at: i64,
     pub(crate) entries: &'a [Entry],
@@ -49,7 +71,7 @@ pub(crate) struct Looked<'a> {
 
 impl Plan {
     /// `None` if the store has never seen the kind.
-    pub(crate) fn of(query: &Query, names: &mut impl Look) -> rusqlite::Result<Option<Self>> {
+    pub(crate) fn of<L: Look>(query: &Query, names: &mut L) -> Result<Option<Self>, L::Error> {
         let Some(kind) = names.symbol(SymbolKind::Kind, &query.kind)? else { return Ok(None) };
         let mut conditions = Vec::with_capacity(query.conditions.len());
         for condition in &query.conditions {
@@ -90,7 +112,7 @@ impl Plan {
 
     /// Whether a resource has to be looked at together with what it is found by.
     pub(crate) fn needs_entries(&self) -> bool {
-        let entry = |one: &Alternative| matches!(one, Alternative::Entry { .. });
+        let entry = |one: &Alternative| matches!(one, Alternative::Entry { .. } | Alternative::Within { .. });
         self.conditions.iter().any(|planned| planned.any.iter().any(entry))
     }
 }
@@ -106,6 +128,8 @@ fn estimate(connection: &Connection, condition: &[Alternative]) -> rusqlite::Res
                 statement.query_row((param, low, high, ESTIMATE_MAX), |row| row.get(0))?
             }
             Alternative::Id(_) | Alternative::Updated(_) => 1,
+            Alternative::Within { values, .. } => i64::try_from(values.len()).unwrap_or(i64::MAX),
+            Alternative::Rows(rows) => i64::try_from(rows.len()).unwrap_or(i64::MAX),
         };
         if count > ESTIMATE_MAX {
             break;
@@ -115,7 +139,7 @@ fn estimate(connection: &Connection, condition: &[Alternative]) -> rusqlite::Res
 }
 
 impl Alternative {
-    fn of(clause: &Clause, names: &mut impl Look) -> rusqlite::Result<Option<Self>> {
+    fn of<L: Look>(clause: &Clause, names: &mut L) -> Result<Option<Self>, L::Error> {
         Ok(match clause {
             Clause::Id(id) => Some(Self::Id(id.clone())),
             Clause::Updated(span) => Some(Self::Updated(*span)),
@@ -124,6 +148,21 @@ impl Alternative {
                 let pattern = Pattern::of(test, names)?;
                 pattern.range().map(|(low, high)| Self::Entry { param, pattern, low, high })
             }
+            Clause::Refers { param, query } => {
+                let Some(param) = names.symbol(SymbolKind::Param, param)? else { return Ok(None) };
+                let values: HashSet<Vec<u8>> = names.rows(query)?.into_iter().map(local).collect();
+                (!values.is_empty()).then_some(Self::Within { param, values })
+            }
+            Clause::Referred { param, query } => {
+                let Some(param) = names.symbol(SymbolKind::Param, param)? else { return Ok(None) };
+                let mut rows = BTreeSet::new();
+                for res in names.rows(query)? {
+                    for (_, value) in names.entries_of(res)?.iter().filter(|(entry, _)| *entry == param) {
+                        rows.extend(target_of(value));
+                    }
+                }
+                (!rows.is_empty()).then_some(Self::Rows(rows))
+            }
         })
     }
 
@@ -131,6 +170,10 @@ impl Alternative {
         match self {
             Self::Id(id) => id == looked.id,
             Self::Updated(span) => span.contains(Timestamp(looked.at)),
+            Self::Rows(rows) => rows.contains(&looked.res),
+            Self::Within { param, values } => {
+                looked.entries.iter().any(|(entry, value)| entry == param && values.contains(value))
+            }
             Self::Entry { param, pattern, .. } => {
                 looked.entries.iter().any(|(entry, value)| entry == param && pattern.passes(value))
             }
@@ -156,7 +199,18 @@ impl Names for Group<'_> {
     }
 }
 
+/// References are not followed while writers wait.
 impl Look for Group<'_> {
+    type Error = GroupError;
+
+    fn entries_of(&mut self, _: i64) -> Result<Vec<Entry>, GroupError> {
+        Err(GroupError::Refused(StoreError::TooCostly))
+    }
+
+    fn rows(&mut self, _: &Query) -> Result<Vec<i64>, GroupError> {
+        Err(GroupError::Refused(StoreError::TooCostly))
+    }
+
     fn symbol(&mut self, kind: SymbolKind, text: &CompactString) -> rusqlite::Result<Option<i64>> {
         self.known_symbol(kind, text)
     }
@@ -230,7 +284,7 @@ impl Search<'_> {
             return Ok(false);
         }
         let entries = group.entries(&row)?;
-        if self.plan.holds(&Looked { id: &id, at: row.at, entries: &entries }) {
+        if self.plan.holds(&Looked { res, id: &id, at: row.at, entries: &entries }) {
             self.found.push(Key { kind: self.query.kind.clone(), id });
         }
         Ok(self.found.len() >= self.limit)

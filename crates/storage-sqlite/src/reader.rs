@@ -28,6 +28,8 @@ pub(crate) struct Reader<'a> {
 #[derive(Debug)]
 pub(crate) enum ReadError {
     Sqlite(rusqlite::Error),
+    /// A chain finds more than one search may follow.
+    TooCostly,
     /// Rows contradict each other.
     Corrupt(String),
     /// A content's file is not there: it went with its version just now, or it is lost.
@@ -46,6 +48,7 @@ impl From<ReadError> for StoreError {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Sqlite(error) => store_error(&error),
+            ReadError::TooCostly => Self::TooCostly,
             ReadError::Corrupt(what) => Self::Corrupt(what),
             ReadError::FileMissing(path) => Self::Corrupt(format!("{} is missing", path.display())),
             ReadError::File(error) => Self::Io(error.to_string()),

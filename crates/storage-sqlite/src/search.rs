@@ -1,14 +1,18 @@
 //! Pages of what a query finds, in the order of the resource table.
 //!
 //! The most selective condition drives: its part of the index gives candidates in order, and each
-//! is looked at whole. Without one the table itself is walked.
+//! is looked at whole. Without one the table itself is walked. What a reference leads to is found
+//! first, in the same snapshot, by a search of its own.
+
+use std::collections::BTreeSet;
+use std::ops::Bound;
 
 use compact_str::CompactString;
+use rusqlite::params_from_iter;
 use rusqlite::types::Value as Sql;
-use rusqlite::{Statement, params_from_iter};
 use storage_api::{Key, Place, Query, SearchPage, SearchRequest};
 
-use crate::encoding::Names;
+use crate::encoding::{Entry, Names};
 use crate::matching::{Alternative, Look, Looked, Plan, entries_of};
 use crate::reader::{ReadError, ReadResult, Reader};
 use crate::rows::{ResourceRow, State, seq_to_sql};
@@ -17,6 +21,12 @@ use crate::symbols::SymbolKind;
 /// A page looks at no more candidates than this before it ends early: conditions may pass over
 /// almost everything.
 const EXAMINED_MAX: usize = 50_000;
+
+/// Alternatives that one statement takes; SQLite's own limit is 500.
+const ALTERNATIVES_MAX: usize = 400;
+
+/// Resources that a reference may lead to, or that may refer, in one search.
+const FOLLOWED_MAX: usize = 10_000;
 
 impl Names for Reader<'_> {
     fn system(&mut self, system: &str) -> rusqlite::Result<Option<i64>> {
@@ -30,118 +40,153 @@ impl Names for Reader<'_> {
 }
 
 impl Look for Reader<'_> {
+    type Error = ReadError;
+
     fn symbol(&mut self, kind: SymbolKind, text: &CompactString) -> rusqlite::Result<Option<i64>> {
         self.symbols.number(self.connection, kind, text)
     }
-}
 
-/// What drives a search: a statement over candidates and what is bound to it.
-struct Driver {
-    sql: String,
-    bound: Vec<Sql>,
-}
+    fn entries_of(&mut self, res: i64) -> ReadResult<Vec<Entry>> {
+        let Some((row, ..)) = ResourceRow::find_named(self.connection, res)? else { return Ok(Vec::new()) };
+        self.entries(&row)
+    }
 
-impl Driver {
-    fn of(plan: &Plan, alternatives: Option<&[Alternative]>, after: i64) -> Self {
-        let Some(alternatives) = alternatives else {
-            let sql = "SELECT res FROM resource WHERE res > ? AND type = ? AND state = 1 ORDER BY res";
-            return Self { sql: sql.to_owned(), bound: vec![after.into(), plan.kind.into()] };
-        };
-        let (mut parts, mut bound) = (Vec::new(), Vec::new());
-        for alternative in alternatives {
-            match alternative {
-                Alternative::Entry { param, low, high, .. } => {
-                    // Of one value the rows are in order already.
-                    if high.strip_suffix(&[0]) == Some(low) {
-                        parts.push("SELECT res FROM term WHERE param = ? AND value = ? AND res > ?");
-                        bound.extend([(*param).into(), low.clone().into(), after.into()]);
-                    } else {
-                        parts.push("SELECT DISTINCT res FROM term WHERE param = ? AND value >= ? AND value < ? AND res > ?");
-                        bound.extend([
-                            (*param).into(),
-                            low.clone().into(),
-                            high.clone().into(),
-                            after.into(),
-                        ]);
-                    }
-                }
-                Alternative::Id(id) => {
-                    parts.push("SELECT res FROM resource WHERE id = ? AND type = ? AND res > ?");
-                    bound.extend([id.to_string().into(), plan.kind.into(), after.into()]);
-                }
-                // Never part of a driver.
-                Alternative::Updated(_) => {}
+    fn rows(&mut self, query: &Query) -> ReadResult<Vec<i64>> {
+        let mut rows = Vec::new();
+        let mut examined = 0;
+        let Some(plan) = Plan::of(query, self)? else { return Ok(rows) };
+        self.walk(&plan, 0, &mut |res| {
+            examined += 1;
+            if examined > EXAMINED_MAX || rows.len() > FOLLOWED_MAX {
+                return Err(ReadError::TooCostly);
             }
-        }
-        Self { sql: parts.join(" UNION ") + " ORDER BY res", bound }
+            rows.extend(self.look_at(res, &plan)?.map(|_| res));
+            Ok(true)
+        })?;
+        Ok(rows)
     }
 }
-
-/// Alternatives that one statement takes; SQLite's own limit is 500.
-const ALTERNATIVES_MAX: usize = 400;
 
 impl Reader<'_> {
     /// A page whose bodies end it once they have `bytes_max` together.
     pub(crate) fn search(&self, request: &SearchRequest, bytes_max: usize) -> ReadResult<SearchPage> {
-        let nothing = SearchPage { found: Vec::new(), next: None };
-        let Some(plan) = Plan::of(&request.query, &mut { *self })? else { return Ok(nothing) };
-        let driver = plan.driver(self.connection)?;
-        if request.limit == 0 || driver.is_some_and(<[_]>::is_empty) {
-            return Ok(nothing);
-        }
-        let driver = driver.filter(|alternatives| alternatives.len() <= ALTERNATIVES_MAX);
-        let after = request.after.map_or(0, |place| seq_to_sql(place.0));
-        let Driver { sql, bound } = Driver::of(&plan, driver, after);
-        let mut statement = self.connection.prepare_cached(&sql)?;
-        self.walk(&mut statement, bound, &plan, request, bytes_max)
-    }
-
-    fn walk(
-        &self,
-        statement: &mut Statement<'_>,
-        bound: Vec<Sql>,
-        plan: &Plan,
-        request: &SearchRequest,
-        bytes_max: usize,
-    ) -> ReadResult<SearchPage> {
         let mut page = SearchPage { found: Vec::new(), next: None };
-        let mut last = None;
-        let (mut bytes, mut examined) = (0, 0);
-        let mut rows = statement.query(params_from_iter(bound))?;
-        while let Some(row) = rows.next()? {
-            let res: i64 = row.get(0)?;
+        let Some(plan) = Plan::of(&request.query, &mut { *self })?.filter(|_| request.limit > 0) else {
+            return Ok(page);
+        };
+        let after = request.after.map_or(0, |place| seq_to_sql(place.0));
+        let (mut bytes, mut examined, mut last) = (0, 0, None);
+        self.walk(&plan, after, &mut |res| {
             if examined == EXAMINED_MAX {
                 page.next = last;
-                break;
+                return Ok(false);
             }
             examined += 1;
-            if let Some((key, seq)) = self.look_at(res, plan, &request.query)? {
+            if let Some((id, seq)) = self.look_at(res, &plan)? {
                 if page.found.len() == request.limit || bytes >= bytes_max && !page.found.is_empty() {
                     page.next = last;
-                    break;
+                    return Ok(false);
                 }
-                let version = self.stored_version(key, seq)?;
+                let version = self.stored_version(Key { kind: request.query.kind.clone(), id }, seq)?;
                 bytes += version.body.as_ref().map_or(0, |body| body.bytes.len());
                 page.found.push(version);
             }
             last = Some(Place(res.unsigned_abs()));
-        }
+            Ok(true)
+        })?;
         Ok(page)
     }
 
-    /// The key and the newest version of a candidate, if it is meant.
-    fn look_at(&self, res: i64, plan: &Plan, query: &Query) -> ReadResult<Option<(Key, i64)>> {
+    /// Shows candidates behind a row, in order, as long as they are wanted.
+    fn walk(&self, plan: &Plan, after: i64, look: &mut dyn FnMut(i64) -> ReadResult<bool>) -> ReadResult<()> {
+        let Some(driver) = plan.driver(self.connection)? else {
+            let sql = "SELECT res FROM resource WHERE res > ? AND type = ? AND state = 1 ORDER BY res";
+            return self.walk_statement(sql, vec![after.into(), plan.kind.into()], look);
+        };
+        let (parts, bound) = selects(driver, plan.kind, after);
+        let rows = driver.iter().filter_map(|one| match one {
+            Alternative::Rows(rows) => Some(rows.range((Bound::Excluded(after), Bound::Unbounded))),
+            _ => None,
+        });
+        let mut rows: BTreeSet<i64> = rows.flatten().copied().collect();
+        if rows.is_empty() && (1..=ALTERNATIVES_MAX).contains(&parts.len()) {
+            let sql = parts.join(" UNION ") + " ORDER BY res";
+            return self.walk_statement(&sql, bound.into_iter().flatten().collect(), look);
+        }
+        for (sql, bound) in parts.into_iter().zip(bound) {
+            self.walk_statement(sql, bound, &mut |res| {
+                rows.insert(res);
+                Ok(true)
+            })?;
+        }
+        for res in rows {
+            if !look(res)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn walk_statement(
+        &self,
+        sql: &str,
+        bound: Vec<Sql>,
+        look: &mut dyn FnMut(i64) -> ReadResult<bool>,
+    ) -> ReadResult<()> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query(params_from_iter(bound))?;
+        while let Some(row) = rows.next()? {
+            if !look(row.get(0)?)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The id and the newest version of a candidate, if it is meant.
+    fn look_at(&self, res: i64, plan: &Plan) -> ReadResult<Option<(CompactString, i64)>> {
         let Some((row, kind, id)) = ResourceRow::find_named(self.connection, res)? else { return Ok(None) };
         if kind != plan.kind || row.state != State::Live {
             return Ok(None);
         }
-        let damaged = || ReadError::Corrupt(format!("the terms of version row {}", row.seq));
-        let entries = if plan.needs_entries() {
-            entries_of(self.connection, row.seq)?.ok_or_else(damaged)?
-        } else {
-            Vec::new()
-        };
-        let holds = plan.holds(&Looked { id: &id, at: row.at, entries: &entries });
-        Ok(holds.then(|| (Key { kind: query.kind.clone(), id }, row.seq)))
+        let entries = if plan.needs_entries() { self.entries(&row)? } else { Vec::new() };
+        let holds = plan.holds(&Looked { res, id: &id, at: row.at, entries: &entries });
+        Ok(holds.then_some((id, row.seq)))
     }
+
+    fn entries(&self, row: &ResourceRow) -> ReadResult<Vec<Entry>> {
+        let damaged = || ReadError::Corrupt(format!("the terms of version row {}", row.seq));
+        entries_of(self.connection, row.seq)?.ok_or_else(damaged)
+    }
+}
+
+/// For each part of a driver that the index answers, the statement and what is bound to it.
+fn selects(driver: &[Alternative], kind: i64, after: i64) -> (Vec<&'static str>, Vec<Vec<Sql>>) {
+    // Of one value the rows are in order already.
+    const ONE: &str = "SELECT res FROM term WHERE param = ? AND value = ? AND res > ?";
+    const RANGE: &str =
+        "SELECT DISTINCT res FROM term WHERE param = ? AND value >= ? AND value < ? AND res > ?";
+    const ID: &str = "SELECT res FROM resource WHERE id = ? AND type = ? AND res > ?";
+    let mut parts: Vec<(&'static str, Vec<Sql>)> = Vec::new();
+    let one = |param: i64, value: &Vec<u8>| (ONE, vec![param.into(), value.clone().into(), after.into()]);
+    for alternative in driver {
+        match alternative {
+            Alternative::Entry { param, low, high, .. } if high.strip_suffix(&[0]) == Some(low) => {
+                parts.push(one(*param, low));
+            }
+            Alternative::Entry { param, low, high, .. } => {
+                parts.push((
+                    RANGE,
+                    vec![(*param).into(), low.clone().into(), high.clone().into(), after.into()],
+                ));
+            }
+            Alternative::Within { param, values } => {
+                parts.extend(values.iter().map(|value| one(*param, value)));
+            }
+            Alternative::Id(id) => parts.push((ID, vec![id.to_string().into(), kind.into(), after.into()])),
+            // Rows need no statement, and times are never part of a driver.
+            Alternative::Rows(_) | Alternative::Updated(_) => {}
+        }
+    }
+    parts.into_iter().unzip()
 }

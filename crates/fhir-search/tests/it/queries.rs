@@ -4,7 +4,7 @@ use fhir_definitions::FhirVersion;
 use fhir_model::json::{Limits, parse};
 use fhir_search::{Extractor, Problem, QueryError, Understood};
 use proptest::prelude::*;
-use storage_api::{Candidate, Key, Term, Timestamp, matches};
+use storage_api::{Alone, Candidate, Key, Term, Timestamp, matches};
 
 const BASES: &[&str] = &["http://here/fhir"];
 
@@ -45,7 +45,7 @@ fn check(resource: &str, found_by: &[&str], not_found_by: &[&str]) {
         let understood = Extractor::of(FhirVersion::R4).search(&key.kind, &pairs(query), BASES);
         let understood = understood.unwrap_or_else(|error| panic!("{query}: {error}"));
         assert_eq!(understood.ignored, [], "{query}");
-        matches(&understood.query, &candidate)
+        matches(&understood.query, &candidate, &Alone)
     };
     for query in found_by {
         assert!(finds(query), "{query} should find {key}");

@@ -5,8 +5,8 @@ use std::thread;
 use pollster::block_on;
 use storage_api::{
     Candidate, Clause, Coding, CodingTest, Commit, Condition, Current, Guard, HistoryScope, Interval, Key,
-    Lost, Now, Number, NumberRange, Query, Reference, SearchRequest, StoreError, SystemTest, Term, Test,
-    Timestamp, Value, VersionWrite, Write, matches,
+    Lost, Now, Number, NumberRange, Others, Query, Reference, SearchRequest, StoreError, SystemTest, Term,
+    Test, Timestamp, Value, VersionWrite, Write, matches,
 };
 
 use crate::bench::{Bench, absent, exactly, key, put};
@@ -17,6 +17,19 @@ use crate::{Harness, Verdict};
 struct Shelf {
     bench: Bench,
     live: Vec<(Key, Vec<Term>)>,
+}
+
+/// Everything on a shelf.
+struct Shelved<'a>(Vec<Candidate<'a>>);
+
+impl Others for Shelved<'_> {
+    fn one(&self, key: &Key, passes: &mut dyn FnMut(&Candidate<'_>) -> bool) -> bool {
+        self.0.iter().any(|candidate| candidate.key == key && passes(candidate))
+    }
+
+    fn any(&self, kind: &str, passes: &mut dyn FnMut(&Candidate<'_>) -> bool) -> bool {
+        self.0.iter().any(|candidate| candidate.key.kind == kind && passes(candidate))
+    }
 }
 
 impl Shelf {
@@ -58,15 +71,16 @@ impl Shelf {
 
     /// What the one definition says.
     fn expected(&self, query: &Query) -> Result<Vec<Key>, Fault> {
-        let mut keys = Vec::new();
+        let mut others = Vec::new();
         for (key, terms) in &self.live {
             let Current::Live(head) = block_on(self.bench.store.read(key))?.current else {
                 return Err(Fault(format!("{key} is not live")));
             };
-            if matches(query, &Candidate { key, at: head.at, terms }) {
-                keys.push(key.clone());
-            }
+            others.push(Candidate { key, at: head.at, terms });
         }
+        let others = Shelved(others);
+        let found = others.0.iter().filter(|candidate| matches(query, candidate, &others));
+        let mut keys: Vec<Key> = found.map(|candidate| candidate.key.clone()).collect();
         keys.sort();
         Ok(keys)
     }
@@ -304,6 +318,52 @@ pub(super) fn follow_every_write(harness: &dyn Harness) -> Verdict {
         look(&shelf)?;
         shelf.put(&a, vec![tagged("x")])?;
         look(&shelf)?;
+    }
+    Ok(())
+}
+
+/// Searches follow references, forwards, backwards and over several steps; guards do not.
+pub(super) fn searches_follow_references(harness: &dyn Harness) -> Verdict {
+    let mut shelf = Shelf { bench: Bench::new(harness), live: Vec::new() };
+    let person = |n: usize| Key::new("Patient", format!("p{n}"));
+    let refers = |param: &str, key: Key| Term::new(param, Value::Reference(Reference::Local(key)));
+    for n in 0..6_usize {
+        let friend = refers("friend", person((n + 1) % 6));
+        shelf.put(&person(n), vec![tagged(["x", "y", "z"][n % 3]), friend])?;
+    }
+    for n in 0..12_usize {
+        let mut terms = vec![refers("subject", person(n % 7)), tagged(["u", "v"][n % 2])];
+        terms.push(refers("other", key("nowhere")));
+        shelf.put(&key(&format!("f{n}")), terms)?;
+    }
+    shelf.bench.delete(&person(3))?;
+    shelf.remove(&person(3));
+    let tag = |code: &str| {
+        let test = Test::Token(CodingTest { code: Some(code.into()), system: SystemTest::Any });
+        Condition::any(vec![clause("tag", test)])
+    };
+    let of = |kind: &str, conditions: Vec<Condition>| Query { kind: kind.into(), conditions };
+    let to = |param: &str, query: Query| Clause::Refers { param: param.into(), query: Box::new(query) };
+    let from = |param: &str, query: Query| Clause::Referred { param: param.into(), query: Box::new(query) };
+    let any = |clause: Clause| Condition::any(vec![clause]);
+    let chained = |code: &str| any(to("subject", of("Patient", vec![tag(code)])));
+    let twice = any(to("subject", of("Patient", vec![any(to("friend", of("Patient", vec![tag("y")])))])));
+    let back = |code: &str| any(from("subject", of("Flag", vec![tag(code)])));
+    for query in [
+        of("Flag", vec![chained("x")]),
+        of("Flag", vec![chained("x"), tag("u")]),
+        of("Flag", vec![chained("never")]),
+        of("Flag", vec![Condition::none(chained("y").any)]),
+        of("Flag", vec![any(to("subject", of("Patient", vec![])))]),
+        of("Flag", vec![any(to("other", of("Flag", vec![])))]),
+        of("Flag", vec![twice]),
+        of("Patient", vec![back("u")]),
+        of("Patient", vec![back("u"), tag("y")]),
+        of("Patient", vec![Condition::none(back("v").any)]),
+        of("Patient", vec![any(from("friend", of("Patient", vec![back("v")])))]),
+        of("Nothing", vec![back("v")]),
+    ] {
+        shelf.check_search(&query, &shelf.expected(&query)?)?;
     }
     Ok(())
 }

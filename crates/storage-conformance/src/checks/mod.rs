@@ -109,7 +109,12 @@ pub const CHECKS: &[Check] = &[
     Check {
         name: "matches: exactly what the matcher says",
         run: matching::guards_answer_as_the_matcher,
-        notices: &[Flaw::IgnoresMatches],
+        notices: &[Flaw::IgnoresMatches, Flaw::SearchesShort],
+    },
+    Check {
+        name: "matches: searches follow references",
+        run: matching::searches_follow_references,
+        notices: &[Flaw::SearchesShort],
     },
     Check {
         name: "matches: follow every write",
