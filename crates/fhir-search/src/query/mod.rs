@@ -5,7 +5,7 @@ mod error;
 mod ordered;
 mod text;
 
-use fhir_definitions::SearchType;
+use fhir_definitions::{SearchType, TypeDef};
 use storage_api::{Clause, Condition, Query, Test};
 
 pub use error::{Problem, QueryError};
@@ -22,6 +22,9 @@ const PARAMETERS_MAX: usize = 64;
 const VALUES_MAX: usize = 200;
 /// Conditions that composite values may come to.
 const SPLIT_MAX: usize = 16;
+
+/// Steps that a chain may take.
+const STEPS_MAX: usize = 4;
 
 /// Parameters that shape results and select nothing.
 const RESULT_PARAMETERS: [&str; 11] = [
@@ -58,6 +61,10 @@ impl Extractor {
         pairs: &[(String, String)],
         bases: &[&str],
     ) -> Result<Query, QueryError> {
+        // What others refer to may change without a version of the resource itself.
+        if let Some((name, _)) = pairs.iter().find(|(name, _)| follows_references(name)) {
+            return Err(QueryError { parameter: shortened(name), problem: Problem::Unsupported });
+        }
         let understood = self.read(resource_type, pairs, bases)?;
         let whole = |problem| QueryError { parameter: String::new(), problem };
         if let Some(ignored) = understood.ignored.into_iter().next() {
@@ -98,7 +105,7 @@ impl Extractor {
         }
         let Some(parameters) = self.parameters(resource_type) else { return Ok(understood) };
         for (name, value) in pairs {
-            let reader = Reader { extractor: self, parameters, bases };
+            let reader = Reader { extractor: self, parameters, bases, steps: 0 };
             match reader.conditions(name, value) {
                 Ok(conditions) => {
                     understood.query.conditions.extend(conditions);
@@ -124,11 +131,16 @@ fn shortened(name: &str) -> String {
     name.chars().take(100).collect()
 }
 
+/// Whether a parameter is a chain, forwards or backwards.
+fn follows_references(name: &str) -> bool {
+    name.contains('.') || name.starts_with("_has:")
+}
+
 /// Whether an index answers a condition with few resources.
 fn is_selective(condition: &Condition) -> bool {
     let selects = |clause: &Clause| match clause {
         Clause::Id(_) => true,
-        Clause::Updated(_) => false,
+        Clause::Updated(_) | Clause::Refers { .. } | Clause::Referred { .. } => false,
         Clause::Term { test, .. } => selects(test),
     };
     !condition.negated && condition.any.iter().all(selects)
@@ -148,6 +160,8 @@ struct Reader<'a> {
     extractor: &'a Extractor,
     parameters: &'a Parameters,
     bases: &'a [&'a str],
+    /// References that were followed to get here.
+    steps: usize,
 }
 
 impl Reader<'_> {
@@ -157,10 +171,13 @@ impl Reader<'_> {
         if RESULT_PARAMETERS.contains(&code) || code == "_total" {
             return Err(Problem::ShapesResults);
         }
-        let chained = code.contains('.') || modifier.is_some_and(|modifier| modifier.contains('.'));
-        let root = code.split('.').next().unwrap_or(code);
-        let parameter = match self.parameters.get(root) {
-            Some(_) if chained => return Err(Problem::Unsupported),
+        if let Some(rest) = name.strip_prefix("_has:") {
+            return self.backwards(rest, value);
+        }
+        if let Some((first, rest)) = name.split_once('.') {
+            return self.forwards(first, rest, value);
+        }
+        let parameter = match self.parameters.get(code) {
             Some(parameter) => parameter,
             None if matches!(code, "_has" | "_list" | "_type") => return Err(Problem::Unsupported),
             None => return Err(Problem::Unknown),
@@ -184,6 +201,67 @@ impl Reader<'_> {
             }
             _ => self.plain(parameter, modifier, value, &values),
         }
+    }
+
+    /// `subject:Patient.name`: what a reference leads to meets the rest.
+    fn forwards(&self, first: &str, rest: &str, value: &str) -> Result<Vec<Condition>, Problem> {
+        let (code, stated) = first.split_once(':').map_or((first, None), |(code, name)| (code, Some(name)));
+        let parameter = self.parameters.get(code).ok_or(Problem::Unknown)?;
+        if parameter.definition().search_type() != SearchType::Reference || !parameter.is_supported() {
+            return Err(Problem::Unsupported);
+        }
+        let targets: Vec<TypeDef> = match (stated, parameter.only()) {
+            (Some(name), _) => match self.type_modifier(parameter, name)? {
+                Modifier::Type(target) => vec![target],
+                _ => return Err(Problem::Modifier),
+            },
+            (None, Some(only)) => vec![only],
+            (None, None) => parameter.definition().targets().collect(),
+        };
+        if targets.is_empty() {
+            return Err(Problem::TypeNeeded);
+        }
+        let mut any = Vec::new();
+        let mut refused = Problem::Unknown;
+        for target in targets {
+            // A type that does not have the parameter is not meant.
+            match self.step(target.name(), rest, value) {
+                Ok(query) => {
+                    any.push(Clause::Refers { param: parameter.term().into(), query: Box::new(query) });
+                }
+                Err(problem) if refused == Problem::Unknown => refused = problem,
+                Err(_) => {}
+            }
+        }
+        if any.is_empty() || !matches!(refused, Problem::Unknown | Problem::Modifier) {
+            return Err(refused);
+        }
+        Ok(vec![Condition::any(any)])
+    }
+
+    /// `_has:Observation:patient:code`: something that meets the rest refers to the resource.
+    fn backwards(&self, rest: &str, value: &str) -> Result<Vec<Condition>, Problem> {
+        const EXPECTED: &str = "a name such as _has:Observation:patient:code";
+        let malformed = Problem::Malformed { expected: EXPECTED };
+        let (kind, rest) = rest.split_once(':').ok_or(malformed)?;
+        let (code, rest) = rest.split_once(':').ok_or(malformed)?;
+        let parameters = self.extractor.parameters(kind).ok_or(Problem::Unknown)?;
+        let parameter = parameters.get(code).ok_or(Problem::Unknown)?;
+        if parameter.definition().search_type() != SearchType::Reference || !parameter.is_supported() {
+            return Err(Problem::Unsupported);
+        }
+        let query = Box::new(self.step(kind, rest, value)?);
+        Ok(vec![Condition::any(vec![Clause::Referred { param: parameter.term().into(), query }])])
+    }
+
+    /// What a parameter means on the resources at the other end of a reference.
+    fn step(&self, kind: &str, name: &str, value: &str) -> Result<Query, Problem> {
+        if self.steps == STEPS_MAX {
+            return Err(Problem::TooMany { max: STEPS_MAX });
+        }
+        let parameters = self.extractor.parameters(kind).ok_or(Problem::Unknown)?;
+        let reader = Reader { parameters, steps: self.steps + 1, ..*self };
+        Ok(Query { kind: kind.into(), conditions: reader.conditions(name, value)? })
     }
 
     fn plain(
@@ -220,7 +298,7 @@ impl Reader<'_> {
     fn type_modifier(&self, parameter: &Parameter, name: &str) -> Result<Modifier, Problem> {
         let definition = parameter.definition();
         let target = self.extractor.definitions().resource_type(name);
-        let is_target = |target: &fhir_definitions::TypeDef| {
+        let is_target = |target: &TypeDef| {
             definition.targets().len() == 0 || definition.targets().any(|known| known == *target)
         };
         target

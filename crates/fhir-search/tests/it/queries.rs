@@ -4,7 +4,7 @@ use fhir_definitions::FhirVersion;
 use fhir_model::json::{Limits, parse};
 use fhir_search::{Extractor, Problem, QueryError, Understood};
 use proptest::prelude::*;
-use storage_api::{Alone, Candidate, Key, Term, Timestamp, matches};
+use storage_api::{Alone, Candidate, Key, Others, Term, Timestamp, matches};
 
 const BASES: &[&str] = &["http://here/fhir"];
 
@@ -132,6 +132,70 @@ fn references() {
     check(PATIENT, &found_by, &not_found_by);
     let found_by = ["patient=p", "patient=Patient/p", "subject=p", "subject:Patient=p", "subject=Patient/p"];
     check(OBSERVATION, &found_by, &["patient=q", "subject:Group=p", "subject=Group/p"]);
+}
+
+/// A patient and what refers to it.
+struct Ward(Vec<(Key, Vec<Term>)>);
+
+impl Others for Ward {
+    fn one(&self, key: &Key, passes: &mut dyn FnMut(&Candidate<'_>) -> bool) -> bool {
+        self.0.iter().any(|(other, terms)| other == key && passes(&Candidate { key: other, at: AT, terms }))
+    }
+
+    fn any(&self, kind: &str, passes: &mut dyn FnMut(&Candidate<'_>) -> bool) -> bool {
+        self.0.iter().any(|(key, terms)| key.kind == kind && passes(&Candidate { key, at: AT, terms }))
+    }
+}
+
+#[test]
+fn chains() {
+    let organization = r#"{"resourceType":"Organization","id":"o","name":"Ward"}"#;
+    let ward = Ward([PATIENT, OBSERVATION, organization].map(terms).to_vec());
+    let found = |query: &str| {
+        let (kind, text) = query.split_once('?').unwrap();
+        let understood = search(kind, text).unwrap_or_else(|error| panic!("{query}: {error}"));
+        assert_eq!(understood.ignored, [], "{query}");
+        ward.any(kind, &mut |candidate| matches(&understood.query, candidate, &ward))
+    };
+    for query in [
+        "Observation?patient.family=neal",
+        "Observation?subject.family=neal",
+        "Observation?subject:Patient.family:exact=Neal",
+        "Observation?patient.organization.name=ward",
+        "Observation?patient._id=p",
+        "Patient?_has:Observation:patient:code=bp",
+        "Patient?_has:Observation:patient:code:not=x",
+        "Patient?organization.name=ward&gender=female",
+        "Organization?_has:Patient:organization:family=neal",
+        "Organization?_has:Patient:organization:_has:Observation:patient:code=bp",
+    ] {
+        assert!(found(query), "{query}");
+    }
+    for query in [
+        "Observation?patient.family=other",
+        "Observation?subject:Group.code=x",
+        "Observation?patient.organization.name=other",
+        "Patient?_has:Observation:patient:code=x",
+        "Patient?_has:Condition:patient:code=bp",
+        "Patient?organization.name=ward&gender=male",
+    ] {
+        assert!(!found(query), "{query}");
+    }
+    let problem = |query: &str| {
+        let (kind, text) = query.split_once('?').unwrap();
+        search(kind, text)
+            .map(|found| found.ignored.first().map(|error| error.problem))
+            .map_err(|e| e.problem)
+    };
+    for query in ["Observation?patient.nonsense=1", "Observation?nonsense.name=1", "Patient?_has:X:y:z=1"] {
+        assert_eq!(problem(query), Ok(Some(Problem::Unknown)), "{query}");
+    }
+    assert_eq!(problem("Observation?code.text=1"), Ok(Some(Problem::Unsupported)));
+    assert_eq!(problem("Observation?subject:Practitioner.name=1"), Err(Problem::Modifier));
+    assert!(matches!(problem("Patient?_has:Observation=1"), Err(Problem::Malformed { .. })));
+    assert!(matches!(problem("Observation?patient.birthdate=x"), Err(Problem::Malformed { .. })));
+    let long = format!("Location?{}name=x", "partof.".repeat(5));
+    assert_eq!(problem(&long), Err(Problem::TooMany { max: 4 }));
 }
 
 #[test]
