@@ -13,7 +13,7 @@ use fhir_service::{
 use futures_util::FutureExt;
 use http_body_util::Full;
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{ALLOW, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue};
+use hyper::header::{ALLOW, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::http::uri::Authority;
 use hyper::{Method, Response, StatusCode, Version};
@@ -28,6 +28,8 @@ use crate::response::{X_CORRELATION_ID, X_REQUEST_ID, response};
 use crate::route::Target;
 use crate::server::{Mount, Shared};
 use crate::{compression, conditional, negotiate, prefer};
+
+const IF_NONE_EXIST: HeaderName = HeaderName::from_static("if-none-exist");
 
 /// A longer correlation id is not sent back.
 const CORRELATION_ID_LEN_MAX: usize = 256;
@@ -163,6 +165,10 @@ impl Shared {
             (false, true) => Usage::LenientWrite,
         };
         let precondition = conditional::precondition(&parts.headers, usage)?;
+        // Passed over, it would make the duplicate that it is sent against.
+        if interaction == Interaction::Create && parts.headers.contains_key(IF_NONE_EXIST) {
+            return Err(Failure::ConditionalNotOffered { header: "If-None-Exist" });
+        }
         let preferences = prefer::preferences(&parts.headers);
         let operation = operation(target, interaction, body, &mut query, version)?;
         refuse_unknown(query, preferences.handling)?;

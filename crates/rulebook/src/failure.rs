@@ -45,6 +45,11 @@ pub enum Failure {
     },
     /// FHIR has the interaction, this API does not.
     NotOffered(Interaction),
+    /// A conditional form of an interaction that has none here.
+    ConditionalNotOffered {
+        /// The header field that asks for it.
+        header: &'static str,
+    },
     /// The URL is too long.
     UriTooLong {
         /// Limit in bytes.
@@ -272,6 +277,12 @@ impl fmt::Display for Failure {
             }
             Self::NotOffered(interaction) => {
                 write!(f, "This API does not offer {interaction}: only current versions can be read.")
+            }
+            Self::ConditionalNotOffered { header } => {
+                write!(
+                    f,
+                    "{header} is not supported here, and is never ignored. Send the request without it."
+                )
             }
             Self::UriTooLong { max } => write!(f, "The URL is longer than {max} bytes."),
             Self::HeadersTooLarge { max } => write!(f, "The header section is larger than {max} bytes."),

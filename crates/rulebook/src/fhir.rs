@@ -100,6 +100,9 @@ impl Rulebook for FhirRulebook {
             Failure::UnknownType { .. } => (404, IssueType::NotSupported, "unknown-type"),
             Failure::MethodNotAllowed { .. } => (405, IssueType::NotSupported, "method-not-allowed"),
             Failure::NotOffered(_) => (404, IssueType::NotSupported, "interaction-not-offered"),
+            Failure::ConditionalNotOffered { .. } => {
+                (400, IssueType::NotSupported, "conditional-not-offered")
+            }
             Failure::UriTooLong { .. } => (414, IssueType::TooLong, "uri-too-long"),
             Failure::HeadersTooLarge { .. } => (431, IssueType::TooLong, "headers-too-large"),
             Failure::BodyTooLarge { .. } => (413, IssueType::TooLong, "body-too-large"),

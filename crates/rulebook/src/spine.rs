@@ -155,6 +155,7 @@ impl Rulebook for SpineRulebook {
             | Failure::UnknownType { .. }
             | Failure::NotOffered(_) => (404, IssueType::NotSupported, NOT_IMPLEMENTED),
             Failure::MethodNotAllowed { .. } => (405, IssueType::NotSupported, BAD_REQUEST),
+            Failure::ConditionalNotOffered { .. } => (400, IssueType::Invalid, MISSING_OR_INVALID_HEADER),
             Failure::UriTooLong { .. } => (414, IssueType::TooLong, BAD_REQUEST),
             Failure::HeadersTooLarge { .. } => (431, IssueType::TooLong, BAD_REQUEST),
             Failure::BodyTooLarge { .. } | Failure::TooLargeToStore => {

@@ -58,6 +58,7 @@ fn requests() -> Vec<Sample> {
         same(Failure::UnknownType { name: text(), version: FhirVersion::Stu3 }, 404),
         same(Failure::MethodNotAllowed { method: text(), allow: &["GET"] }, 405),
         same(Failure::NotOffered(Interaction::Vread), 404),
+        same(Failure::ConditionalNotOffered { header: "If-None-Exist" }, 400),
         same(Failure::UriTooLong { max: 1 }, 414),
         same(Failure::HeadersTooLarge { max: 1 }, 431),
         same(Failure::BodyTooLarge { max: 1 }, 413),
@@ -161,6 +162,7 @@ pub(crate) fn name(failure: &Failure) -> &'static str {
         Failure::UnknownType { .. } => "UnknownType",
         Failure::MethodNotAllowed { .. } => "MethodNotAllowed",
         Failure::NotOffered(_) => "NotOffered",
+        Failure::ConditionalNotOffered { .. } => "ConditionalNotOffered",
         Failure::UriTooLong { .. } => "UriTooLong",
         Failure::HeadersTooLarge { .. } => "HeadersTooLarge",
         Failure::BodyTooLarge { .. } => "BodyTooLarge",
@@ -209,4 +211,4 @@ pub(crate) fn name(failure: &Failure) -> &'static str {
 }
 
 /// How many names [`name`] can give.
-pub(crate) const NAMES: usize = 48;
+pub(crate) const NAMES: usize = 49;
