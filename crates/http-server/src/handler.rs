@@ -7,8 +7,8 @@ use std::time::Instant;
 use bytes::Bytes;
 use fhir_definitions::FhirVersion;
 use fhir_service::{
-    Answer, CapabilityMode, Content, Encoding, Format, Handling, HistoryParameters, Operation, Presentation,
-    Request, Subset,
+    Answer, CapabilityMode, Content, Encoding, Format, Handling, HistoryParameters, Operation, Patch,
+    Presentation, Request, Subset,
 };
 use futures_util::FutureExt;
 use http_body_util::Full;
@@ -111,7 +111,10 @@ impl Shared {
             }
             Err(failure) => {
                 let presentation = presentation_of_failure(parts, service.rulebook().version());
-                response(service.present(service.refuse(&failure, trace), &presentation, trace), trace)
+                let mut refusal = service.refuse(&failure, trace);
+                refusal.accepts_patch =
+                    parts.method == Method::PATCH && matches!(failure, Failure::UnsupportedMediaType { .. });
+                response(service.present(refusal, &presentation, trace), trace)
             }
         }
     }
@@ -133,14 +136,15 @@ impl Shared {
         if let Some(interaction) = target.only_interaction().filter(|only| !rulebook.offers(*only)) {
             return Err(Failure::NotOffered(interaction));
         }
+        let patch = rulebook.offers(Interaction::Patch);
         let interaction = if parts.method == Method::OPTIONS {
             // STU3 asks for capabilities by OPTIONS as well as by GET.
             if target != Target::Base || version != FhirVersion::Stu3 {
-                return Ok(Prepared::Options(target.allow()));
+                return Ok(Prepared::Options(target.allow(patch)));
             }
             Interaction::Capabilities
         } else {
-            target.interaction(&parts.method)?
+            target.interaction(&parts.method, patch)?
         };
         if !rulebook.offers(interaction) {
             return Err(Failure::NotOffered(interaction));
@@ -158,6 +162,10 @@ impl Shared {
             }
             _ => Encoding::default(),
         };
+        let patch_format = match interaction {
+            Interaction::Patch => Some(negotiate::patch(&parts.headers, version)?),
+            _ => None,
+        };
         let body = Content { encoding, bytes };
         let usage = match (interaction.is_safe(), rulebook.lenient_tags()) {
             (true, _) => Usage::Read,
@@ -170,7 +178,12 @@ impl Shared {
             return Err(Failure::ConditionalNotOffered { header: "If-None-Exist" });
         }
         let preferences = prefer::preferences(&parts.headers);
-        let operation = operation(target, interaction, body, &mut query, version)?;
+        let operation = match (patch_format, target) {
+            (Some(format), Target::Instance(key)) => {
+                Operation::Patch { key, patch: Patch { format, bytes: body.bytes } }
+            }
+            (_, target) => operation(target, interaction, body, &mut query, version)?,
+        };
         refuse_unknown(query, preferences.handling)?;
         let base = format!("{}{}", self.origin.url(parts, peer), mount.path);
         let idempotency_key = if interaction.is_safe() { None } else { idempotency_key(&parts.headers)? };
@@ -353,7 +366,8 @@ fn refuse_unknown(query: Query, handling: Option<Handling>) -> Result<(), Failur
 }
 
 fn options(allow: &'static [&'static str], trace: &str) -> Response<Full<Bytes>> {
-    let mut answer = response(Answer { status: 204, ..Answer::default() }, trace);
+    let accepts_patch = allow.contains(&"PATCH");
+    let mut answer = response(Answer { status: 204, accepts_patch, ..Answer::default() }, trace);
     if let Ok(value) = HeaderValue::try_from(allow.join(", ")) {
         answer.headers_mut().insert(ALLOW, value);
     }

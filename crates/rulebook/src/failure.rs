@@ -122,6 +122,18 @@ pub enum Failure {
     Xml(Box<XmlError>),
     /// The resource is not valid; every finding, errors and warnings.
     Invalid(Vec<Finding>),
+    /// The patch is none.
+    PatchMalformed {
+        /// What is wrong, and with which operation.
+        why: String,
+    },
+    /// The patch does not fit the resource.
+    PatchNotApplicable {
+        /// Which operation, and why.
+        why: String,
+    },
+    /// The patch changes `id` or `resourceType`.
+    PatchedIdentity,
     /// The resource holds what the format asked for cannot say.
     NotRepresentable {
         /// What that is.
@@ -324,6 +336,13 @@ impl fmt::Display for Failure {
             Self::Xml(error) => write!(f, "{error}."),
             Self::Invalid(findings) => {
                 write!(f, "The resource is not valid: there are {} findings.", findings.len())
+            }
+            Self::PatchMalformed { why } => write!(f, "The patch cannot be read: {why}."),
+            Self::PatchNotApplicable { why } => {
+                write!(f, "The patch does not fit the resource, and nothing of it was applied: {why}.")
+            }
+            Self::PatchedIdentity => {
+                f.write_str("A patch may not change id or resourceType: they say which resource it is.")
             }
             Self::NotRepresentable { why } => {
                 write!(

@@ -116,6 +116,7 @@ impl Rulebook for SpineRulebook {
             | Interaction::Create
             | Interaction::Capabilities => true,
             Interaction::Vread
+            | Interaction::Patch
             | Interaction::Validate
             | Interaction::HistoryInstance
             | Interaction::HistoryType
@@ -178,6 +179,10 @@ impl Rulebook for SpineRulebook {
             Failure::EmptyBody | Failure::NoResource(_) => (400, IssueType::Value, INVALID_REQUEST_MESSAGE),
             Failure::Xml(_) => (400, IssueType::Structure, MESSAGE_NOT_WELL_FORMED),
             Failure::Invalid(_) => (422, IssueType::Invalid, INVALID_RESOURCE),
+            Failure::PatchMalformed { .. } => (400, IssueType::Structure, MESSAGE_NOT_WELL_FORMED),
+            Failure::PatchNotApplicable { .. } | Failure::PatchedIdentity => {
+                (422, IssueType::Invalid, INVALID_RESOURCE)
+            }
             Failure::BodyIncomplete | Failure::Json(_) => {
                 (400, IssueType::Structure, MESSAGE_NOT_WELL_FORMED)
             }

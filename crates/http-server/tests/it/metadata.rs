@@ -36,7 +36,7 @@ fn the_statement_names_version_types_and_interactions() {
         let expected: &[&str] = if spine {
             &["read", "update", "delete", "create"]
         } else {
-            &["read", "vread", "update", "delete", "history-instance", "history-type", "create"]
+            &["read", "vread", "update", "patch", "delete", "history-instance", "history-type", "create"]
         };
         assert_eq!(interactions, expected, "{path}");
         let system = texts(&statement, "rest.0.interaction", "code");
@@ -163,12 +163,18 @@ fn what_the_statement_names_is_served() {
             let versioning = text_at(resource, "versioning").expect("versioning");
             assert_eq!(unconditional == 412, versioning == "versioned-update", "{base}: {versioning}");
             let update = Request::put(&instance, small(&resource_type, &id)).if_match(created.etag());
-            let updated = check("update", update, 200);
+            let mut latest = check("update", update, 200).etag();
+            if has("patch") {
+                let patch = Request::new("PATCH", &instance)
+                    .header("Content-Type", "application/json-patch+json")
+                    .body(r#"[{"op":"add","path":"/language","value":"en"}]"#);
+                latest = check("patch", patch.if_match(latest), 200).etag();
+            }
             let create = Request::put(&format!("{base}/new"), small(&resource_type, "new"));
             let create = connection_status(&server, create.if_none_match());
             let update_create = at(resource, "updateCreate").and_then(Value::as_bool).expect("updateCreate");
             assert_eq!(create == 201, update_create, "{base}: {create}");
-            check("delete", Request::delete(&instance).if_match(updated.etag()), 204);
+            check("delete", Request::delete(&instance).if_match(latest), 204);
         }
     }
 }
@@ -195,9 +201,10 @@ fn what_the_statement_does_not_name_is_refused() {
         check_outcome(&server.send(&update), 405, path);
         assert_eq!(text_at(resource, "conditionalDelete").as_deref(), Some("not-supported"), "{path}");
         check_outcome(&server.send(&Request::delete(&format!("{path}/Flag?identifier=1"))), 405, path);
-        assert!(!has("patch") && !has("search-type"), "{path}");
+        assert!(!has("search-type"), "{path}");
         let patch = Request::new("PATCH", &format!("{path}/Flag/a")).body("[]");
-        check_outcome(&server.send(&patch.header("Content-Type", "application/json-patch+json")), 405, path);
+        let patch = patch.header("Content-Type", "application/json-patch+json");
+        check_outcome(&server.send(&patch), if has("patch") { 404 } else { 405 }, path);
         check_outcome(&server.send(&Request::get(&format!("{path}/Flag?status=active"))), 405, path);
         check_outcome(&server.send(&Request::post(&format!("{path}/Flag/_search"), "")), 405, path);
         let system = texts(&statement, "rest.0.interaction", "code");
@@ -241,6 +248,37 @@ fn the_formats_are_those_of_the_statement() {
             let mut create = Request::post(&format!("{path}/Flag"), body);
             create.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("content-type"));
             assert_eq!(server.send(&create.header("Content-Type", format)).status, 201, "{path} {format}");
+        }
+    }
+}
+
+/// Every patch format that the statement names is taken, and no other.
+#[test]
+fn the_patch_formats_are_those_of_the_statement() {
+    let server = TestServer::start();
+    for path in PATHS {
+        let statement = server.send(&Request::get(&format!("{path}/metadata"))).json();
+        let formats = at(&statement, "patchFormat").and_then(Value::as_array).unwrap_or_default();
+        let target = format!("{path}/Flag/a");
+        assert_eq!(path.starts_with("/spine"), formats.is_empty(), "{path}");
+        if formats.is_empty() {
+            continue;
+        }
+        assert_eq!(server.send(&Request::put(&target, small("Flag", "a"))).status, 201);
+        let known = |format: &str| formats.iter().any(|known| known.as_str() == Some(format));
+        for (format, body) in [
+            ("application/json-patch+json", r#"[{"op":"test","path":"/id","value":"a"}]"#),
+            ("application/merge-patch+json", "{}"),
+            ("application/xml-patch+xml", r#"<diff xmlns:f="http://hl7.org/fhir"/>"#),
+            ("application/fhir+json", r#"{"resourceType":"Parameters"}"#),
+            ("application/fhir+xml", r#"<Parameters xmlns="http://hl7.org/fhir"/>"#),
+            ("application/json", "[]"),
+            ("text/plain", "change it"),
+        ] {
+            let patch = Request::new("PATCH", &target).header("Content-Type", format).body(body);
+            let answer = server.send(&patch);
+            assert_eq!(answer.status, if known(format) { 200 } else { 415 }, "{path} {format}");
+            assert_eq!(answer.header("accept-patch").is_some(), !known(format), "{path} {format}");
         }
     }
 }

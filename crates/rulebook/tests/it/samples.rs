@@ -106,6 +106,9 @@ fn contents() -> Vec<Sample> {
         same(Failure::Json(json), 400),
         same(Failure::Xml(Box::new(xml)), 400),
         same(Failure::Invalid(findings), 422),
+        same(Failure::PatchMalformed { why: text() }, 400),
+        same(Failure::PatchNotApplicable { why: text() }, 422),
+        same(Failure::PatchedIdentity, 422),
         same(Failure::NotRepresentable { why: text() }, 406),
         same(Failure::NoResource(not_a_resource), 400),
         same(Failure::WrongType { url: text(), body: text() }, 400),
@@ -194,6 +197,9 @@ pub(crate) fn name(failure: &Failure) -> &'static str {
         Failure::Json(_) => "Json",
         Failure::Xml(_) => "Xml",
         Failure::Invalid(_) => "Invalid",
+        Failure::PatchMalformed { .. } => "PatchMalformed",
+        Failure::PatchNotApplicable { .. } => "PatchNotApplicable",
+        Failure::PatchedIdentity => "PatchedIdentity",
         Failure::NotRepresentable { .. } => "NotRepresentable",
         Failure::NoResource(_) => "NoResource",
         Failure::WrongType { .. } => "WrongType",
@@ -211,4 +217,4 @@ pub(crate) fn name(failure: &Failure) -> &'static str {
 }
 
 /// How many names [`name`] can give.
-pub(crate) const NAMES: usize = 49;
+pub(crate) const NAMES: usize = 52;
