@@ -13,6 +13,7 @@ mod merge;
 mod merge_patch;
 mod path;
 mod pointer;
+mod xml_patch;
 
 pub use changes::changed_elements;
 pub use diff::{NotExpressible, NotExpressibleReason, fhirpath_diff, json_diff};
@@ -24,3 +25,6 @@ pub use merge::{Overlap, merge};
 pub use merge_patch::{MergePatch, MergePatchFault};
 pub use path::{ElementPath, PathStep};
 pub use pointer::{Pointer, PointerFault};
+pub use xml_patch::{
+    MarkupFault, MarkupFaultKind, SelectorFault, SelectorFaultKind, XmlPatch, XmlPatchFault, XmlPatchRefusal,
+};

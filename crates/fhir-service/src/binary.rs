@@ -35,8 +35,7 @@ pub(crate) fn wrap(content_type: &str, bytes: &[u8], id: Option<&str>, version: 
 
 /// The content of a stored Binary in its own form. What is not base64 is shown as the resource.
 pub(crate) fn unwrap(resource: &Bytes, version: FhirVersion, limits: &Limits) -> Option<Payload> {
-    let limits = json::Limits { bytes_max: usize::MAX, ..limits.json };
-    let value = json::parse(resource, &limits).ok()?;
+    let value = json::parse(resource, &limits.stored()).ok()?;
     let content_type = value.get("contentType").and_then(Value::as_str)?;
     let data = value.get(data_element(version)).and_then(Value::as_str).unwrap_or_default();
     // White space is allowed in base64Binary.

@@ -60,6 +60,16 @@ fn capability_statement(rulebook: &dyn Rulebook, base: &str) -> Object {
         statement.insert("acceptUnknown", "no");
     }
     statement.insert("format", array!["application/fhir+json", "application/fhir+xml", "json", "xml"]);
+    if rulebook.offers(Interaction::Patch) {
+        let formats = array![
+            "application/json-patch+json",
+            "application/merge-patch+json",
+            "application/xml-patch+xml",
+            "application/fhir+json",
+            "application/fhir+xml",
+        ];
+        statement.insert("patchFormat", formats);
+    }
     let resources: Vec<Value> = resource_types(version)
         .iter()
         .map(|resource_type| Value::from(resource(rulebook, resource_type)))
@@ -84,10 +94,11 @@ fn capability_statement(rulebook: &dyn Rulebook, base: &str) -> Object {
 
 /// What one type offers.
 fn resource(rulebook: &dyn Rulebook, resource_type: &str) -> Object {
-    const INTERACTIONS: [Interaction; 8] = [
+    const INTERACTIONS: [Interaction; 9] = [
         Interaction::Read,
         Interaction::Vread,
         Interaction::Update,
+        Interaction::Patch,
         Interaction::Delete,
         Interaction::HistoryInstance,
         Interaction::HistoryType,

@@ -11,9 +11,10 @@ use storage_api::{Key, Method, Query, SearchRequest, StoredVersion};
 use versioning_core::{Change, Refusal, UpdateCreate, WriteOperation};
 
 use crate::answer::Answer;
+use crate::content::Prepared;
 use crate::request::{Content, Criteria};
 use crate::service::{Context, Outcome, Service, shortened, store_failure};
-use crate::write::{Ended, Matched, Write, Written};
+use crate::write::{Ended, Loaded, Matched, Write, Written};
 
 /// What criteria mean, with what is needed to speak of them.
 struct Asked<'a> {
@@ -161,7 +162,7 @@ impl Service {
             claim: context.claim.as_ref(),
             matched: Some(&matched),
         };
-        let prepare = || {
+        let prepare = |_: Loaded<'_>| {
             let mut incoming = self.incoming(body, asked.resource_type, None)?;
             if id.is_none() {
                 incoming.set_new_id(&drawn, client_id)?;
@@ -175,7 +176,7 @@ impl Service {
     async fn ended(
         &self,
         write: Write<'_>,
-        prepare: impl Fn() -> Result<crate::content::Prepared, Failure>,
+        prepare: impl Fn(Loaded<'_>) -> Result<Prepared, Failure>,
     ) -> Result<Option<Written>, Failure> {
         match self.write(write, prepare).await? {
             Ended::Written(written) => Ok(Some(written)),
@@ -247,7 +248,7 @@ impl Service {
             claim: context.claim.as_ref(),
             matched: Some(&matched),
         };
-        let prepare = || {
+        let prepare = |_: Loaded<'_>| {
             let mut incoming = self.incoming(body, asked.resource_type, Some(&key.id))?;
             if incoming.resource().id().is_none() {
                 let id = Id::parse(&key.id).map_err(|_| Failure::Internal)?;
@@ -312,6 +313,6 @@ impl Service {
             matched: Some(&matched),
         };
         // A deletion has no content, so the core never asks for any.
-        self.ended(write, || Err(Failure::Internal)).await
+        self.ended(write, |_| Err(Failure::Internal)).await
     }
 }

@@ -20,7 +20,7 @@ impl Service {
             matched: None,
         };
         // A deletion has no content, so the core never asks for any.
-        let written = self.write_alone(write, || Err(Failure::Internal)).await?;
+        let written = self.write_alone(write, |_| Err(Failure::Internal)).await?;
         let success = match written.change {
             Some(_) => Success::Deleted,
             None => Success::NothingToDelete,

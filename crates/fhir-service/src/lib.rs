@@ -12,6 +12,7 @@ mod history;
 mod idempotency;
 mod ids;
 mod limits;
+mod patch;
 mod present;
 mod read;
 mod request;
@@ -29,7 +30,10 @@ pub use history::HistoryParameters;
 pub use ids::{Entropy, Ids, SystemClock, SystemEntropy};
 pub use limits::Limits;
 pub use present::{Format, Presentation};
-pub use request::{CapabilityMode, Content, Criteria, Encoding, Handling, Operation, Preferences, Request};
+pub use request::{
+    CapabilityMode, Content, Criteria, Encoding, Handling, Operation, Patch, PatchFormat, Preferences,
+    Request,
+};
 pub use service::Service;
 pub use subset::Subset;
 pub use validate::Validation;

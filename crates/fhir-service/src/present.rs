@@ -66,11 +66,7 @@ impl Service {
 
     fn formed(&self, bytes: &[u8], presentation: &Presentation) -> Result<Payload, Failure> {
         let version = self.rulebook.version();
-        // What the server itself printed is not limited: a page of large resources may be larger
-        // than one body.
-        let limits = json::Limits { bytes_max: usize::MAX, nodes_max: usize::MAX, ..self.limits.json };
-        let limits = json::Limits { depth_max: limits.depth_max.saturating_add(8), ..limits };
-        let Ok(Value::Object(mut resource)) = json::parse(bytes, &limits) else {
+        let Ok(Value::Object(mut resource)) = json::parse(bytes, &self.limits.stored()) else {
             return Err(Failure::Internal);
         };
         cut(&mut resource, &presentation.subset, version);

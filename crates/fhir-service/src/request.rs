@@ -70,6 +70,28 @@ impl fmt::Display for Criteria {
     }
 }
 
+/// A patch with what it is written in.
+#[derive(Clone, Debug)]
+pub struct Patch {
+    /// What it is written in.
+    pub format: PatchFormat,
+    /// As it came.
+    pub bytes: Bytes,
+}
+
+/// A format of patches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PatchFormat {
+    /// JSON Patch (RFC 6902).
+    Json,
+    /// JSON Merge Patch (RFC 7396).
+    Merge,
+    /// XML Patch (RFC 5261).
+    Xml,
+    /// FHIRPath Patch: Parameters in one of FHIR's formats.
+    FhirPath(Format),
+}
+
 /// What to do.
 #[derive(Clone, Debug)]
 pub enum Operation {
@@ -95,6 +117,13 @@ pub enum Operation {
         key: Key,
         /// The resource.
         body: Content,
+    },
+    /// PATCH `[type]/[id]`
+    Patch {
+        /// What.
+        key: Key,
+        /// The change.
+        patch: Patch,
     },
     /// DELETE `[type]/[id]`
     Delete(Key),
@@ -158,6 +187,7 @@ impl Operation {
             Self::Vread { .. } => Interaction::Vread,
             Self::Create { .. } => Interaction::Create,
             Self::Update { .. } => Interaction::Update,
+            Self::Patch { .. } => Interaction::Patch,
             Self::Delete(_) => Interaction::Delete,
             Self::History { scope: HistoryScope::Key(_), .. } => Interaction::HistoryInstance,
             Self::History { scope: HistoryScope::Kind(_), .. } => Interaction::HistoryType,

@@ -2,7 +2,7 @@
 
 use rulebook::{Failure, Interaction, Success};
 use storage_api::{
-    Body, Commit, Committed, Current, Guard, Key, Lost, Method, Now, Query, RequestId, Timestamp,
+    Body, Commit, Committed, Current, Guard, Head, Key, Lost, Method, Now, Query, RequestId, Timestamp,
     VersionSelector, VersionToken, VersionWrite, WriteSet,
 };
 use versioning_core::{Attempt, Change, Committing, Content, Effect, Precondition, Reply, WriteOperation};
@@ -80,6 +80,13 @@ impl Write<'_> {
     }
 }
 
+/// What a write meets before it is prepared.
+#[derive(Clone, Copy)]
+pub(crate) struct Loaded<'a> {
+    pub(crate) head: Option<Head>,
+    pub(crate) body: Option<&'a Body>,
+}
+
 /// What a commit came to.
 enum Settled {
     Committed(Committed),
@@ -100,7 +107,7 @@ impl Service {
     pub(crate) async fn write_alone(
         &self,
         write: Write<'_>,
-        prepare: impl Fn() -> Result<Prepared, Failure>,
+        prepare: impl Fn(Loaded<'_>) -> Result<Prepared, Failure>,
     ) -> Result<Written, Failure> {
         match self.write(write, prepare).await? {
             Ended::Written(written) => Ok(written),
@@ -110,12 +117,12 @@ impl Service {
     }
 
     /// Carries out one write, or answers it with its first result if its idempotency key was
-    /// used. `prepare` is called at most once, and only for a client that is not stale: it
-    /// parses, checks and gives what to store.
+    /// used. `prepare` is called only for a client that is not stale, and once, but for a
+    /// patch, which is applied again to what won a race: it parses, checks and gives what to store.
     pub(crate) async fn write(
         &self,
         write: Write<'_>,
-        prepare: impl Fn() -> Result<Prepared, Failure>,
+        prepare: impl Fn(Loaded<'_>) -> Result<Prepared, Failure>,
     ) -> Result<Ended, Failure> {
         let Some(claim) = write.claim else {
             return match self.drive(write, prepare).await? {
@@ -153,7 +160,7 @@ impl Service {
     async fn drive(
         &self,
         write: Write<'_>,
-        prepare: impl Fn() -> Result<Prepared, Failure>,
+        prepare: impl Fn(Loaded<'_>) -> Result<Prepared, Failure>,
     ) -> Result<Driven, Failure> {
         let mut in_doubt = false;
         match self.attempt(write, prepare, &mut in_doubt).await {
@@ -168,7 +175,7 @@ impl Service {
     async fn attempt(
         &self,
         write: Write<'_>,
-        prepare: impl Fn() -> Result<Prepared, Failure>,
+        prepare: impl Fn(Loaded<'_>) -> Result<Prepared, Failure>,
         in_doubt: &mut bool,
     ) -> Result<Driven, Failure> {
         let policy = self.rulebook.lock_policy(&write.key.kind);
@@ -191,9 +198,12 @@ impl Service {
                     loading.handle_loaded(record.current)
                 }
                 Effect::Prepare(preparing) => {
-                    let ready = match prepared.take() {
+                    // A patch makes something else of every version; a whole resource stays what it is.
+                    let reusable = prepared.take().filter(|_| write.operation != WriteOperation::Patch);
+                    let loaded = Loaded { head: preparing.current().head().copied(), body: stored.as_ref() };
+                    let ready = match reusable {
                         Some(ready) => ready,
-                        None => prepare()?,
+                        None => prepare(loaded)?,
                     };
                     let identical = stored.as_ref().is_some_and(|stored| stored.bytes == ready.body.bytes);
                     prepared = Some(ready);

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use fhir_definitions::FhirVersion;
 use fhir_service::{
     Answer, CapabilityMode, Content, Criteria, Encoding, Format, Handling, HistoryParameters, Operation,
-    Presentation, Request, Subset,
+    Patch, Presentation, Request, Subset,
 };
 use futures_util::FutureExt;
 use http_body_util::Full;
@@ -109,7 +109,10 @@ impl Shared {
             }
             Err(failure) => {
                 let presentation = presentation_of_failure(parts, service.rulebook().version());
-                response(service.present(service.refuse(&failure, trace), &presentation, trace), trace)
+                let mut refusal = service.refuse(&failure, trace);
+                refusal.accepts_patch =
+                    parts.method == Method::PATCH && matches!(failure, Failure::UnsupportedMediaType { .. });
+                response(service.present(refusal, &presentation, trace), trace)
             }
         }
     }
@@ -139,7 +142,10 @@ impl Shared {
             Interaction::Capabilities
         } else {
             match target.interaction(&parts.method, rulebook)? {
-                Interaction::Create if criteria::is_conditional_create(&parts.headers) => {
+                Interaction::Create
+                    if criteria::is_conditional_create(&parts.headers)
+                        && rulebook.offers(Interaction::ConditionalCreate) =>
+                {
                     Interaction::ConditionalCreate
                 }
                 interaction => interaction,
@@ -177,6 +183,10 @@ impl Shared {
             }
             _ => Encoding::default(),
         };
+        let patch_format = match interaction {
+            Interaction::Patch => Some(negotiate::patch(&parts.headers, version)?),
+            _ => None,
+        };
         let body = Content { encoding, bytes };
         let usage = match (interaction.is_safe(), rulebook.lenient_tags()) {
             (true, _) => Usage::Read,
@@ -184,8 +194,17 @@ impl Shared {
             (false, true) => Usage::LenientWrite,
         };
         let precondition = conditional::precondition(&parts.headers, usage)?;
+        // Passed over, it would make the duplicate that it is sent against.
+        if interaction == Interaction::Create && criteria::is_conditional_create(&parts.headers) {
+            return Err(Failure::ConditionalNotOffered { header: "If-None-Exist" });
+        }
         let preferences = prefer::preferences(&parts.headers);
-        let operation = operation(target, (interaction, criteria), body, &mut query, version)?;
+        let operation = match (patch_format, target) {
+            (Some(format), Target::Instance(key)) => {
+                Operation::Patch { key, patch: Patch { format, bytes: body.bytes } }
+            }
+            (_, target) => operation(target, (interaction, criteria), body, &mut query, version)?,
+        };
         refuse_unknown(query, preferences.handling)?;
         let base = format!("{}{}", self.origin.url(parts, peer), mount.path);
         let idempotency_key = if interaction.is_safe() { None } else { idempotency_key(&parts.headers)? };
@@ -381,7 +400,8 @@ fn refuse_unknown(query: Query, handling: Option<Handling>) -> Result<(), Failur
 }
 
 fn options(allow: &'static [&'static str], trace: &str) -> Response<Full<Bytes>> {
-    let mut answer = response(Answer { status: 204, ..Answer::default() }, trace);
+    let accepts_patch = allow.contains(&"PATCH");
+    let mut answer = response(Answer { status: 204, accepts_patch, ..Answer::default() }, trace);
     if let Ok(value) = HeaderValue::try_from(allow.join(", ")) {
         answer.headers_mut().insert(ALLOW, value);
     }

@@ -2,7 +2,7 @@
 //! RFC 9110 12.5.1).
 
 use fhir_definitions::FhirVersion;
-use fhir_service::{Encoding, Format};
+use fhir_service::{Encoding, Format, PatchFormat};
 use hyper::HeaderMap;
 use hyper::header::{ACCEPT, CONTENT_TYPE};
 use rulebook::Failure;
@@ -104,6 +104,27 @@ pub(crate) fn content(
         }
         None if native && text.contains('/') => Ok(Encoding::Native(text.into_owned())),
         _ => Err(Failure::UnsupportedMediaType { sent: shortened(&text), offered: offered(version) }),
+    }
+}
+
+/// The media types of patches, for `Accept-Patch` (RFC 5789 3.1).
+pub(crate) const PATCH_TYPES: &str = "application/json-patch+json, application/merge-patch+json, \
+    application/xml-patch+xml, application/fhir+json, application/fhir+xml";
+
+/// What a patch is written in. It always says so: the same JSON means different changes.
+pub(crate) fn patch(headers: &HeaderMap, version: FhirVersion) -> Result<PatchFormat, Failure> {
+    let text =
+        headers.get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes())).unwrap_or_default();
+    let unsupported = || Failure::UnsupportedMediaType { sent: shortened(&text), offered: PATCH_TYPES };
+    let media = MediaType::parse(&text).filter(MediaType::charset_is_utf8).ok_or_else(unsupported)?;
+    match media.essence.as_str() {
+        "application/json-patch+json" => Ok(PatchFormat::Json),
+        "application/merge-patch+json" => Ok(PatchFormat::Merge),
+        "application/xml-patch+xml" => Ok(PatchFormat::Xml),
+        essence if essence.contains("fhir") && media.fits(version) => {
+            media.format().map(PatchFormat::FhirPath).ok_or_else(unsupported)
+        }
+        _ => Err(unsupported()),
     }
 }
 

@@ -10,8 +10,11 @@ use hyper::header::{
 };
 use hyper::{Response, StatusCode};
 
+use crate::negotiate::PATCH_TYPES;
+
 const JSON: HeaderValue = HeaderValue::from_static("application/fhir+json; charset=utf-8");
 const XML: HeaderValue = HeaderValue::from_static("application/fhir+xml; charset=utf-8");
+const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 pub(crate) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 pub(crate) const X_CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -46,6 +49,10 @@ pub(crate) fn response(answer: Answer, trace: &str) -> Response<Full<Bytes>> {
     }
     if let Some(allow) = answer.allow {
         text(ALLOW, allow.join(", "));
+    }
+    // RFC 5789 2.2: who sends a patch that is not understood is told what would be.
+    if answer.accepts_patch {
+        text(ACCEPT_PATCH, PATCH_TYPES.to_owned());
     }
     if let Some(payload) = answer.payload {
         let (content_type, bytes) = match payload {

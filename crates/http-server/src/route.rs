@@ -126,6 +126,9 @@ impl Target {
             | Self::Version(..) => &["GET", "HEAD", "OPTIONS"],
             Self::Type(_) => &["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"],
             Self::Search(_) | Self::Validate(_) => &["POST", "OPTIONS"],
+            Self::Instance(_) if rulebook.offers(Interaction::Patch) => {
+                &["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"]
+            }
             Self::Instance(_) => &["GET", "HEAD", "PUT", "DELETE", "OPTIONS"],
         }
     }
@@ -137,6 +140,7 @@ impl Target {
         rulebook: &dyn Rulebook,
     ) -> Result<Interaction, Failure> {
         let read = matches!(*method, Method::GET | Method::HEAD);
+        let patch = rulebook.offers(Interaction::Patch);
         let searches = rulebook.offers(Interaction::SearchType);
         if let Some(only) = self.only_interaction().filter(|_| read) {
             return Ok(only);
@@ -144,6 +148,7 @@ impl Target {
         match (self, method) {
             (Self::Instance(_), _) if read => Ok(Interaction::Read),
             (Self::Instance(_), &Method::PUT) => Ok(Interaction::Update),
+            (Self::Instance(_), &Method::PATCH) if patch => Ok(Interaction::Patch),
             (Self::Instance(_), &Method::DELETE) => Ok(Interaction::Delete),
             (Self::Type(_), _) if read && searches => Ok(Interaction::SearchType),
             (Self::Type(_), &Method::POST) => Ok(Interaction::Create),

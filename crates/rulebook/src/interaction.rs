@@ -11,6 +11,8 @@ pub enum Interaction {
     Vread,
     /// A new version under an id.
     Update,
+    /// A new version, told as a change.
+    Patch,
     /// Removal, which is a version too.
     Delete,
     /// The versions of one resource.
@@ -37,10 +39,11 @@ pub enum Interaction {
 
 impl Interaction {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Read,
         Self::Vread,
         Self::Update,
+        Self::Patch,
         Self::Delete,
         Self::HistoryInstance,
         Self::HistoryType,
@@ -61,6 +64,7 @@ impl Interaction {
             Self::Read => "read",
             Self::Vread => "vread",
             Self::Update => "update",
+            Self::Patch => "patch",
             Self::Delete => "delete",
             Self::HistoryInstance => "history-instance",
             Self::HistoryType => "history-type",
@@ -80,6 +84,7 @@ impl Interaction {
         !matches!(
             self,
             Self::Update
+                | Self::Patch
                 | Self::Delete
                 | Self::Create
                 | Self::ConditionalCreate

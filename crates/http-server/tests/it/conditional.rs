@@ -212,7 +212,7 @@ fn spine_has_none() {
     let server = TestServer::start();
     let flag = r#"{"resourceType":"Flag","status":"active"}"#;
     let conditional = Request::post("/spine/STU3/Flag", flag).header("If-None-Exist", "identifier=1");
-    check(&server.send(&conditional), 404, "create");
+    check(&server.send(&conditional), 400, "create");
     check(&server.send(&Request::put("/spine/STU3/Flag?identifier=1", flag)), 405, "update");
     check(&server.send(&Request::delete("/spine/STU3/Flag?identifier=1")), 405, "delete");
     check(&server.send(&Request::get("/spine/STU3/Flag?identifier=1")), 405, "search");

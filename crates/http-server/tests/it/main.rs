@@ -10,6 +10,7 @@ mod history;
 mod metadata;
 mod mounts;
 mod operations;
+mod patch;
 mod protocol;
 mod slow;
 mod spine;

@@ -2,6 +2,7 @@
 //! back, and nothing of the inside.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http_server::Settings;
 use storage_api::{
@@ -23,11 +24,17 @@ enum Fault {
     Unknown,
     /// Does not commit, and says that it does not know; nor can it look.
     Lost,
+    /// Does not commit, and says that it does not know; can look, and fails the next time.
+    Doubt,
+    /// The same, and is well the next time.
+    Recovery,
 }
 
 struct Faulty {
     store: Arc<dyn Store>,
     fault: Fault,
+    /// Commits so far.
+    commits: AtomicUsize,
 }
 
 impl Faulty {
@@ -36,7 +43,7 @@ impl Faulty {
         match &self.fault {
             Fault::Error(error) => Err(error.clone()),
             Fault::Panic => panic!("a secret of the inside"),
-            Fault::Unknown | Fault::Lost => Ok(()),
+            Fault::Unknown | Fault::Lost | Fault::Doubt | Fault::Recovery => Ok(()),
         }
     }
 }
@@ -87,14 +94,17 @@ impl Store for Faulty {
         if !broken {
             return self.store.commit(set);
         }
+        let is_first = self.commits.fetch_add(1, Ordering::Relaxed) == 0;
         match &self.fault {
+            Fault::Doubt | Fault::Recovery if is_first => Box::pin(async { Ok(Commit::Unknown) }),
+            Fault::Doubt => Box::pin(async { Err(StoreError::Unavailable("reopening".to_owned())) }),
             Fault::Unknown => {
                 let committed = self.store.commit(set);
                 Box::pin(async move { committed.await.map(|_| Commit::Unknown) })
             }
             Fault::Lost => Box::pin(async { Ok(Commit::Unknown) }),
             // The keys of such writes were read before, which failed already.
-            Fault::Error(_) | Fault::Panic => self.store.commit(set),
+            Fault::Error(_) | Fault::Panic | Fault::Recovery => self.store.commit(set),
         }
     }
 
@@ -109,7 +119,9 @@ impl Store for Faulty {
 
 fn server(path: &str, fault: &Fault) -> TestServer {
     let mount = parse(&format!("{path} {}", &path[1..]));
-    TestServer::over(&[mount], Settings::default(), &|store| Arc::new(Faulty { store, fault: fault.clone() }))
+    TestServer::over(&[mount], Settings::default(), &|store| {
+        Arc::new(Faulty { store, fault: fault.clone(), commits: AtomicUsize::new(0) })
+    })
 }
 
 fn put(path: &str) -> Request {
@@ -172,11 +184,16 @@ fn a_commit_whose_outcome_is_unknown() {
         assert_eq!(history.json().get("total"), Some(&1.into()), "{path}: written once");
     }
     for path in ["/STU3", "/R4", "/R4B", "/R5"] {
-        let server = server(path, &Fault::Lost);
-        let answer = server.send(&put(path));
-        check_outcome(&answer, 503, path);
-        assert!(answer.diagnostics().contains("not known"), "{}", answer.diagnostics());
-        // A client that came back by itself could write twice.
-        assert_eq!(answer.header("retry-after"), None, "{path}");
+        // What was not found may come back when the store recovers.
+        for fault in [Fault::Lost, Fault::Doubt] {
+            let answer = server(path, &fault).send(&put(path));
+            check_outcome(&answer, 503, path);
+            assert!(answer.diagnostics().contains("not known"), "{}", answer.diagnostics());
+            // A client that came back by itself could write twice.
+            assert_eq!(answer.header("retry-after"), None, "{path}");
+        }
+        let server = server(path, &Fault::Recovery);
+        let created = server.send(&put(path));
+        assert_eq!((created.status, created.etag().as_str()), (201, "W/\"1\""), "{path}");
     }
 }
