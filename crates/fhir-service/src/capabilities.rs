@@ -126,6 +126,10 @@ fn resource(rulebook: &dyn Rulebook, resource_type: &str) -> Object {
         "conditionalUpdate": rulebook.offers(Interaction::ConditionalUpdate),
         "conditionalDelete": if rulebook.offers(Interaction::ConditionalDelete) { "single" } else { "not-supported" },
     };
+    if rulebook.version() == FhirVersion::R5 {
+        let place = resource.position("conditionalUpdate").map_or(resource.len(), |place| place + 1);
+        resource.insert_at(place, "conditionalPatch", rulebook.offers(Interaction::ConditionalPatch));
+    }
     if rulebook.offers(Interaction::SearchType) {
         resource.insert("searchParam", search_parameters(rulebook.version(), resource_type));
     }

@@ -1,4 +1,4 @@
-//! Conditional create, update and delete: criteria name the resource.
+//! Conditional create, update, patch and delete: criteria name the resource.
 //!
 //! They are resolved by a search, and the commit checks that the search still finds exactly that. If it does not,
 //! everything is decided again on what it finds now.
@@ -12,7 +12,7 @@ use versioning_core::{Change, Refusal, UpdateCreate, WriteOperation};
 
 use crate::answer::Answer;
 use crate::content::Prepared;
-use crate::request::{Content, Criteria};
+use crate::request::{Content, Criteria, Patch};
 use crate::service::{Context, Outcome, Service, shortened, store_failure};
 use crate::write::{Ended, Loaded, Matched, Write, Written};
 
@@ -258,6 +258,32 @@ impl Service {
             self.prepared(incoming, &context.base)
         };
         self.ended(write, prepare).await
+    }
+
+    pub(crate) async fn conditional_patch(
+        &self,
+        resource_type: &str,
+        criteria: &Criteria,
+        patch: &Patch,
+        context: &Context,
+    ) -> Result<Answer, Failure> {
+        let asked = self.asked(resource_type, criteria, Interaction::ConditionalPatch, context)?;
+        let mut lost = 0;
+        loop {
+            let Found::One(version) = self.resolve(&asked, context).await? else {
+                return Err(self.refused_on_criteria(Refusal::NotFound, &asked, context));
+            };
+            let matched = asked.matched(vec![version.key.clone()]);
+            let how = (asked.interaction, Some(&matched));
+            match self.patch_one(&version.key, patch, how, context).await {
+                Ok(Ended::Written(written)) => return self.answer_patch(&written, context),
+                Ok(Ended::Rematch) => {}
+                // Deleted since it was found: then it does not match any more.
+                Err(Failure::Refused(refused)) if matches!(refused.refusal, Refusal::Gone(_)) => {}
+                Err(failure) => return Err(failure),
+            }
+            self.once_more(&mut lost, &asked, context)?;
+        }
     }
 
     pub(crate) async fn conditional_delete(

@@ -14,7 +14,7 @@ use crate::content::{Incoming, Prepared};
 use crate::present::Format;
 use crate::request::{Patch, PatchFormat};
 use crate::service::{Context, Service, damaged};
-use crate::write::{Loaded, Write};
+use crate::write::{Ended, Loaded, Matched, Write, Written};
 
 /// A patch that was read once and may be applied to several versions.
 enum Parsed {
@@ -26,14 +26,37 @@ enum Parsed {
 
 impl Service {
     pub(crate) async fn patch(&self, key: &Key, patch: &Patch, context: &Context) -> Result<Answer, Failure> {
+        match self.patch_one(key, patch, (Interaction::Patch, None), context).await? {
+            Ended::Written(written) => self.answer_patch(&written, context),
+            // Without criteria nothing can be matched again.
+            Ended::Rematch => Err(Failure::Internal),
+        }
+    }
+
+    pub(crate) fn answer_patch(&self, written: &Written, context: &Context) -> Result<Answer, Failure> {
+        let success = match written.change {
+            Some(Change::Created | Change::Updated | Change::Restored | Change::Deleted) => Success::Updated,
+            None => Success::Unchanged,
+        };
+        self.written(&written.outcome(success), context)
+    }
+
+    /// Patches one resource, perhaps one that criteria found.
+    pub(crate) async fn patch_one(
+        &self,
+        key: &Key,
+        patch: &Patch,
+        (interaction, matched): (Interaction, Option<&Matched>),
+        context: &Context,
+    ) -> Result<Ended, Failure> {
         let write = Write {
             operation: WriteOperation::Patch,
-            interaction: Interaction::Patch,
+            interaction,
             method: Method::Patch,
             key,
             precondition: &context.precondition,
             claim: context.claim.as_ref(),
-            matched: None,
+            matched,
         };
         // Read on the first attempt only, and not at all for a client that is stale.
         let parsed = std::sync::OnceLock::new();
@@ -45,12 +68,7 @@ impl Service {
             let Some(parsed) = parsed.get() else { return Err(Failure::Internal) };
             self.patched(key, head, body, parsed, &context.base)
         };
-        let written = self.write_alone(write, prepare).await?;
-        let success = match written.change {
-            Some(Change::Created | Change::Updated | Change::Restored | Change::Deleted) => Success::Updated,
-            None => Success::Unchanged,
-        };
-        self.written(&written.outcome(success), context)
+        self.write(write, prepare).await
     }
 
     fn parse_patch(&self, patch: &Patch) -> Result<Parsed, Failure> {

@@ -145,6 +145,15 @@ pub enum Operation {
         /// The resource.
         body: Content,
     },
+    /// PATCH `[type]?[criteria]`
+    ConditionalPatch {
+        /// The type.
+        resource_type: String,
+        /// Which one.
+        criteria: Criteria,
+        /// The change.
+        patch: Patch,
+    },
     /// DELETE `[type]?[criteria]`
     ConditionalDelete {
         /// The type.
@@ -194,6 +203,7 @@ impl Operation {
             Self::History { scope: HistoryScope::All, .. } => Interaction::HistorySystem,
             Self::ConditionalCreate { .. } => Interaction::ConditionalCreate,
             Self::ConditionalUpdate { .. } => Interaction::ConditionalUpdate,
+            Self::ConditionalPatch { .. } => Interaction::ConditionalPatch,
             Self::ConditionalDelete { .. } => Interaction::ConditionalDelete,
             Self::Search { .. } => Interaction::SearchType,
             Self::Validate { .. } => Interaction::Validate,

@@ -88,6 +88,9 @@ impl Service {
             Operation::ConditionalUpdate { resource_type, criteria, body } => {
                 self.conditional_update(&resource_type, &criteria, &body, &context).await
             }
+            Operation::ConditionalPatch { resource_type, criteria, patch } => {
+                self.conditional_patch(&resource_type, &criteria, &patch, &context).await
+            }
             Operation::ConditionalDelete { resource_type, criteria } => {
                 self.conditional_delete(&resource_type, &criteria, &context).await
             }
@@ -113,6 +116,9 @@ impl Service {
             Operation::ConditionalCreate { resource_type, criteria, body }
             | Operation::ConditionalUpdate { resource_type, criteria, body } => {
                 (format!("{resource_type}?{criteria}"), &body.bytes)
+            }
+            Operation::ConditionalPatch { resource_type, criteria, patch } => {
+                (format!("{resource_type}?{criteria}"), &patch.bytes)
             }
             Operation::ConditionalDelete { resource_type, criteria } => {
                 (format!("{resource_type}?{criteria}"), &[])

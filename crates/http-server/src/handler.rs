@@ -163,9 +163,12 @@ impl Shared {
             (Target::Type(name), Interaction::ConditionalCreate) => {
                 criteria::if_none_exist(&parts.headers, name)?
             }
-            (_, Interaction::ConditionalUpdate | Interaction::ConditionalDelete) => {
-                criteria::in_url(&mut query)
-            }
+            (
+                _,
+                Interaction::ConditionalUpdate
+                | Interaction::ConditionalPatch
+                | Interaction::ConditionalDelete,
+            ) => criteria::in_url(&mut query),
             _ => Criteria::default(),
         };
         let presentation = presentation(&mut query, &parts.headers, version, target.is_binary())?;
@@ -184,7 +187,9 @@ impl Shared {
             _ => Encoding::default(),
         };
         let patch_format = match interaction {
-            Interaction::Patch => Some(negotiate::patch(&parts.headers, version)?),
+            Interaction::Patch | Interaction::ConditionalPatch => {
+                Some(negotiate::patch(&parts.headers, version)?)
+            }
             _ => None,
         };
         let body = Content { encoding, bytes };
@@ -202,6 +207,10 @@ impl Shared {
         let operation = match (patch_format, target) {
             (Some(format), Target::Instance(key)) => {
                 Operation::Patch { key, patch: Patch { format, bytes: body.bytes } }
+            }
+            (Some(format), Target::Type(resource_type)) => {
+                let patch = Patch { format, bytes: body.bytes };
+                Operation::ConditionalPatch { resource_type, criteria, patch }
             }
             (_, target) => operation(target, (interaction, criteria), body, &mut query, version)?,
         };

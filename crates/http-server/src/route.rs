@@ -124,6 +124,9 @@ impl Target {
             | Self::TypeHistory(_)
             | Self::InstanceHistory(_)
             | Self::Version(..) => &["GET", "HEAD", "OPTIONS"],
+            Self::Type(_) if rulebook.offers(Interaction::ConditionalPatch) => {
+                &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+            }
             Self::Type(_) => &["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"],
             Self::Search(_) | Self::Validate(_) => &["POST", "OPTIONS"],
             Self::Instance(_) if rulebook.offers(Interaction::Patch) => {
@@ -153,6 +156,9 @@ impl Target {
             (Self::Type(_), _) if read && searches => Ok(Interaction::SearchType),
             (Self::Type(_), &Method::POST) => Ok(Interaction::Create),
             (Self::Type(_), &Method::PUT) if searches => Ok(Interaction::ConditionalUpdate),
+            (Self::Type(_), &Method::PATCH) if rulebook.offers(Interaction::ConditionalPatch) => {
+                Ok(Interaction::ConditionalPatch)
+            }
             (Self::Type(_), &Method::DELETE) if searches => Ok(Interaction::ConditionalDelete),
             (Self::Search(_), &Method::POST) => Ok(Interaction::SearchType),
             (Self::Validate(_), &Method::POST) => Ok(Interaction::Validate),

@@ -27,6 +27,8 @@ pub enum Interaction {
     ConditionalCreate,
     /// A new version of the one resource that matches, or a new resource.
     ConditionalUpdate,
+    /// A change of the one resource that matches.
+    ConditionalPatch,
     /// Removal of the one resource that matches.
     ConditionalDelete,
     /// The resources of a type that match.
@@ -39,7 +41,7 @@ pub enum Interaction {
 
 impl Interaction {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Read,
         Self::Vread,
         Self::Update,
@@ -51,6 +53,7 @@ impl Interaction {
         Self::Create,
         Self::ConditionalCreate,
         Self::ConditionalUpdate,
+        Self::ConditionalPatch,
         Self::ConditionalDelete,
         Self::SearchType,
         Self::Validate,
@@ -72,6 +75,7 @@ impl Interaction {
             Self::Create => "create",
             Self::ConditionalCreate => "conditional-create",
             Self::ConditionalUpdate => "conditional-update",
+            Self::ConditionalPatch => "conditional-patch",
             Self::ConditionalDelete => "conditional-delete",
             Self::SearchType => "search-type",
             Self::Validate => "validate",
@@ -89,6 +93,7 @@ impl Interaction {
                 | Self::Create
                 | Self::ConditionalCreate
                 | Self::ConditionalUpdate
+                | Self::ConditionalPatch
                 | Self::ConditionalDelete
         )
     }

@@ -123,6 +123,7 @@ impl Rulebook for SpineRulebook {
             | Interaction::HistorySystem
             | Interaction::ConditionalCreate
             | Interaction::ConditionalUpdate
+            | Interaction::ConditionalPatch
             | Interaction::ConditionalDelete
             | Interaction::SearchType => false,
         }

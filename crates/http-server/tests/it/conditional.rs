@@ -137,6 +137,38 @@ fn a_delete_deletes_the_one_that_matches() {
     }
 }
 
+fn patch(path: &str, code: &str, family: &str) -> Request {
+    Request::new("PATCH", &format!("{path}/Patient?identifier=s|{code}"))
+        .header("Content-Type", "application/json-patch+json")
+        .body(format!(r#"[{{"op":"replace","path":"/name/0/family","value":"{family}"}}]"#))
+}
+
+#[test]
+fn a_patch_changes_the_one_that_matches() {
+    let server = TestServer::start();
+    for path in FHIR_PATHS {
+        check(&server.send(&patch(path, "1", "a")), 404, path);
+        let created = server.send(&create(path, "1"));
+        let patched = server.send(&patch(path, "1", "a"));
+        check(&patched, 200, path);
+        assert_eq!(patched.text("name.0.family"), "a", "{path}");
+        check(&server.send(&patch(path, "1", "b").if_match(created.etag())), stale(path), path);
+        check(&server.send(&patch(path, "1", "b").if_match(patched.etag())), 200, path);
+        check(
+            &server.send(
+                &Request::new("PATCH", &format!("{path}/Patient"))
+                    .header("Content-Type", "application/json-patch+json")
+                    .body("[]"),
+            ),
+            400,
+            path,
+        );
+        check(&server.send(&Request::post(&format!("{path}/Patient"), patient("1", None, "y"))), 201, path);
+        check(&server.send(&patch(path, "1", "c")), 412, path);
+        check(&server.send(&patch(path, "2", "c").if_match("*")), 412, path);
+    }
+}
+
 /// A broken server reads If-Match on updates and deletions by id, and not on conditional ones.
 #[test]
 fn failure_09_ignored_on_conditional_forms() {
