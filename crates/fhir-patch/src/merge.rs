@@ -85,6 +85,15 @@ impl Changed {
             (false, false) => Self::Both,
         }
     }
+
+    fn of_sides(sides: &[Option<Side<'_>>; 3]) -> Self {
+        let [base, theirs, mine] = sides.each_ref().map(Option::as_ref);
+        Self::of(&base, &theirs, &mine, |one, other| match (one, other) {
+            (Some(one), Some(other)) => one.is_same(other),
+            (None, None) => true,
+            _ => false,
+        })
+    }
 }
 
 impl Merging {
@@ -92,11 +101,9 @@ impl Merging {
     fn object(&mut self, [base, theirs, mine]: [&Object; 3], fields: Option<Fields>) -> Object {
         let mut merged = theirs.clone();
         for row in rows([base, theirs, mine], fields) {
-            let [before, committed, wanted] = &row.sides;
-            let is_ambiguous = row.sides.iter().flatten().any(|side| !side.more.is_empty());
-            match Changed::of(before, committed, wanted, is_same_side) {
+            let [_, committed, wanted] = &row.sides;
+            match Changed::of_sides(&row.sides) {
                 Changed::Nobody | Changed::They => {}
-                Changed::I if is_ambiguous => self.overlap(PathStep::new(row.name, row.name, None)),
                 Changed::I => take(&mut merged, fields, committed.as_ref(), wanted.as_ref(), mine),
                 Changed::Both => self.both(&mut merged, &row, fields),
             }
@@ -178,14 +185,6 @@ impl Merging {
     }
 }
 
-fn is_same_side(one: &Option<Side<'_>>, other: &Option<Side<'_>>) -> bool {
-    match (one, other) {
-        (Some(one), Some(other)) => one.is_same(other),
-        (None, None) => true,
-        _ => false,
-    }
-}
-
 /// Whether the elements inside mean something without each other: those of backbone elements, resources and `meta`.
 fn has_parts_of_their_own(place: Place) -> bool {
     let type_def = place.type_ref.type_def();
@@ -203,10 +202,11 @@ fn take(
     object: &Object,
 ) {
     let names = |side: Option<&Side<'_>>| {
-        side.map(|side| [side.member.to_owned(), extra_name(side.member)]).into_iter().flatten()
+        let members = side.into_iter().flat_map(|side| std::iter::once(&side.member).chain(&side.more));
+        members.flat_map(|member| [(*member).to_owned(), extra_name(member)]).collect::<Vec<_>>()
     };
     for name in names(theirs) {
-        if !names(mine).any(|other| other == name && object.contains(&name)) {
+        if !names(mine).contains(&name) || !object.contains(&name) {
             merged.remove(&name);
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use fhir_definitions::{Definitions, ElementDef, Fields, TypeDef, TypeKind, TypeRef};
+use fhir_definitions::{Definitions, ElementDef, Fields, JsonShape, Primitive, TypeDef, TypeKind, TypeRef};
 use fhir_model::json::{Object, Value};
 use fhir_model::object;
 use fhirpath::Element;
@@ -35,7 +35,7 @@ pub enum NotExpressibleReason {
 }
 
 /// The FHIRPath Patch, as a Parameters resource, that turns one version of a resource into the other: applying it to
-/// `old` gives a value equal to `new`.
+/// `old` gives a value equal to `new`, but for arrays beside primitives that hold only `null`s, which are no elements.
 ///
 /// An item of a list that came, went or changed its order takes one operation. Nothing is patched in parts where
 /// replacing it would be shorter, measured in bytes of the patch as JSON.
@@ -326,11 +326,7 @@ impl Diff {
         let value_member = self.value_member(type_def, place.element).or(is_text.then_some("valueString"));
         match (value_member, item.value) {
             (Some(value_member), _) => {
-                let is_complex = type_def.kind() == TypeKind::Complex;
-                if is_complex && (item.object().is_none_or(Object::is_empty) || item.extra.is_some()) {
-                    return self.fault(NotExpressibleReason::Shape);
-                }
-                if !is_complex && matches!(item.value, Some(Value::Array(_) | Value::Object(_))) {
+                if !has_shape(item, type_def) {
                     return self.fault(NotExpressibleReason::Shape);
                 }
                 if let Some(value) = item.value {
@@ -371,6 +367,28 @@ impl Diff {
         }
         if parts.is_empty() { self.fault(NotExpressibleReason::Shape) } else { Ok(parts) }
     }
+}
+
+/// Whether JSON writes an item as its type wants: only then can a patch carry it.
+fn has_shape(item: ElementRef<'_>, type_def: TypeDef) -> bool {
+    if type_def.kind() == TypeKind::Complex {
+        return item.object().is_some_and(|object| !object.is_empty()) && item.extra.is_none();
+    }
+    let shape = type_def.primitive().map_or(JsonShape::String, Primitive::json_shape);
+    let is_value = match (item.value, shape) {
+        (None | Some(Value::Bool(_)), JsonShape::Boolean)
+        | (None | Some(Value::Number(_)), JsonShape::Number) => true,
+        (None, JsonShape::String) => true,
+        // Narrative is given as a string, which is not empty.
+        (Some(Value::String(text)), JsonShape::String) => !text.is_empty(),
+        _ => false,
+    };
+    let is_extra = match item.extra {
+        None => true,
+        Some(Value::Object(_)) => type_def.kind() != TypeKind::System && type_def.name() != "xhtml",
+        Some(_) => false,
+    };
+    is_value && is_extra
 }
 
 /// The length of the shortest operation, without path and value.

@@ -11,8 +11,9 @@ use crate::pointer::Pointer;
 /// The JSON Patch that turns one document into the other: `apply` gives a value equal to `new`, numbers by their
 /// digits.
 ///
-/// An item of an array that came, went or changed its order takes one operation; nothing is patched in parts where
-/// replacing it would be shorter, measured in bytes of the patch.
+/// An item of an array that came, went or changed its order takes one operation; no array is patched in parts where
+/// replacing it would be shorter, measured in bytes of the patch. Objects always are: a patch that names the members
+/// that changed goes together with other changes.
 ///
 /// ```
 /// use fhir_model::{array, object};
@@ -70,20 +71,25 @@ impl Diff {
     }
 
     fn value(&mut self, old: &Value, new: &Value) {
-        let start = (self.operations.len(), self.bytes);
         match (old, new) {
             (Value::Object(old), Value::Object(new)) => self.object(old, new),
-            (Value::Array(old), Value::Array(new)) => self.array(old, new),
-            (old, new) if old == new => return,
-            _ => return self.emit(JsonOperation::Replace { path: self.path.clone(), value: new.clone() }),
-        }
-        if self.operations.len() > start.0 {
-            if printed_len("replace", &self.path, None, Some(new)) < self.bytes - start.1 {
-                self.operations.truncate(start.0);
-                self.bytes = start.1;
-                self.emit(JsonOperation::Replace { path: self.path.clone(), value: new.clone() });
+            (Value::Array(before), Value::Array(after)) => {
+                let start = (self.operations.len(), self.bytes);
+                self.array(before, after);
+                let is_changed = self.operations.len() > start.0;
+                if is_changed && printed_len("replace", &self.path, None, Some(new)) < self.bytes - start.1 {
+                    self.operations.truncate(start.0);
+                    self.bytes = start.1;
+                    self.replace(new);
+                }
             }
+            (old, new) if old == new => {}
+            _ => self.replace(new),
         }
+    }
+
+    fn replace(&mut self, new: &Value) {
+        self.emit(JsonOperation::Replace { path: self.path.clone(), value: new.clone() });
     }
 
     fn object(&mut self, old: &Object, new: &Object) {
@@ -102,7 +108,7 @@ impl Diff {
                 (_, [(name, came), rest @ ..]) => {
                     let value = (*came).clone();
                     self.child(*name, |diff| {
-                        diff.emit(JsonOperation::Add { path: diff.path.clone(), value })
+                        diff.emit(JsonOperation::Add { path: diff.path.clone(), value });
                     });
                     new = rest;
                 }

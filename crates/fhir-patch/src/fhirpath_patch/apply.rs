@@ -182,14 +182,13 @@ impl Patching {
         self.fill(&parent, &fitted.element, last.index.is_some())?;
         let object = object_at(&mut self.resource, above).ok_or(Refusal::NoMatch)?;
         self.budget.walk(len(object, &last.member) + object.len())?;
-        match last.index {
-            Some(index) => replace_item(object, place.beside, &last.member, index, fitted.element),
-            None => {
-                if fitted.member != last.member {
-                    rename(object, &last.member, fitted.member);
-                }
-                set_single(object, place.beside, fitted.member, fitted.element);
+        if let Some(index) = last.index {
+            replace_item(object, place.beside, &last.member, index, fitted.element);
+        } else {
+            if fitted.member != last.member {
+                rename(object, &last.member, fitted.member);
             }
+            set_single(object, place.beside, fitted.member, fitted.element);
         }
         Ok(())
     }
