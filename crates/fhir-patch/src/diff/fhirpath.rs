@@ -199,7 +199,13 @@ impl Diff {
             Some(before) if old.member == new.member => {
                 self.within(step, |diff| diff.changed(*before, *after, place))
             }
-            Some(_) => self.within(step, |diff| diff.replace(*after, place)),
+            Some(_) if self.is_direct(place) => self.within(step, |diff| diff.replace(*after, place)),
+            Some(_) => {
+                // A value in parts does not tell its type; the name that it is added under does.
+                let path = self.path.child(step);
+                self.emit("delete", &path, []);
+                self.add(row.name, new.member, *after, place)
+            }
         }
     }
 
@@ -376,9 +382,9 @@ fn has_shape(item: ElementRef<'_>, type_def: TypeDef) -> bool {
     }
     let shape = type_def.primitive().map_or(JsonShape::String, Primitive::json_shape);
     let is_value = match (item.value, shape) {
-        (None | Some(Value::Bool(_)), JsonShape::Boolean)
-        | (None | Some(Value::Number(_)), JsonShape::Number) => true,
-        (None, JsonShape::String) => true,
+        (None, _)
+        | (Some(Value::Bool(_)), JsonShape::Boolean)
+        | (Some(Value::Number(_)), JsonShape::Number) => true,
         // Narrative is given as a string, which is not empty.
         (Some(Value::String(text)), JsonShape::String) => !text.is_empty(),
         _ => false,

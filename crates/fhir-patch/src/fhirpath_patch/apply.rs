@@ -176,7 +176,13 @@ impl Patching {
             name: last.name.clone(),
             inside: target.path.to_string(),
         })?;
-        let fitted = fit(value, place.beside, place.element, None)?;
+        let fitted = match fit(value, place.beside, place.element, None) {
+            // Parts do not tell a type: where that leaves a doubt, the old one is kept.
+            Err(Refusal::WrongType { .. }) if matches!(value, PatchValue::Parts(_)) => {
+                fit(value, place.beside, place.element, Some(&last.member))
+            }
+            other => other,
+        }?;
         let mut parent = Target { path: target.path.clone(), place: None, fields: Some(place.beside) };
         parent.path.pop();
         self.fill(&parent, &fitted.element, last.index.is_some())?;
