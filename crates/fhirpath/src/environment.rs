@@ -1,5 +1,6 @@
 //! What an evaluation may use beside the expression and its context.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use fhir_definitions::Definitions;
@@ -20,7 +21,7 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 5 million steps (below half a second), 1 million items, 1 MiB of text.
+    /// 5 million steps, 1 million items, 1 MiB of text: the worst expressions that we know end within two seconds.
     fn default() -> Self {
         Self { steps_max: 5_000_000, items_max: 1_000_000, text_bytes_max: 1024 * 1024 }
     }
@@ -91,6 +92,7 @@ pub struct Environment<'a> {
     pub(crate) definitions: Definitions,
     pub(crate) dialect: Dialect,
     pub(crate) limits: Limits,
+    pub(crate) allowance: Option<&'a Cell<u64>>,
     pub(crate) host: &'a dyn Host,
     pub(crate) now: Option<DateTime>,
     pub(crate) resource: Option<Element<'a>>,
@@ -105,6 +107,7 @@ impl<'a> Environment<'a> {
             definitions,
             dialect: Dialect::default(),
             limits: Limits::default(),
+            allowance: None,
             host: &NoHost,
             now: None,
             resource: None,
@@ -127,6 +130,14 @@ impl<'a> Environment<'a> {
         self
     }
 
+    /// Steps that many evaluations share: each takes what it used, and none takes more than is left. For those who
+    /// evaluate many expressions on what one client sent.
+    #[must_use]
+    pub fn with_allowance(mut self, steps_left: &'a Cell<u64>) -> Self {
+        self.allowance = Some(steps_left);
+        self
+    }
+
     /// Who answers `resolve()`, `memberOf()`, `conformsTo()` and the like.
     #[must_use]
     pub fn with_host(mut self, host: &'a dyn Host) -> Self {
@@ -141,14 +152,16 @@ impl<'a> Environment<'a> {
         self
     }
 
-    /// `%resource`: the resource that holds the context, if the context is not itself a resource.
+    /// `%resource`: the resource that holds the context. Without it, the context if that is a resource. In STU3 a
+    /// contained resource does not count: there it is the container.
     #[must_use]
     pub fn with_resource(mut self, resource: Element<'a>) -> Self {
         self.resource = Some(resource);
         self
     }
 
-    /// `%rootResource`: the resource that contains `%resource`, if that is a contained one.
+    /// `%rootResource`: the container, if `%resource` is a contained resource; contained references are looked up
+    /// in it. Without it, `%resource`.
     #[must_use]
     pub fn with_root_resource(mut self, resource: Element<'a>) -> Self {
         self.root_resource = Some(resource);
@@ -165,5 +178,18 @@ impl<'a> Environment<'a> {
     /// The definitions in use.
     pub const fn definitions(&self) -> Definitions {
         self.definitions
+    }
+
+    /// The limits of one evaluation from here.
+    pub(crate) fn limits_now(&self) -> Limits {
+        let left = self.allowance.map_or(u64::MAX, Cell::get);
+        Limits { steps_max: self.limits.steps_max.min(left), ..self.limits }
+    }
+
+    /// Takes the steps that an evaluation used from those that are shared.
+    pub(crate) fn spend(&self, steps: u64) {
+        if let Some(allowance) = self.allowance {
+            allowance.set(allowance.get().saturating_sub(steps));
+        }
     }
 }
