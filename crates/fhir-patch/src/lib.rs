@@ -8,6 +8,7 @@ mod elements;
 mod equality;
 mod error;
 mod fhirpath_patch;
+mod fingerprint;
 mod json_patch;
 mod limits;
 mod merge;

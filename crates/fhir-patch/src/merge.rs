@@ -8,6 +8,7 @@ use fhirpath::Element;
 
 use crate::edit::{extra_name, replace_item, set, set_single};
 use crate::elements::{ElementRef, Row, Side, is_reordered, rows, without_version_meta};
+use crate::fingerprint::Fingerprints;
 use crate::path::{ElementPath, PathStep, Place};
 
 /// The elements that both changed.
@@ -57,15 +58,16 @@ pub fn merge(base: &Value, theirs: &Value, mine: &Value, definitions: Definition
     else {
         return Err(Overlap { paths: vec![path] });
     };
-    let mut merging = Merging { path, overlaps: Vec::new() };
+    let mut merging = Merging { path, overlaps: Vec::new(), prints: Fingerprints::default() };
     let fields = Element::resource(&theirs, definitions).fields();
     let merged = merging.object([before, committed, wanted], fields);
     if merging.overlaps.is_empty() { Ok(merged.into()) } else { Err(Overlap { paths: merging.overlaps }) }
 }
 
-struct Merging {
+struct Merging<'t> {
     path: ElementPath,
     overlaps: Vec<ElementPath>,
+    prints: Fingerprints<'t>,
 }
 
 /// Who changed something.
@@ -96,9 +98,9 @@ impl Changed {
     }
 }
 
-impl Merging {
+impl<'t> Merging<'t> {
     /// What they have, with what I changed.
-    fn object(&mut self, [base, theirs, mine]: [&Object; 3], fields: Option<Fields>) -> Object {
+    fn object(&mut self, [base, theirs, mine]: [&'t Object; 3], fields: Option<Fields>) -> Object {
         let mut merged = theirs.clone();
         for row in rows([base, theirs, mine], fields) {
             let [_, committed, wanted] = &row.sides;
@@ -116,7 +118,7 @@ impl Merging {
     }
 
     /// An element that both changed: perhaps in different places.
-    fn both(&mut self, merged: &mut Object, row: &Row<'_, 3>, fields: Option<Fields>) {
+    fn both(&mut self, merged: &mut Object, row: &Row<'t, 3>, fields: Option<Fields>) {
         let named = row.sides.iter().flatten().next().map_or(row.name, |side| side.member);
         let whole = PathStep::new(row.name, named, None);
         let ([Some(base), Some(theirs), Some(mine)], Some(fields)) = (&row.sides, fields) else {
@@ -128,8 +130,9 @@ impl Merging {
         else {
             return self.overlap(whole);
         };
-        let in_place =
-            |side: &Side<'_>| side.items.len() == base.items.len() && !is_reordered(&base.items, &side.items);
+        let mut in_place = |side: &Side<'t>| {
+            side.items.len() == base.items.len() && !is_reordered(&base.items, &side.items, &mut self.prints)
+        };
         if [theirs, mine].into_iter().any(|side| side.is_array != base.is_array || !in_place(side)) {
             return self.overlap(whole);
         }
@@ -155,7 +158,7 @@ impl Merging {
     }
 
     /// An item that both changed. None, and an overlap, if it is one thing.
-    fn inside(&mut self, items: [ElementRef<'_>; 3], step: PathStep, place: Place) -> Option<Value> {
+    fn inside(&mut self, items: [ElementRef<'t>; 3], step: PathStep, place: Place) -> Option<Value> {
         let fields = place.inside(items.first().and_then(|item| item.value));
         let [Some(base), Some(theirs), Some(mine)] = items.map(ElementRef::object) else {
             self.overlap(step);

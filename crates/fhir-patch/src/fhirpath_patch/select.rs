@@ -9,7 +9,7 @@ use fhirpath::{
 };
 
 use super::error::FhirPathPatchRefusal as Refusal;
-use crate::edit::extra_name;
+use crate::edit::{extra_name, len};
 use crate::limits::Budget;
 use crate::path::{ElementPath, PathStep, Place, Target};
 
@@ -243,8 +243,8 @@ impl Known {
             let is_array = [member, &extra_name(member)]
                 .into_iter()
                 .any(|name| matches!(object.get(name), Some(Value::Array(_))));
+            budget.walk(len(object, member))?;
             for (index, item) in items(object, member).enumerate() {
-                budget.walk(1)?;
                 if item.is_there() {
                     found.push(FoundItem { member, type_ref, index: is_array.then_some(index), item });
                 }

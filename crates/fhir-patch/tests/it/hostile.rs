@@ -1,6 +1,11 @@
 //! Any input, malformed above all: nothing panics, everything ends, and what comes out is sound.
 
-use fhir_patch::check_patches;
+use fhir_definitions::{Definitions, FhirVersion};
+use fhir_model::json::{DEPTH_CEILING, Limits as JsonLimits, Value, parse};
+use fhir_patch::{
+    FhirPathPatch, Limits, MergePatch, XmlPatch, changed_elements, check_patches, fhirpath_diff, json_diff,
+    merge,
+};
 use proptest::prelude::*;
 
 const PATIENT: &str = r#"{"resourceType":"Patient","id":"a","active":true,"name":[{"family":"F","given":["G",null],
@@ -269,6 +274,43 @@ proptest! {
         }
         .unwrap();
     }
+}
+
+/// The deepest trees that there can be, on the small stack of a test thread.
+#[test]
+fn the_deepest_trees() {
+    let limits = JsonLimits { depth_max: DEPTH_CEILING, ..JsonLimits::default() };
+    let nested = |levels: usize, end: &str| {
+        let start = r#"{"url":"u","extension":["#.repeat(levels);
+        let text = format!(
+            r#"{{"resourceType":"Basic","extension":[{start}{{"url":"{end}"}}{}]}}"#,
+            "]}".repeat(levels)
+        );
+        parse(text.as_bytes(), &limits).unwrap()
+    };
+    let levels = (DEPTH_CEILING - 3) / 2;
+    let (old, new) = (nested(levels, "a"), nested(levels, "b"));
+    let r4 = Definitions::of(FhirVersion::R4);
+    let allowed = Limits { depth_max: DEPTH_CEILING, ..Limits::default() };
+    let diff = json_diff(&old, &new);
+    assert_eq!(diff.apply(&old, &allowed).as_ref(), Ok(&new));
+    let parameters = fhirpath_diff(&old, &new, r4).unwrap();
+    let patch = FhirPathPatch::parse(&parameters, r4, &allowed).unwrap();
+    assert_eq!(patch.apply(&old, &allowed).as_ref(), Ok(&new));
+    assert_eq!(changed_elements(&old, &new, r4).len(), 1);
+    assert_eq!(merge(&old, &old, &new, r4).as_ref(), Ok(&new));
+    assert!(merge(&old, &new, &new, r4).is_err());
+    let Value::Object(object) = &new else { panic!() };
+    assert_eq!(MergePatch::parse(object.clone().into()).unwrap().apply(&old), new);
+    let element = "<a>".repeat(DEPTH_CEILING - 1) + &"</a>".repeat(DEPTH_CEILING - 1);
+    let diff =
+        format!("<diff><replace sel='a'>{element}</replace><add sel='a' pos='after'><!--b--></add></diff>");
+    // The operations of a patch are two levels above what they hold.
+    assert!(XmlPatch::parse(diff.as_bytes(), &allowed).is_err());
+    let diff = diff.replacen("<a>", "", 1).replacen("</a>", "", 1);
+    let patched =
+        XmlPatch::parse(diff.as_bytes(), &allowed).unwrap().apply(element.as_bytes(), &allowed).unwrap();
+    assert_eq!(patched.matches("<a>").count(), DEPTH_CEILING - 2);
 }
 
 /// The generators are worth nothing if no patch ever can be applied.

@@ -8,3 +8,4 @@ mod hostile;
 mod json_suite;
 mod merge;
 mod suites;
+mod xml;
