@@ -370,6 +370,9 @@ impl<'t> Diff<'t> {
                 }
             }
             (None, Some(value @ Value::Object(_))) if type_def.kind() == TypeKind::Resource => {
+                if place.inside(Some(value)).is_none() {
+                    return self.fault(NotExpressibleReason::Unknown);
+                }
                 part.insert("resource", value.clone());
             }
             (None, Some(Value::Object(inside))) => {

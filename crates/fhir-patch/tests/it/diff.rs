@@ -148,6 +148,11 @@ fn differences_that_a_patch_cannot_name() {
     for (other, path, reason) in [
         (r#"{"resourceType":"Patient"}"#, "Patient", NotExpressibleReason::OtherType),
         (r#"{"resourceType":"Flag","color":"red"}"#, "Flag.color", NotExpressibleReason::Unknown),
+        (
+            r#"{"resourceType":"Flag","contained":[{"id":"x"}]}"#,
+            "Flag.contained",
+            NotExpressibleReason::Unknown,
+        ),
         (r#"{"resourceType":"Flag","status":["a"]}"#, "Flag.status", NotExpressibleReason::Shape),
         (r#"{"resourceType":"Flag","code":{}}"#, "Flag.code", NotExpressibleReason::Shape),
         (r#"{"resourceType":"Flag","category":[]}"#, "Flag.category", NotExpressibleReason::Shape),
