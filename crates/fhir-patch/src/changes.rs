@@ -5,6 +5,7 @@ use fhir_model::json::{Object, Value};
 use fhirpath::Element;
 
 use crate::elements::{ElementRef, Row, Side, is_reordered, rows, without_version_meta};
+use crate::fingerprint::Fingerprints;
 use crate::path::{ElementPath, PathStep, Place};
 
 /// The elements in which two versions of a resource differ, as deep as they can be told: an element that came, went
@@ -25,7 +26,8 @@ use crate::path::{ElementPath, PathStep, Place};
 /// ```
 pub fn changed_elements(old: &Value, new: &Value, definitions: Definitions) -> Vec<ElementPath> {
     let (old, new) = (without_version_meta(old), without_version_meta(new));
-    let mut changes = Changes { path: ElementPath::of_resource(&new), found: Vec::new() };
+    let mut changes =
+        Changes { path: ElementPath::of_resource(&new), found: Vec::new(), prints: Fingerprints::default() };
     match (old.as_object(), new.as_object()) {
         (Some(before), Some(after)) if before.get("resourceType") == after.get("resourceType") => {
             changes.object(before, after, Element::resource(&new, definitions).fields());
@@ -36,13 +38,14 @@ pub fn changed_elements(old: &Value, new: &Value, definitions: Definitions) -> V
     changes.found
 }
 
-struct Changes {
+struct Changes<'t> {
     path: ElementPath,
     found: Vec<ElementPath>,
+    prints: Fingerprints<'t>,
 }
 
-impl Changes {
-    fn object(&mut self, old: &Object, new: &Object, fields: Option<Fields>) {
+impl<'t> Changes<'t> {
+    fn object(&mut self, old: &'t Object, new: &'t Object, fields: Option<Fields>) {
         for row in rows([old, new], fields) {
             match &row.sides {
                 [Some(old), Some(new)] if old.is_same(new) => {}
@@ -58,11 +61,12 @@ impl Changes {
     }
 
     /// An element that both have, and not the same.
-    fn element(&mut self, row: &Row<'_, 2>, old: &Side<'_>, new: &Side<'_>, fields: Option<Fields>) {
+    fn element(&mut self, row: &Row<'t, 2>, old: &Side<'t>, new: &Side<'t>, fields: Option<Fields>) {
         let place = Place::of(fields, row.element, new.type_ref);
         let is_one = old.is_array == new.is_array && old.more.is_empty() && new.more.is_empty();
-        let is_in_place =
-            is_one && old.items.len() == new.items.len() && !is_reordered(&old.items, &new.items);
+        let is_in_place = is_one
+            && old.items.len() == new.items.len()
+            && !is_reordered(&old.items, &new.items, &mut self.prints);
         if !is_in_place {
             return self.report(PathStep::new(row.name, new.member, None));
         }
@@ -74,7 +78,7 @@ impl Changes {
         }
     }
 
-    fn item(&mut self, old: ElementRef<'_>, new: ElementRef<'_>, step: PathStep, place: Option<Place>) {
+    fn item(&mut self, old: ElementRef<'t>, new: ElementRef<'t>, step: PathStep, place: Option<Place>) {
         let inside = place.and_then(|place| place.inside(new.value));
         match (old.object(), new.object(), inside) {
             (Some(before), Some(after), Some(inside))

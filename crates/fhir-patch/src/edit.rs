@@ -261,12 +261,11 @@ pub(crate) fn remove_at(resource: &mut Value, path: &ElementPath) {
 }
 
 fn remove_step(object: &mut Object, step: &PathStep) {
-    match step.index {
-        Some(index) => remove_item(object, &step.member, index),
-        None => {
-            object.remove(&step.member);
-            object.remove(&extra_name(&step.member));
-        }
+    if let Some(index) = step.index {
+        remove_item(object, &step.member, index);
+    } else {
+        object.remove(&step.member);
+        object.remove(&extra_name(&step.member));
     }
 }
 

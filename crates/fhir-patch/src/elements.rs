@@ -2,12 +2,12 @@
 //! the element `value`, an array is several items of one element.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 use fhir_definitions::{ElementDef, Fields, TypeRef};
 use fhir_model::json::{Object, Value};
 
 use crate::edit::ElementBuf;
+use crate::fingerprint::Fingerprints;
 
 /// One item of an element: a value, and the id and extensions of a primitive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -53,11 +53,6 @@ impl<'t> ElementRef<'t> {
     /// The id that somebody gave it (`Element.id`, `Resource.id`).
     pub(crate) fn id(self) -> Option<&'t str> {
         self.value.and_then(Value::as_object).or(self.extra.and_then(Value::as_object))?.get("id")?.as_str()
-    }
-
-    /// A number that is the same for equal items, and nearly always differs for others.
-    pub(crate) fn fingerprint(self) -> u64 {
-        hashed(&(self.value.map(fingerprint), self.extra.map(fingerprint)))
     }
 }
 
@@ -153,7 +148,11 @@ fn items<'t>(value: Option<&'t Value>, extra: Option<&'t Value>) -> Vec<ElementR
 
 /// Whether items of one of two lists of the same length stand elsewhere in the other, so that a place does not tell
 /// which item is which.
-pub(crate) fn is_reordered(old: &[ElementRef<'_>], new: &[ElementRef<'_>]) -> bool {
+pub(crate) fn is_reordered<'t>(
+    old: &[ElementRef<'t>],
+    new: &[ElementRef<'t>],
+    prints: &mut Fingerprints<'t>,
+) -> bool {
     if old.len() == 1 {
         return false;
     }
@@ -161,34 +160,12 @@ pub(crate) fn is_reordered(old: &[ElementRef<'_>], new: &[ElementRef<'_>]) -> bo
     if changed().next().is_none() {
         return false;
     }
-    let known: BTreeSet<u64> = old.iter().map(|item| item.fingerprint()).collect();
+    let known: BTreeSet<u64> = old.iter().map(|item| prints.of_element(*item)).collect();
     let ids: BTreeSet<&str> = old.iter().filter_map(|item| item.id()).collect();
     changed().any(|(old, new)| {
-        known.contains(&new.fingerprint())
+        known.contains(&prints.of_element(*new))
             || (old.id() != new.id() && new.id().is_some_and(|id| ids.contains(id)))
     })
-}
-
-fn hashed(value: &impl Hash) -> u64 {
-    // This hasher has fixed keys: the same input gives the same number in every run.
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    hasher.finish()
-}
-
-/// The same for equal values, whatever the order of members.
-pub(crate) fn fingerprint(value: &Value) -> u64 {
-    match value {
-        Value::Null => 0,
-        Value::Bool(value) => hashed(&(1, value)),
-        Value::Number(number) => hashed(&(2, number)),
-        Value::String(text) => hashed(&(3, text.as_str())),
-        Value::Array(items) => hashed(&(4, items.iter().map(fingerprint).collect::<Vec<_>>())),
-        Value::Object(object) => {
-            let members = object.iter().map(|(name, value)| hashed(&(name, fingerprint(value))));
-            hashed(&(5, object.len(), members.fold(0, u64::wrapping_add)))
-        }
-    }
 }
 
 /// A copy without what the server writes into every version (`meta.versionId`, `meta.lastUpdated`).

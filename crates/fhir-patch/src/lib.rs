@@ -1,12 +1,14 @@
 #![doc = include_str!("../README.md")]
 
 mod changes;
+mod check;
 mod diff;
 mod edit;
 mod elements;
 mod equality;
 mod error;
 mod fhirpath_patch;
+mod fingerprint;
 mod json_patch;
 mod limits;
 mod merge;
@@ -16,6 +18,8 @@ mod pointer;
 mod xml_patch;
 
 pub use changes::changed_elements;
+#[doc(hidden)]
+pub use check::{PatchFault, check_patches};
 pub use diff::{NotExpressible, NotExpressibleReason, fhirpath_diff, json_diff};
 pub use error::{Malformed, NotApplicable};
 pub use fhirpath_patch::{FhirPathPatch, FhirPathPatchFault, FhirPathPatchRefusal, PartFault};

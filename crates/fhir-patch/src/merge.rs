@@ -8,6 +8,7 @@ use fhirpath::Element;
 
 use crate::edit::{extra_name, replace_item, set, set_single};
 use crate::elements::{ElementRef, Row, Side, is_reordered, rows, without_version_meta};
+use crate::fingerprint::Fingerprints;
 use crate::path::{ElementPath, PathStep, Place};
 
 /// The elements that both changed.
@@ -57,15 +58,16 @@ pub fn merge(base: &Value, theirs: &Value, mine: &Value, definitions: Definition
     else {
         return Err(Overlap { paths: vec![path] });
     };
-    let mut merging = Merging { path, overlaps: Vec::new() };
+    let mut merging = Merging { path, overlaps: Vec::new(), prints: Fingerprints::default() };
     let fields = Element::resource(&theirs, definitions).fields();
     let merged = merging.object([before, committed, wanted], fields);
     if merging.overlaps.is_empty() { Ok(merged.into()) } else { Err(Overlap { paths: merging.overlaps }) }
 }
 
-struct Merging {
+struct Merging<'t> {
     path: ElementPath,
     overlaps: Vec<ElementPath>,
+    prints: Fingerprints<'t>,
 }
 
 /// Who changed something.
@@ -85,18 +87,25 @@ impl Changed {
             (false, false) => Self::Both,
         }
     }
+
+    fn of_sides(sides: &[Option<Side<'_>>; 3]) -> Self {
+        let [base, theirs, mine] = sides.each_ref().map(Option::as_ref);
+        Self::of(&base, &theirs, &mine, |one, other| match (one, other) {
+            (Some(one), Some(other)) => one.is_same(other),
+            (None, None) => true,
+            _ => false,
+        })
+    }
 }
 
-impl Merging {
+impl<'t> Merging<'t> {
     /// What they have, with what I changed.
-    fn object(&mut self, [base, theirs, mine]: [&Object; 3], fields: Option<Fields>) -> Object {
+    fn object(&mut self, [base, theirs, mine]: [&'t Object; 3], fields: Option<Fields>) -> Object {
         let mut merged = theirs.clone();
         for row in rows([base, theirs, mine], fields) {
-            let [before, committed, wanted] = &row.sides;
-            let is_ambiguous = row.sides.iter().flatten().any(|side| !side.more.is_empty());
-            match Changed::of(before, committed, wanted, is_same_side) {
+            let [_, committed, wanted] = &row.sides;
+            match Changed::of_sides(&row.sides) {
                 Changed::Nobody | Changed::They => {}
-                Changed::I if is_ambiguous => self.overlap(PathStep::new(row.name, row.name, None)),
                 Changed::I => take(&mut merged, fields, committed.as_ref(), wanted.as_ref(), mine),
                 Changed::Both => self.both(&mut merged, &row, fields),
             }
@@ -109,7 +118,7 @@ impl Merging {
     }
 
     /// An element that both changed: perhaps in different places.
-    fn both(&mut self, merged: &mut Object, row: &Row<'_, 3>, fields: Option<Fields>) {
+    fn both(&mut self, merged: &mut Object, row: &Row<'t, 3>, fields: Option<Fields>) {
         let named = row.sides.iter().flatten().next().map_or(row.name, |side| side.member);
         let whole = PathStep::new(row.name, named, None);
         let ([Some(base), Some(theirs), Some(mine)], Some(fields)) = (&row.sides, fields) else {
@@ -121,8 +130,9 @@ impl Merging {
         else {
             return self.overlap(whole);
         };
-        let in_place =
-            |side: &Side<'_>| side.items.len() == base.items.len() && !is_reordered(&base.items, &side.items);
+        let mut in_place = |side: &Side<'t>| {
+            side.items.len() == base.items.len() && !is_reordered(&base.items, &side.items, &mut self.prints)
+        };
         if [theirs, mine].into_iter().any(|side| side.is_array != base.is_array || !in_place(side)) {
             return self.overlap(whole);
         }
@@ -148,7 +158,7 @@ impl Merging {
     }
 
     /// An item that both changed. None, and an overlap, if it is one thing.
-    fn inside(&mut self, items: [ElementRef<'_>; 3], step: PathStep, place: Place) -> Option<Value> {
+    fn inside(&mut self, items: [ElementRef<'t>; 3], step: PathStep, place: Place) -> Option<Value> {
         let fields = place.inside(items.first().and_then(|item| item.value));
         let [Some(base), Some(theirs), Some(mine)] = items.map(ElementRef::object) else {
             self.overlap(step);
@@ -178,14 +188,6 @@ impl Merging {
     }
 }
 
-fn is_same_side(one: &Option<Side<'_>>, other: &Option<Side<'_>>) -> bool {
-    match (one, other) {
-        (Some(one), Some(other)) => one.is_same(other),
-        (None, None) => true,
-        _ => false,
-    }
-}
-
 /// Whether the elements inside mean something without each other: those of backbone elements, resources and `meta`.
 fn has_parts_of_their_own(place: Place) -> bool {
     let type_def = place.type_ref.type_def();
@@ -203,10 +205,11 @@ fn take(
     object: &Object,
 ) {
     let names = |side: Option<&Side<'_>>| {
-        side.map(|side| [side.member.to_owned(), extra_name(side.member)]).into_iter().flatten()
+        let members = side.into_iter().flat_map(|side| std::iter::once(&side.member).chain(&side.more));
+        members.flat_map(|member| [(*member).to_owned(), extra_name(member)]).collect::<Vec<_>>()
     };
     for name in names(theirs) {
-        if !names(mine).any(|other| other == name && object.contains(&name)) {
+        if !names(mine).contains(&name) || !object.contains(&name) {
             merged.remove(&name);
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use fhir_definitions::{Definitions, ElementDef, Fields, TypeDef, TypeKind, TypeRef};
+use fhir_definitions::{Definitions, ElementDef, Fields, JsonShape, Primitive, TypeDef, TypeKind, TypeRef};
 use fhir_model::json::{Object, Value};
 use fhir_model::object;
 use fhirpath::Element;
@@ -11,6 +11,7 @@ use super::list::{ListStep, script};
 use super::pairing::{Item, pair};
 use crate::elements::{ElementRef, Row, Side, rows};
 use crate::fhirpath_patch::part_fields;
+use crate::fingerprint::Fingerprints;
 use crate::path::{ElementPath, PathStep, Place};
 
 /// Why a difference cannot be said as a FHIRPath Patch, and where.
@@ -35,10 +36,11 @@ pub enum NotExpressibleReason {
 }
 
 /// The FHIRPath Patch, as a Parameters resource, that turns one version of a resource into the other: applying it to
-/// `old` gives a value equal to `new`.
+/// `old` gives a value equal to `new`, but for arrays beside primitives that hold only `null`s, which are no elements.
 ///
 /// An item of a list that came, went or changed its order takes one operation. Nothing is patched in parts where
-/// replacing it would be shorter, measured in bytes of the patch as JSON.
+/// replacing it would be shorter, measured in bytes of the patch as JSON (in very large resources,
+/// not everything is tried).
 ///
 /// ```
 /// use fhir_definitions::{Definitions, FhirVersion};
@@ -64,7 +66,14 @@ pub fn fhirpath_diff(old: &Value, new: &Value, definitions: Definitions) -> Resu
     else {
         return Err(NotExpressible { path, reason: NotExpressibleReason::OtherType });
     };
-    let mut diff = Diff { part, path, operations: Vec::new(), bytes: 0 };
+    let mut diff = Diff {
+        part,
+        path,
+        operations: Vec::new(),
+        bytes: 0,
+        trials_left: TRIALS_MAX,
+        prints: Fingerprints::default(),
+    };
     diff.object(old, new, fields)?;
     let mut parameters = object! { "resourceType": "Parameters" };
     if !diff.operations.is_empty() {
@@ -75,7 +84,7 @@ pub fn fhirpath_diff(old: &Value, new: &Value, definitions: Definitions) -> Resu
 
 type Diffed<T = ()> = Result<T, NotExpressible>;
 
-struct Diff {
+struct Diff<'t> {
     /// What may stand inside a part of Parameters.
     part: Fields,
     /// The element that is being compared.
@@ -83,7 +92,17 @@ struct Diff {
     operations: Vec<Object>,
     /// The length of all operations when printed.
     bytes: usize,
+    /// Elements that may still be put into operations which are then found to be too long. Every level of a tree could
+    /// try to replace all that is below it.
+    trials_left: usize,
+    prints: Fingerprints<'t>,
 }
+
+/// The id and extensions of a primitive that has none.
+static EMPTY: Object = Object::new();
+
+/// How many elements are put into operations in vain, at most.
+const TRIALS_MAX: usize = 200_000;
 
 /// Where the operations stood at some time.
 #[derive(Clone, Copy)]
@@ -93,16 +112,12 @@ struct Mark {
 }
 
 impl Item for ElementRef<'_> {
-    fn fingerprint(&self) -> u64 {
-        (*self).fingerprint()
-    }
-
     fn id(&self) -> Option<&str> {
         (*self).id()
     }
 }
 
-impl Diff {
+impl<'t> Diff<'t> {
     fn fault<T>(&self, reason: NotExpressibleReason) -> Diffed<T> {
         Err(NotExpressible { path: self.path.clone(), reason })
     }
@@ -130,8 +145,20 @@ impl Diff {
         Ok(result)
     }
 
-    /// Takes the operations since the mark back if others are shorter.
-    fn shorten(&mut self, mark: Mark, others: impl FnOnce(&mut Self) -> Diffed) -> Diffed {
+    /// Takes the operations since the mark back if others, which hold the items, are shorter.
+    fn shorten(
+        &mut self,
+        mark: Mark,
+        items: &[ElementRef<'_>],
+        others: impl FnOnce(&mut Self) -> Diffed,
+    ) -> Diffed {
+        // The others have at least the length of the text in the items.
+        let mut left = self.bytes - mark.bytes;
+        let mut values = items.iter().flat_map(|item| [item.value, item.extra]).flatten();
+        let is_hopeless = self.trials_left == 0 || !values.all(|value| spend(value, &mut left));
+        if is_hopeless {
+            return Ok(());
+        }
         let (bytes, kept) = (self.bytes - mark.bytes, self.operations.split_off(mark.operations));
         self.bytes = mark.bytes;
         others(self)?;
@@ -144,7 +171,7 @@ impl Diff {
     }
 
     /// Deletions come last: on the way nothing is empty, which would make it go away.
-    fn object(&mut self, old: &Object, new: &Object, fields: Fields) -> Diffed {
+    fn object(&mut self, old: &'t Object, new: &'t Object, fields: Fields) -> Diffed {
         let rows = rows([old, new], Some(fields));
         for row in &rows {
             if let [old, Some(new)] = &row.sides {
@@ -182,7 +209,7 @@ impl Diff {
     }
 
     /// An element that the new version has, and the old one not, or not the same.
-    fn element(&mut self, row: &Row<'_, 2>, old: &Side<'_>, new: &Side<'_>, fields: Fields) -> Diffed {
+    fn element(&mut self, row: &Row<'t, 2>, old: &Side<'t>, new: &Side<'t>, fields: Fields) -> Diffed {
         let element = self.known(row, new)?;
         if !old.items.is_empty() {
             self.known(row, old)?;
@@ -199,17 +226,22 @@ impl Diff {
             Some(before) if old.member == new.member => {
                 self.within(step, |diff| diff.changed(*before, *after, place))
             }
-            Some(_) => self.within(step, |diff| diff.replace(*after, place)),
+            Some(_) if self.is_direct(place) => self.within(step, |diff| diff.replace(*after, place)),
+            Some(_) => {
+                // A value in parts does not tell its type; the name that it is added under does.
+                let path = self.path.child(step);
+                self.emit("delete", &path, []);
+                self.add(row.name, new.member, *after, place)
+            }
         }
     }
 
     /// An element or item that is there in both versions and of one type. The path leads to it.
-    fn changed(&mut self, old: ElementRef<'_>, new: ElementRef<'_>, place: Place) -> Diffed {
+    fn changed(&mut self, old: ElementRef<'t>, new: ElementRef<'t>, place: Place) -> Diffed {
         if old == new {
             return Ok(());
         }
         let mark = self.mark();
-        let empty = Object::new();
         let is_primitive = place.type_ref.type_def().primitive().is_some();
         let inside = match (old.object(), new.object()) {
             (Some(old), Some(new)) if old.get("resourceType") == new.get("resourceType") => Some((old, new)),
@@ -219,8 +251,8 @@ impl Diff {
                     return self.fault(NotExpressibleReason::Shape);
                 }
                 Some((
-                    old.extra.and_then(Value::as_object).unwrap_or(&empty),
-                    new.extra.and_then(Value::as_object).unwrap_or(&empty),
+                    old.extra.and_then(Value::as_object).unwrap_or(&EMPTY),
+                    new.extra.and_then(Value::as_object).unwrap_or(&EMPTY),
                 ))
             }
             _ => None,
@@ -228,7 +260,7 @@ impl Diff {
         match (inside, place.inside(new.value)) {
             (Some((old, new_inside)), Some(fields)) => {
                 self.object(old, new_inside, fields)?;
-                self.shorten(mark, |diff| diff.replace(new, place))
+                self.shorten(mark, &[new], |diff| diff.replace(new, place))
             }
             _ => self.replace(new, place),
         }
@@ -251,10 +283,10 @@ impl Diff {
         Ok(())
     }
 
-    fn list(&mut self, name: &str, old: &Side<'_>, new: &Side<'_>, place: Place) -> Diffed {
+    fn list(&mut self, name: &str, old: &Side<'t>, new: &Side<'t>, place: Place) -> Diffed {
         let mark = self.mark();
         let member = new.member;
-        let pairs = pair(&old.items, &new.items);
+        let pairs = pair(&old.items, &new.items, &mut |item| self.prints.of_element(*item));
         for (item, at) in new.items.iter().zip(&pairs) {
             if let Some((at, before)) = at.and_then(|at| Some((at, old.items.get(at)?))) {
                 let step = PathStep::new(name, member, Some(at));
@@ -292,7 +324,7 @@ impl Diff {
         if self.bytes - mark.bytes <= shortest {
             return Ok(());
         }
-        self.shorten(mark, |diff| {
+        self.shorten(mark, &new.items, |diff| {
             for item in &new.items {
                 diff.add(name, member, *item, place)?;
             }
@@ -320,17 +352,14 @@ impl Diff {
 
     /// A part with a value. The path leads to the element that it is for.
     fn part(&mut self, name: &str, item: ElementRef<'_>, place: Place) -> Diffed<Object> {
+        self.trials_left = self.trials_left.saturating_sub(1);
         let type_def = place.type_ref.type_def();
         let mut part = object! { "name": name };
         let is_text = matches!(type_def.kind(), TypeKind::Primitive(_) | TypeKind::System);
         let value_member = self.value_member(type_def, place.element).or(is_text.then_some("valueString"));
         match (value_member, item.value) {
             (Some(value_member), _) => {
-                let is_complex = type_def.kind() == TypeKind::Complex;
-                if is_complex && (item.object().is_none_or(Object::is_empty) || item.extra.is_some()) {
-                    return self.fault(NotExpressibleReason::Shape);
-                }
-                if !is_complex && matches!(item.value, Some(Value::Array(_) | Value::Object(_))) {
+                if !has_shape(item, type_def) {
                     return self.fault(NotExpressibleReason::Shape);
                 }
                 if let Some(value) = item.value {
@@ -341,6 +370,9 @@ impl Diff {
                 }
             }
             (None, Some(value @ Value::Object(_))) if type_def.kind() == TypeKind::Resource => {
+                if place.inside(Some(value)).is_none() {
+                    return self.fault(NotExpressibleReason::Unknown);
+                }
                 part.insert("resource", value.clone());
             }
             (None, Some(Value::Object(inside))) => {
@@ -371,6 +403,46 @@ impl Diff {
         }
         if parts.is_empty() { self.fault(NotExpressibleReason::Shape) } else { Ok(parts) }
     }
+}
+
+/// Takes the length of the text in a value from what is left; whether that was enough.
+fn spend(value: &Value, left: &mut usize) -> bool {
+    match value {
+        Value::Null | Value::Bool(_) => take(4, left),
+        Value::Number(number) => take(number.as_str().len(), left),
+        Value::String(text) => take(text.len(), left),
+        Value::Array(items) => items.iter().all(|item| spend(item, left)),
+        // The names of members are those of parts, at least without the type of a choice.
+        Value::Object(object) => object.iter().all(|(_, value)| take(1, left) && spend(value, left)),
+    }
+}
+
+fn take(len: usize, left: &mut usize) -> bool {
+    let rest = left.checked_sub(len);
+    *left = rest.unwrap_or_default();
+    rest.is_some()
+}
+
+/// Whether JSON writes an item as its type wants: only then can a patch carry it.
+fn has_shape(item: ElementRef<'_>, type_def: TypeDef) -> bool {
+    if type_def.kind() == TypeKind::Complex {
+        return item.object().is_some_and(|object| !object.is_empty()) && item.extra.is_none();
+    }
+    let shape = type_def.primitive().map_or(JsonShape::String, Primitive::json_shape);
+    let is_value = match (item.value, shape) {
+        (None, _)
+        | (Some(Value::Bool(_)), JsonShape::Boolean)
+        | (Some(Value::Number(_)), JsonShape::Number) => true,
+        // Narrative is given as a string, which is not empty.
+        (Some(Value::String(text)), JsonShape::String) => !text.is_empty(),
+        _ => false,
+    };
+    let is_extra = match item.extra {
+        None => true,
+        Some(Value::Object(_)) => type_def.kind() != TypeKind::System && type_def.name() != "xhtml",
+        Some(_) => false,
+    };
+    is_value && is_extra
 }
 
 /// The length of the shortest operation, without path and value.

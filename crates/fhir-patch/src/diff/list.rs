@@ -19,7 +19,9 @@ pub(crate) fn script(old_len: usize, pairs: &[Option<usize>]) -> Vec<ListStep> {
     let anchors: Vec<(usize, usize)> =
         kept.iter().filter_map(|&new| Some(((*pairs.get(new)?)?, new))).collect();
     let mut loose = Counts::full(old_len);
-    anchors.iter().for_each(|(old, _)| loose.remove(*old));
+    for (old, _) in &anchors {
+        loose.remove(*old);
+    }
     let mut steps = Vec::new();
     let mut going: Vec<bool> = vec![true; old_len];
     // Anchors that were passed in the new list, and the old place of the last of them.

@@ -2,6 +2,7 @@
 
 mod fhirpath;
 mod json;
+mod length;
 pub(crate) mod list;
 pub(crate) mod pairing;
 

@@ -6,15 +6,19 @@ use super::list::longest_increasing;
 
 /// What pairing needs to know of an item.
 pub(crate) trait Item: PartialEq {
-    /// Equal for equal items.
-    fn fingerprint(&self) -> u64;
     /// The id that somebody gave it.
     fn id(&self) -> Option<&str>;
 }
 
 /// For each new item the old one that it is: an equal one; or the one with the same id; or, between neighbours that
 /// were found so, the one in the same place, which then was changed. No old item is used twice.
-pub(crate) fn pair<T: Item>(old: &[T], new: &[T]) -> Vec<Option<usize>> {
+///
+/// `fingerprint` gives numbers that are equal for equal items.
+pub(crate) fn pair<T: Item>(
+    old: &[T],
+    new: &[T],
+    fingerprint: &mut impl FnMut(&T) -> u64,
+) -> Vec<Option<usize>> {
     let mut pairs: Vec<Option<usize>> = vec![None; new.len()];
     let mut used = vec![false; old.len()];
     // Ends that are the same stay where they are, however often their items are repeated elsewhere.
@@ -31,7 +35,9 @@ pub(crate) fn pair<T: Item>(old: &[T], new: &[T]) -> Vec<Option<usize>> {
         };
     }
     pairs.iter().flatten().for_each(|place| take(&mut used, *place));
-    by_fingerprint(old, new, head..old_end, &mut pairs, &mut used);
+    if head < old_end && head < new_end {
+        by_fingerprint(old, new, head..old_end, &mut pairs, &mut used, fingerprint);
+    }
     by_id(old, new, &mut pairs, &mut used);
     by_place(&mut pairs, &used);
     pairs
@@ -49,15 +55,16 @@ fn by_fingerprint<T: Item>(
     range: std::ops::Range<usize>,
     pairs: &mut [Option<usize>],
     used: &mut [bool],
+    fingerprint: &mut impl FnMut(&T) -> u64,
 ) {
     let mut places: BTreeMap<u64, VecDeque<usize>> = BTreeMap::new();
     for place in range {
         if let Some(item) = old.get(place) {
-            places.entry(item.fingerprint()).or_default().push_back(place);
+            places.entry(fingerprint(item)).or_default().push_back(place);
         }
     }
     for (item, pair) in new.iter().zip(pairs.iter_mut()).filter(|(_, pair)| pair.is_none()) {
-        let Some(same) = places.get_mut(&item.fingerprint()) else { continue };
+        let Some(same) = places.get_mut(&fingerprint(item)) else { continue };
         // The first of them, unless two different items have the same fingerprint.
         let found = same.iter().position(|place| old.get(*place) == Some(item));
         if let Some(place) = found.and_then(|found| same.remove(found)) {
@@ -107,10 +114,6 @@ mod tests {
     struct Named(&'static str);
 
     impl Item for Named {
-        fn fingerprint(&self) -> u64 {
-            self.0.len() as u64
-        }
-
         fn id(&self) -> Option<&str> {
             self.0.split_once('#').map(|(_, id)| id)
         }
@@ -118,7 +121,8 @@ mod tests {
 
     fn check(old: &[&'static str], new: &[&'static str], expected: &[Option<usize>]) {
         let items = |names: &[&'static str]| names.iter().map(|name| Named(name)).collect::<Vec<_>>();
-        assert_eq!(pair(&items(old), &items(new)), expected, "{old:?} to {new:?}");
+        let mut length = |name: &Named| name.0.len() as u64;
+        assert_eq!(pair(&items(old), &items(new), &mut length), expected, "{old:?} to {new:?}");
     }
 
     #[test]

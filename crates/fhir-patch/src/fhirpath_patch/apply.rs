@@ -176,20 +176,25 @@ impl Patching {
             name: last.name.clone(),
             inside: target.path.to_string(),
         })?;
-        let fitted = fit(value, place.beside, place.element, None)?;
+        let fitted = match fit(value, place.beside, place.element, None) {
+            // Parts do not tell a type: where that leaves a doubt, the old one is kept.
+            Err(Refusal::WrongType { .. }) if matches!(value, PatchValue::Parts(_)) => {
+                fit(value, place.beside, place.element, Some(&last.member))
+            }
+            other => other,
+        }?;
         let mut parent = Target { path: target.path.clone(), place: None, fields: Some(place.beside) };
         parent.path.pop();
         self.fill(&parent, &fitted.element, last.index.is_some())?;
         let object = object_at(&mut self.resource, above).ok_or(Refusal::NoMatch)?;
         self.budget.walk(len(object, &last.member) + object.len())?;
-        match last.index {
-            Some(index) => replace_item(object, place.beside, &last.member, index, fitted.element),
-            None => {
-                if fitted.member != last.member {
-                    rename(object, &last.member, fitted.member);
-                }
-                set_single(object, place.beside, fitted.member, fitted.element);
+        if let Some(index) = last.index {
+            replace_item(object, place.beside, &last.member, index, fitted.element);
+        } else {
+            if fitted.member != last.member {
+                rename(object, &last.member, fitted.member);
             }
+            set_single(object, place.beside, fitted.member, fitted.element);
         }
         Ok(())
     }

@@ -69,12 +69,12 @@ pub(super) fn convert(value: &Value, given: TypeDef, wanted: TypeDef) -> Option<
         // A system type: a text.
         return value.as_str().map(Value::from);
     };
-    let is_shaped = match (primitive.json_shape(), value) {
+    let is_shaped = matches!(
+        (primitive.json_shape(), value),
         (JsonShape::Boolean, Value::Bool(_))
-        | (JsonShape::Number, Value::Number(_))
-        | (JsonShape::String, Value::String(_)) => true,
-        _ => false,
-    };
+            | (JsonShape::Number, Value::Number(_))
+            | (JsonShape::String, Value::String(_))
+    );
     if given == wanted && is_shaped {
         return Some(value.clone());
     }

@@ -52,12 +52,11 @@ pub(super) fn fit(
     let allowed: Vec<(&'static str, TypeRef)> =
         members(fields, element).filter(|(member, _)| only.is_none_or(|only| only == *member)).collect();
     let wrong = || Refusal::WrongType { expected: types_text(&allowed), found: value.type_name() };
-    let (member, type_ref) = choose(value, element, &allowed).ok_or_else(wrong)?;
-    let type_def = type_ref.type_def();
+    let (member, chosen) = choose(value, element, &allowed).ok_or_else(wrong)?;
     let element = match value {
-        PatchValue::Typed(typed) => fit_typed(typed, type_def)?,
+        PatchValue::Typed(typed) => fit_typed(typed, chosen.type_def())?,
         PatchValue::Resource(resource, _) => resource.clone().into(),
-        PatchValue::Parts(parts) => build(parts, element.fields_as(type_ref))?.into(),
+        PatchValue::Parts(parts) => build(parts, element.fields_as(chosen))?.into(),
     };
     Ok(Fitted { member, element })
 }

@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use fhir_definitions::{Definitions, TypeKind};
+use fhir_definitions::{Definitions, ElementDef, Fields, TypeKind, TypeRef};
 use fhir_model::json::{Object, Value};
 use fhirpath::{
     CheckError, Element, Environment, Expression, Item, Limits as EvaluationLimits, Location, ParseError,
 };
 
 use super::error::FhirPathPatchRefusal as Refusal;
-use crate::edit::extra_name;
+use crate::edit::{extra_name, len};
 use crate::limits::Budget;
 use crate::path::{ElementPath, PathStep, Place, Target};
 
@@ -155,57 +155,102 @@ impl PlainPath {
         if !root_type.lineage().any(|base| base.name() == self.root) {
             return Ok(None);
         }
-        let mut here = Here { value: Some(resource), extra: None };
+        let mut here = Some(Here { value: Some(resource), extra: None });
         let mut target =
             Target { path: ElementPath::of_resource(resource), place: None, fields: start.fields() };
-        for step in &self.steps {
-            let Some(fields) = target.fields else { return Ok(None) };
+        for (place, step) in self.steps.iter().enumerate() {
+            let Some(fields) = target.fields else {
+                // Behind what is missing and could be of any type, every name is as good.
+                return Ok(here.is_none().then_some(Selected::Nothing));
+            };
             if fields.type_def().primitive().is_some() && step.name == "value" {
                 return Ok(None);
             }
-            let object = here.object();
-            budget.walk(object.map_or(0, Object::len))?;
-            let known = fields.element(&step.name);
-            let named = fields.resolve_json_name(&step.name).map(|(element, _)| element);
-            let element = known
-                .or(named)
-                .ok_or_else(|| Refusal::UnknownElement { name: step.name.clone(), inside: inside(fields) })?;
-            let Some(object) = object else { return Ok(Some(Selected::Nothing)) };
-            // A choice has one name for each type; the name of one type finds only that.
-            let members = fields
-                .json_names()
-                .filter(|(name, other, _)| *other == element && (known.is_some() || *name == step.name));
-            let mut found = Vec::new();
-            for (member, _, type_ref) in members {
-                for (index, item) in items(object, member).enumerate() {
-                    budget.walk(1)?;
-                    if item.is_there() {
-                        found.push((member, type_ref, index, item));
-                    }
-                }
-            }
+            let known = Known::of(fields, &step.name)?;
+            let found = match here.and_then(|here| here.object()) {
+                Some(object) => known.items(object, budget)?,
+                None => Vec::new(),
+            };
             let chosen = match (step.index, found.as_slice()) {
                 (Some(index), found) => found.get(index),
                 (None, [one]) => Some(one),
                 (None, []) => None,
                 (None, several) => {
-                    let is_last = std::ptr::eq(step, self.steps.last().unwrap_or(step));
+                    let is_last = place + 1 == self.steps.len();
                     return Ok(is_last.then_some(Selected::Several(several.len())));
                 }
             };
-            let Some((member, type_ref, index, item)) = chosen else { return Ok(Some(Selected::Nothing)) };
-            let place = Place { beside: fields, element, type_ref: *type_ref };
-            let index = matches!(
-                object.get(member).or_else(|| object.get(&extra_name(member))),
-                Some(Value::Array(_))
-            )
-            .then_some(*index);
-            target.path.push(PathStep::new(element.name(), member, index));
-            target.fields = place.inside(item.value);
+            let Some(found) = chosen else {
+                (here, target.fields) = (None, known.only_fields());
+                continue;
+            };
+            let place = Place { beside: fields, element: known.element, type_ref: found.type_ref };
+            target.path.push(PathStep::new(known.element.name(), found.member, found.index));
+            target.fields = place.inside(found.item.value);
             target.place = Some(place);
-            here = *item;
+            here = Some(found.item);
         }
-        Ok(Some(Selected::One(target)))
+        Ok(Some(if here.is_some() { Selected::One(target) } else { Selected::Nothing }))
+    }
+}
+
+/// What a name means in some place.
+struct Known {
+    fields: Fields,
+    element: ElementDef,
+    /// The member, if the name is that of one type of a choice.
+    only: Option<&'static str>,
+}
+
+/// An item found under a name.
+struct FoundItem<'t> {
+    member: &'static str,
+    type_ref: TypeRef,
+    index: Option<usize>,
+    item: Here<'t>,
+}
+
+impl Known {
+    fn of(fields: Fields, name: &str) -> Result<Self, Refusal> {
+        if let Some(element) = fields.element(name) {
+            return Ok(Self { fields, element, only: None });
+        }
+        let found = fields.json_names().find(|(member, ..)| *member == name);
+        let unknown = || Refusal::UnknownElement { name: name.to_owned(), inside: inside(fields) };
+        let (member, element, _) = found.ok_or_else(unknown)?;
+        Ok(Self { fields, element, only: Some(member) })
+    }
+
+    fn members(&self) -> impl Iterator<Item = (&'static str, TypeRef)> {
+        let names = self.fields.json_names().filter(|(_, element, _)| *element == self.element);
+        names
+            .filter(|(member, ..)| self.only.is_none_or(|only| only == *member))
+            .map(|(member, _, type_ref)| (member, type_ref))
+    }
+
+    /// What may stand inside, if that does not depend on what is there.
+    fn only_fields(&self) -> Option<Fields> {
+        let mut members = self.members();
+        let (first, second) = (members.next(), members.next());
+        let (_, type_ref) = first.filter(|_| second.is_none())?;
+        Place { beside: self.fields, element: self.element, type_ref }.inside(None)
+    }
+
+    fn items<'t>(&self, object: &'t Object, budget: &mut Budget) -> Result<Vec<FoundItem<'t>>, Refusal> {
+        budget.walk(object.len())?;
+        let mut found = Vec::new();
+        for (member, type_ref) in self.members() {
+            let is_array = [member, &extra_name(member)]
+                .into_iter()
+                .any(|name| matches!(object.get(name), Some(Value::Array(_))));
+            budget.walk(len(object, member))?;
+            for (index, item) in items(object, member).enumerate() {
+                if item.is_there() {
+                    found.push(FoundItem { member, type_ref, index: is_array.then_some(index), item });
+                }
+            }
+        }
+        Ok(found)
     }
 }
 
@@ -263,7 +308,7 @@ fn items<'t>(object: &'t Object, member: &str) -> impl Iterator<Item = Here<'t>>
 }
 
 /// The name of what has these fields.
-pub(super) fn inside(fields: fhir_definitions::Fields) -> String {
+pub(super) fn inside(fields: Fields) -> String {
     match fields.backbone() {
         Some(element) => element.path().to_string(),
         None => fields.type_def().name().to_owned(),

@@ -55,10 +55,10 @@ fn read(part: &Object, fields: Fields) -> Result<PatchValue, PartFault> {
             "resource" => others.push(resource(value, fields)?),
             _ if plain.starts_with("value") => {
                 let known = fields.resolve_json_name(plain).filter(|(element, _)| element.is_choice());
-                let Some((_, type_ref)) = known else {
+                let Some((_, found)) = known else {
                     return Err(PartFault::UnknownValue(plain.to_owned()));
                 };
-                let type_def = type_ref.type_def();
+                let type_def = found.type_def();
                 let slot = typed.get_or_insert(TypedValue { type_def, value: None, extra: None });
                 if slot.type_def != type_def {
                     return Err(PartFault::Several);

@@ -9,6 +9,7 @@ use super::error::XmlPatchRefusal as Refusal;
 use super::import::{bind, import};
 use super::read::read;
 use super::select::{Found, select};
+use super::write::write_node;
 use super::{Operation, OperationKind, Position, XmlPatch};
 use crate::error::NotApplicable;
 use crate::limits::{Budget, Limits, Size};
@@ -123,7 +124,9 @@ impl Patching<'_> {
         let new: Vec<NodeId> =
             nodes.iter().filter_map(|node| import(self.patch, *node, &mut self.document, parent)).collect();
         let mut text = String::new();
-        new.iter().for_each(|node| super::write::write_node(&self.document, *node, &mut text));
+        for node in &new {
+            write_node(&self.document, *node, &mut text);
+        }
         self.budget.put(Size { nodes: self.document.len() - before, bytes: text.len(), depth: 0 }, 0)?;
         Ok(new)
     }

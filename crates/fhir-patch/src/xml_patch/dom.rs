@@ -193,8 +193,8 @@ impl Document {
         for element in self.ancestors(node) {
             for declared in &element.declarations {
                 let prefix = declared.prefix.as_str();
-                let fits = !(is_attribute && prefix.is_empty()) && !hidden.contains(&prefix);
-                if fits && &*declared.uri == space {
+                let is_unfit = (is_attribute && prefix.is_empty()) || hidden.contains(&prefix);
+                if !is_unfit && &*declared.uri == space {
                     return Some(prefix);
                 }
             }

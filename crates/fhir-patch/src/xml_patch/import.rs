@@ -75,14 +75,15 @@ pub(super) fn bind(
         Some(_) if means(target, &name.prefix) && !(is_attribute && name.prefix.is_empty()) => {
             name.prefix.clone()
         }
-        Some(space) => match target.prefix_of(node, space, is_attribute) {
-            Some(prefix) => prefix.to_owned(),
-            None => {
+        Some(space) => {
+            if let Some(prefix) = target.prefix_of(node, space, is_attribute) {
+                prefix.to_owned()
+            } else {
                 let prefix = free_prefix(name, target, node, is_attribute, used);
                 declare(target, node, &prefix, space.clone());
                 prefix
             }
-        },
+        }
     };
     used.push(prefix.clone());
     Name { prefix, ..name.clone() }
@@ -93,9 +94,10 @@ fn free_prefix(name: &Name, target: &Document, node: NodeId, is_attribute: bool,
     let is_free = |prefix: &str| {
         let declared =
             target.element(node).map(|element| element.declarations.as_slice()).unwrap_or_default();
-        !used.iter().any(|other| other == prefix)
-            && !declared.iter().any(|declared| declared.prefix == prefix)
-            && !(is_attribute && prefix.is_empty())
+        let is_taken = used.iter().any(|other| other == prefix)
+            || declared.iter().any(|declared| declared.prefix == prefix)
+            || (is_attribute && prefix.is_empty());
+        !is_taken
     };
     if is_free(&name.prefix) {
         return name.prefix.clone();

@@ -62,15 +62,15 @@ fn operation(patch: &Document, node: NodeId, element: &Element) -> Result<Operat
     }
     let content = Inside::of(patch, node);
     let kind = match name {
-        "add" => add(pos, kind, &content)?,
+        "add" => add(pos.as_deref(), kind.as_deref(), content)?,
         "replace" => OperationKind::Replace,
-        "remove" if content == Inside::Nothing => remove(ws)?,
+        "remove" if content == Inside::Nothing => remove(ws.as_deref())?,
         "remove" => return Err(Fault::RemoveWithContent),
         other => return Err(Fault::NotAnOperation(other.to_owned())),
     };
-    let path = sel.ok_or(Fault::SelectorMissing)?;
-    let selector = Selector::parse(&path, patch, node).map_err(Fault::Selector)?;
-    Ok(Operation { path, selector, kind, node })
+    let selector_text = sel.ok_or(Fault::SelectorMissing)?;
+    let selector = Selector::parse(&selector_text, patch, node).map_err(Fault::Selector)?;
+    Ok(Operation { path: selector_text, selector, kind, node })
 }
 
 /// What stands inside an operation.
@@ -92,25 +92,25 @@ impl Inside {
     }
 }
 
-fn add(pos: Option<String>, kind: Option<String>, content: &Inside) -> Result<OperationKind, Fault> {
+fn add(pos: Option<&str>, kind: Option<&str>, content: Inside) -> Result<OperationKind, Fault> {
     let Some(kind) = kind else {
-        let position = match pos.as_deref() {
+        let position = match pos {
             None => Position::Append,
             Some("prepend") => Position::Prepend,
             Some("before") => Position::Before,
             Some("after") => Position::After,
             Some(other) => return Err(Fault::BadValue { attribute: "pos", found: other.to_owned() }),
         };
-        return if *content == Inside::Nothing {
+        return if content == Inside::Nothing {
             Err(Fault::Content)
         } else {
             Ok(OperationKind::Add(position))
         };
     };
-    if pos.is_some() || *content == Inside::Nodes {
+    if pos.is_some() || content == Inside::Nodes {
         return Err(Fault::Content);
     }
-    let bad = || Fault::BadValue { attribute: "type", found: kind.clone() };
+    let bad = || Fault::BadValue { attribute: "type", found: kind.to_owned() };
     if let Some(prefix) = kind.strip_prefix("namespace::") {
         let prefix = Some(prefix).filter(|prefix| is_plain_name(prefix)).ok_or_else(bad)?;
         return Ok(OperationKind::AddNamespace { prefix: prefix.to_owned() });
@@ -125,8 +125,8 @@ fn add(pos: Option<String>, kind: Option<String>, content: &Inside) -> Result<Op
     Ok(OperationKind::AddAttribute { prefix: prefix.to_owned(), local: local.to_owned() })
 }
 
-fn remove(ws: Option<String>) -> Result<OperationKind, Fault> {
-    let (before, after) = match ws.as_deref() {
+fn remove(ws: Option<&str>) -> Result<OperationKind, Fault> {
+    let (before, after) = match ws {
         None => (false, false),
         Some("before") => (true, false),
         Some("after") => (false, true),

@@ -38,9 +38,9 @@ pub(super) fn read(text: &[u8], limits: &Limits) -> Result<Document, MarkupFault
             kind: Kind::NotWellFormed(error.to_string()),
         })?;
         if matches!(event, Event::Eof) {
-            return building.finish().map_err(|kind| MarkupFault { offset, kind });
+            return building.finish().map_err(|kind| MarkupFault { kind, offset });
         }
-        building.take(event, offset).map_err(|kind| MarkupFault { offset, kind })?;
+        building.take(event, offset).map_err(|kind| MarkupFault { kind, offset })?;
     }
 }
 

@@ -163,8 +163,8 @@ fn passes(document: &Document, test: &Test, node: NodeId) -> bool {
         | (Test::Instruction(None), Some(Content::Instruction(_))) => true,
         (Test::AnyElementIn(space), Some(Content::Element(element))) => element.name.space == *space,
         (Test::Element(space, local), Some(Content::Element(element))) => element.name.is(space, local),
-        (Test::Instruction(Some(target)), Some(Content::Instruction(text))) => {
-            text.split_whitespace().next() == Some(target.as_str())
+        (Test::Instruction(Some(target)), Some(Content::Instruction(whole))) => {
+            whole.split_whitespace().next() == Some(target.as_str())
         }
         _ => false,
     }

@@ -166,7 +166,7 @@ fn name_spaces_of_what_is_added() {
         r#"<diff xmlns:p="urn:a"><add sel="p:a" type="@p:x">1</add><add sel="p:a" type="@x">2</add></diff>"#,
         Ok(r#"<a xmlns="urn:a" xmlns:p="urn:a" p:x="1" x="2"/>"#),
     );
-    check(r#"<a/>"#, r#"<diff><add sel="a" type="@xml:lang">en</add></diff>"#, Ok(r#"<a xml:lang="en"/>"#));
+    check("<a/>", r#"<diff><add sel="a" type="@xml:lang">en</add></diff>"#, Ok(r#"<a xml:lang="en"/>"#));
 }
 
 #[test]

@@ -120,7 +120,8 @@ fn edit_object(object: &mut Object, fields: fhir_definitions::Fields, dice: &mut
                     let resource = inside.get("resourceType").and_then(Value::as_str);
                     let resource =
                         resource.and_then(|name| fields.type_def().definitions().resource_type(name));
-                    let fields = resource.map_or(element.fields_as(type_ref), |found| found.fields());
+                    let fields =
+                        resource.map_or(element.fields_as(type_ref), fhir_definitions::TypeDef::fields);
                     edit_object(inside, fields, dice);
                 }
                 (Some(value), Some(primitive)) if !value.is_null() => {

@@ -90,7 +90,7 @@ fn pointer() -> impl Strategy<Value = String> {
         1 => prop_oneof![Just("00"), Just("x"), Just("")],
     ];
     prop::collection::vec(token, 0..4)
-        .prop_map(|tokens| tokens.iter().map(|token| format!("/{token}")).collect())
+        .prop_map(|tokens| tokens.iter().flat_map(|token| ["/", token]).collect())
 }
 
 fn operation() -> impl Strategy<Value = Json> {

@@ -17,7 +17,7 @@ fn read(text: &str) -> Value {
     parse(text.as_bytes(), &JsonLimits::default()).unwrap()
 }
 
-const BASE: &str = r##"{"resourceType":"Patient","id":"a",
+const BASE: &str = r#"{"resourceType":"Patient","id":"a",
     "meta":{"versionId":"1","lastUpdated":"2024-01-01T00:00:00Z","tag":[{"code":"t"}],"profile":["http://a.org"]},
     "text":{"status":"generated","div":"<div/>"},
     "contained":[{"resourceType":"Organization","id":"o","name":"O"},{"resourceType":"Flag","id":"f","status":"active"}],
@@ -27,7 +27,7 @@ const BASE: &str = r##"{"resourceType":"Patient","id":"a",
     "birthDate":"2000","_birthDate":{"id":"b"},"deceasedBoolean":false,
     "maritalStatus":{"coding":[{"code":"M"}],"text":"married"},
     "contact":[{"id":"c1","gender":"male","name":{"text":"one"}},{"id":"c2","gender":"female","name":{"text":"two"}}],
-    "color":"red"}"##;
+    "color":"red"}"#;
 
 /// One change of one unit each: the unit, and what JSON Patch does to it.
 const EDITS: [(&str, &str); 27] = [
