@@ -166,6 +166,21 @@ mod tests {
     }
 
     #[test]
+    fn the_manual_lists_every_rule_as_it_is() {
+        let manual = include_str!("../../../docs/validation.md");
+        let rows: Vec<&str> =
+            manual.lines().filter(|line| line.starts_with("| `")).take(Rule::ALL.len()).collect();
+        let expected: Vec<String> = Rule::ALL
+            .iter()
+            .map(|rule| {
+                let (code, title) = (rule.code(), rule.title());
+                format!("| `{code}` | {} | {} | {title} |", rule.severity(), rule.issue_type())
+            })
+            .collect();
+        assert_eq!(rows, expected);
+    }
+
+    #[test]
     fn every_version_has_the_issue_types() {
         for version in FhirVersion::ALL {
             let outcome = Definitions::of(version).type_named("OperationOutcome").unwrap();

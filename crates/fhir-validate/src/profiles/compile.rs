@@ -12,6 +12,9 @@ use super::CORE;
 use super::node::{Binding, Discriminator, DiscriminatorKind, Expected, Node, Profile, ProfileRule, Slicing};
 use super::value_sets::{items, without_version};
 
+/// Paths with more steps are left out: no published one has 20.
+const PATH_STEPS_MAX: usize = 64;
+
 /// Compiles one StructureDefinition.
 pub(super) struct Compiler<'a> {
     pub(super) definitions: Definitions,
@@ -77,6 +80,10 @@ impl Compiler<'_> {
         for element in elements {
             let Some(path) = element.get("path").and_then(Value::as_str) else { continue };
             let slice = element.get("sliceName").and_then(Value::as_str);
+            if path.split('.').count() > PATH_STEPS_MAX {
+                self.notes.push(format!("{path:.64}.. is deeper than elements are checked"));
+                continue;
+            }
             let Some((parent, name)) = path.rsplit_once('.') else {
                 self.rules(element, None, root);
                 continue;

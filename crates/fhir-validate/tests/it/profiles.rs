@@ -8,7 +8,10 @@ use fhir_definitions::{Definitions, FhirVersion};
 use fhir_model::json::{Limits, Value, parse};
 use fhir_validate::{Finding, Level, Profiles, Rule, Settings, validate};
 
+use proptest::prelude::*;
+
 use crate::cases::profiles;
+use crate::mutations::{change, small_value};
 
 fn read(text: &str) -> Value {
     parse(text.as_bytes(), &Limits::default()).unwrap_or_else(|error| panic!("{error}"))
@@ -86,6 +89,34 @@ fn a_profile_can_be_required() {
     assert_eq!(validate(&basic, r4, &settings), []);
     // Profiles of another version say nothing.
     assert_eq!(validate(&flag, Definitions::of(FhirVersion::R4b), &settings), []);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// Profiles with anything changed are loaded and applied without a panic.
+    #[test]
+    fn no_change_to_a_profile_makes_loading_or_applying_it_panic(
+        file in prop::sample::select(vec!["r4/flag.json", "r4/observation.json", "r4/categories.json", "stu3/flag.json"]),
+        changes in prop::collection::vec((any::<usize>(), 0..6_usize, small_value()), 1..5),
+    ) {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/profiles");
+        let mut profile = read(&fs::read_to_string(folder.join(file)).expect("the file is there"));
+        for (place, what, with) in &changes {
+            change(&mut profile, *place, *what, with);
+        }
+        let flag = read(r#"{"resourceType": "Flag", "extension": [{"url": "http://example.org/colour", "valueCode": "x"}],
+            "status": "active", "category": [{"coding": [{"code": "x"}]}], "code": {"coding": [{"system": "http://example.org/local"}]},
+            "subject": {"reference": "Patient/1"}, "period": {"start": "2024"}}"#);
+        for version in FhirVersion::ALL {
+            let definitions = Definitions::of(version);
+            let colour = read(&fs::read_to_string(folder.join("r4/colour.json")).expect("the file is there"));
+            let profiles = Profiles::from_resources(definitions, [("a".to_owned(), profile.clone()), ("b".to_owned(), colour)]);
+            let required_profiles = profiles.urls().map(str::to_owned).collect();
+            let settings = Settings { profiles, required_profiles, ..Settings::default() };
+            prop_assert!(validate(&flag, definitions, &settings).iter().all(|finding| !finding.message.is_empty()));
+        }
+    }
 }
 
 /// The folder of the NHS profiles, or a word about its absence.
