@@ -64,6 +64,12 @@ static int log_fd = -1;
 static struct control *control;
 static _Atomic uint64_t followed[DESCRIPTORS_MAX]; /* inode of each descriptor below the root, or 0 */
 static uint64_t sync_number;
+
+/* How often syncs of an inode failed, and how many of those failures each descriptor has heard of: like Linux, every
+ * descriptor that was open hears of each failure once. */
+#define FAILED_MAX 256
+static struct { uint64_t inode; uint32_t times; } failed[FAILED_MAX];
+static uint32_t heard[DESCRIPTORS_MAX];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void give_up(const char *what) {
@@ -115,6 +121,22 @@ static void record(enum kind kind, uint64_t inode, uint64_t place, const void *b
 
 static uint64_t inode_of(int fd) {
     return fd >= 0 && fd < DESCRIPTORS_MAX ? atomic_load(&followed[fd]) : 0;
+}
+
+static uint32_t times_failed(uint64_t inode) {
+    for (int slot = 0; slot < FAILED_MAX && failed[slot].inode; slot++) {
+        if (failed[slot].inode == inode) return failed[slot].times;
+    }
+    return 0;
+}
+
+static void note_failure(uint64_t inode) {
+    int slot = 0;
+    while (failed[slot].inode && failed[slot].inode != inode) {
+        if (++slot == FAILED_MAX) give_up("failed syncs of more files than it can follow");
+    }
+    failed[slot].inode = inode;
+    failed[slot].times++;
 }
 
 static void follow(int fd, uint64_t inode) {
@@ -201,6 +223,7 @@ static int open_file(int folder, const char *path, int flags, mode_t mode) {
     int fd = (int)syscall(SYS_openat, folder, path, flags, mode);
     if (fd >= 0 && fstat(fd, &after) == 0) {
         follow(fd, after.st_ino);
+        heard[fd] = times_failed(after.st_ino);
         if (!existed) record(CREATE, after.st_ino, 0, name, strlen(name));
         else if ((flags & O_TRUNC) && S_ISREG(after.st_mode)) record(TRUNCATE, after.st_ino, 0, NULL, 0);
     }
@@ -417,7 +440,11 @@ static int sync_file(int fd, long number) {
     uint64_t inode = inode_of(fd);
     if (!inode) return (int)syscall(number, fd);
     pthread_mutex_lock(&lock);
-    bool failed = fails(&control->syncs, &control->sync_first, &control->sync_last);
+    bool fails_now = fails(&control->syncs, &control->sync_first, &control->sync_last);
+    if (fails_now) note_failure(inode);
+    uint32_t times = times_failed(inode);
+    bool is_news = heard[fd] != times;
+    heard[fd] = times;
     bool lies = atomic_load(&control->lie) != 0;
     uint64_t this_sync = ++sync_number;
     /* Only what was there when the sync began is sure to be on the disk when it ends. */
@@ -427,10 +454,10 @@ static int sync_file(int fd, long number) {
     if (delay) usleep(delay);
     if (!lies) {
         pthread_mutex_lock(&lock);
-        record(failed ? SYNC_FAILED : SYNC_DONE, inode, this_sync, NULL, 0);
+        record(is_news ? SYNC_FAILED : SYNC_DONE, inode, this_sync, NULL, 0);
         pthread_mutex_unlock(&lock);
     }
-    if (!failed) return 0;
+    if (!is_news) return 0;
     errno = EIO;
     return -1;
 }
@@ -446,6 +473,7 @@ int close(int fd) {
 
 static int same_as(int fd, int copy) {
     follow(copy, inode_of(fd));
+    if (inode_of(fd) && copy >= 0) heard[copy] = heard[fd];
     return copy;
 }
 int dup(int fd) { return same_as(fd, (int)syscall(SYS_dup, fd)); }

@@ -12,6 +12,7 @@ const STEPS: &[(&str, &[&str])] = &[
     ("lints", &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]),
     ("tests", &["test", "--workspace", "--locked"]),
     ("crashes", &["xtask", "crash", "--kills", "5"]),
+    ("power loss", &["xtask", "powerloss", "--rounds", "4", "--points", "6"]),
 ];
 
 /// Runs every step and stops at the first that fails.

@@ -40,10 +40,11 @@ pub(crate) fn command(binary: &Path, data: &Path, flags: &[&str]) -> Command {
     command
 }
 
-/// Verifies every version chain of a data folder that no server uses.
+/// Verifies every version chain and every page of a data folder.
 pub(crate) fn check(binary: &Path, data: &Path) -> Result<()> {
-    let status = Command::new(binary).arg("check").arg("--data").arg(data).status()?;
-    ensure!(status.success(), "firelock check found faults");
+    let output = Command::new(binary).args(["check", "--pages", "--data"]).arg(data).output()?;
+    let told = [output.stdout, output.stderr].concat();
+    ensure!(output.status.success(), "firelock check found faults: {}", String::from_utf8_lossy(&told));
     Ok(())
 }
 

@@ -108,7 +108,7 @@ const NAMED_ONLY_BY: &[(&str, &[&str])] = &[
     ("hyper", &["http-server", "xtask", "benches"]),
     ("hyper-util", &["http-server", "xtask", "benches"]),
     ("rustls", &["http-server"]),
-    ("quick-xml", &["fhir-model", "fhir-validate"]),
+    ("quick-xml", &["fhir-model", "fhir-patch", "fhir-validate"]),
     ("tokio", &["storage-postgres", "fhir-service", "http-server", "firelock", "xtask", "benches"]),
     ("clap", &["firelock", "xtask"]),
 ];

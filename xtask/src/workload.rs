@@ -48,6 +48,8 @@ pub(crate) struct Told {
     pub(crate) unavailable: BTreeMap<String, String>,
     /// Writes without an answer: done or not, but never done twice.
     pub(crate) in_doubt: BTreeSet<String>,
+    /// Reads that the server refused with a clear 503.
+    pub(crate) unread: u64,
     /// Answers that should never be.
     pub(crate) unexpected: Vec<String>,
 }
@@ -157,11 +159,13 @@ pub(crate) async fn update(client: &mut Client, id: &str, write: &str, notes: &N
             (("if-match", etag.clone()), value)
         }
         (404, _) => (("if-none-match", "*".to_owned()), 1),
+        (503, _) if refusal(&read).is_some() => {
+            notes.lock().unread += 1;
+            return Update::Unavailable;
+        }
         _ => return unexpected("GET", &read),
     };
-    let body = format!(
-        r#"{{"resourceType":"Observation","id":"{id}","status":"final","code":{{"text":"{write}"}},"valueInteger":{value}}}"#
-    );
+    let body = body(id, value, write);
     let headers = [("content-type", "application/fhir+json"), (condition.0, condition.1.as_str())];
     let Ok(reply) = client.send(Method::PUT, &target, &headers, body).await else {
         notes.lock().in_doubt.insert(write.to_owned());
@@ -189,6 +193,14 @@ pub(crate) async fn update(client: &mut Client, id: &str, write: &str, notes: &N
         },
         _ => unexpected("PUT", &reply),
     }
+}
+
+/// A resource of some hundred bytes or up to two thousand, so that stores treat some as large if they are told to.
+fn body(id: &str, value: u64, write: &str) -> String {
+    let method = "by hand ".repeat(write.bytes().fold(0, |sum, byte| (sum * 31 + usize::from(byte)) % 240));
+    format!(
+        r#"{{"resourceType":"Observation","id":"{id}","status":"final","code":{{"text":"{write}"}},"valueInteger":{value},"method":{{"text":"{method}."}}}}"#
+    )
 }
 
 /// What a read shows.
@@ -341,26 +353,29 @@ pub(crate) fn faults(told: &Told, histories: &Histories) -> Vec<Fault> {
         if !versions.insert((&fact.id, fact.version)) {
             faults.push(Fault::AcknowledgedTwice { id: fact.id.clone(), version: fact.version });
         }
-        faults
-            .extend(other(fact, histories).map(|stored| Fault::Acknowledged { fact: fact.clone(), stored }));
+        if let Err(stored) = find(fact, histories) {
+            faults.push(Fault::Acknowledged { fact: fact.clone(), stored });
+        }
     }
-    faults.extend(told.seen.iter().filter_map(|fact| {
-        let stored = other(fact, histories)?;
-        Some(Fault::Seen { fact: fact.clone(), stored })
-    }));
+    for fact in &told.seen {
+        if let Err(stored) = find(fact, histories) {
+            faults.push(Fault::Seen { fact: fact.clone(), stored });
+        }
+    }
     faults
 }
 
-/// What stands where `fact` should: `None` if it does, else the write that stands there, if there is one.
-fn other(fact: &Fact, histories: &Histories) -> Option<Option<String>> {
+/// Finds `fact`, or the write that stands in its place, if there is one.
+fn find(fact: &Fact, histories: &Histories) -> Result<(), Option<String>> {
     let history = histories.get(&fact.id).map(Vec::as_slice).unwrap_or_default();
     let is_wanted = |stored: &&Stored| stored.version == fact.version;
     // Where the chain is whole, version n is the n-th.
     let in_place =
         usize::try_from(fact.version).ok().and_then(|version| history.get(version.checked_sub(1)?));
-    let stored = in_place.filter(is_wanted).or_else(|| history.iter().find(is_wanted));
-    let write = stored.map(|stored| stored.write.clone());
-    (write.as_ref() != Some(&fact.write)).then_some(write)
+    match in_place.filter(is_wanted).or_else(|| history.iter().find(is_wanted)) {
+        Some(stored) if stored.write == fact.write => Ok(()),
+        other => Err(other.map(|stored| stored.write.clone())),
+    }
 }
 
 /// Stops at the first faults, naming a few of them.

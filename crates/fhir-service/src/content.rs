@@ -1,25 +1,68 @@
 //! From the bytes of a request to what is stored.
 
 use bytes::Bytes;
-use fhir_model::{Id, Resource, json};
+use fhir_definitions::Definitions;
+use fhir_model::json::{self, Value};
+use fhir_model::{Id, Resource, xml};
 use rulebook::{ClientId, Failure};
 use storage_api::Body;
 
-use crate::Limits;
-use crate::service::shortened;
+use crate::binary::{self, BINARY};
+use crate::present::Format;
+use crate::request::{Content, Encoding};
+use crate::service::{Service, shortened};
 
 /// A resource that was read, and is yet to be given its place.
 pub(crate) struct Incoming {
     resource: Resource,
 }
 
-impl Incoming {
-    /// Parses a body and checks that it is a resource of the URL's type.
-    pub(crate) fn parse(body: &[u8], resource_type: &str, limits: &Limits) -> Result<Self, Failure> {
-        if body.trim_ascii().is_empty() {
+impl Service {
+    /// Reads a body in its format.
+    pub(crate) fn parse(&self, body: &Content) -> Result<Value, Failure> {
+        if body.bytes.trim_ascii().is_empty() {
             return Err(Failure::EmptyBody);
         }
-        let value = json::parse(body, &limits.json).map_err(Failure::Json)?;
+        match &body.encoding {
+            Encoding::Native(content_type) => Err(binary::not_a_resource(content_type)),
+            Encoding::Fhir(Format::Json) => {
+                json::parse(&body.bytes, &self.limits.json).map_err(Failure::Json)
+            }
+            Encoding::Fhir(Format::Xml) => {
+                let definitions = Definitions::of(self.rulebook.version());
+                xml::parse(&body.bytes, definitions, &self.limits.json)
+                    .map_err(|error| Failure::Xml(Box::new(error)))
+            }
+        }
+    }
+
+    /// Reads a body that is to be stored under a type.
+    /// `id` is the one in the URL, if there is one: native content has none of its own.
+    pub(crate) fn incoming(
+        &self,
+        body: &Content,
+        resource_type: &str,
+        id: Option<&str>,
+    ) -> Result<Incoming, Failure> {
+        match &body.encoding {
+            Encoding::Native(content_type) if resource_type == BINARY => {
+                let wrapped = binary::wrap(content_type, &body.bytes, id, self.rulebook.version());
+                Incoming::of(Value::Object(wrapped), resource_type)
+            }
+            _ => Incoming::of(self.parse(body)?, resource_type),
+        }
+    }
+}
+
+impl From<Resource> for Incoming {
+    fn from(resource: Resource) -> Self {
+        Self { resource }
+    }
+}
+
+impl Incoming {
+    /// Checks that a tree is a resource of the URL's type.
+    pub(crate) fn of(value: Value, resource_type: &str) -> Result<Self, Failure> {
         let resource = Resource::from_value(value).map_err(Failure::NoResource)?;
         if resource.resource_type().as_str() != resource_type {
             return Err(Failure::WrongType {
@@ -30,25 +73,34 @@ impl Incoming {
         Ok(Self { resource })
     }
 
+    pub(crate) fn resource(&self) -> &Resource {
+        &self.resource
+    }
+
+    pub(crate) fn into_value(self) -> Value {
+        self.resource.into_value()
+    }
+
     /// For an update: the body names the same id as the URL.
-    pub(crate) fn with_url_id(self, id: &str) -> Result<Body, Failure> {
+    pub(crate) fn check_url_id(&self, id: &str) -> Result<(), Failure> {
         match self.resource.id() {
             None => Err(Failure::IdMissing { url: id.to_owned() }),
             Some(body) if body != id => Err(Failure::IdDiffers { url: id.to_owned(), body: shortened(body) }),
-            Some(_) => self.into_body(),
+            Some(_) => Ok(()),
         }
     }
 
     /// For a create: the server's id takes the place of any other.
-    pub(crate) fn with_new_id(mut self, id: &Id, client_id: ClientId) -> Result<Body, Failure> {
+    pub(crate) fn set_new_id(&mut self, id: &Id, client_id: ClientId) -> Result<(), Failure> {
         if let (Some(sent), ClientId::Refused) = (self.resource.id(), client_id) {
             return Err(Failure::ClientAssignedId { id: shortened(sent) });
         }
         self.resource.set_id(id);
-        self.into_body()
+        Ok(())
     }
 
-    fn into_body(self) -> Result<Body, Failure> {
+    /// What is stored.
+    pub(crate) fn into_body(self) -> Result<Body, Failure> {
         // `Resource` checked that `meta` is an object; what is left is a size that the limits of
         // parsing exclude.
         let stored = self.resource.stored_body().map_err(|_| Failure::Internal)?;

@@ -6,15 +6,15 @@ use storage_api::{Key, Method};
 use versioning_core::{Refusal, WriteOperation};
 
 use crate::answer::Answer;
-use crate::content::Incoming;
+use crate::request::Content;
 use crate::service::{Context, Service};
-use crate::write::Write;
+use crate::write::{Loaded, Write};
 
 impl Service {
     pub(crate) async fn create(
         &self,
         resource_type: &str,
-        body: &[u8],
+        body: &Content,
         context: &Context,
     ) -> Result<Answer, Failure> {
         let mut draws = 0;
@@ -29,9 +29,10 @@ impl Service {
                 precondition: &context.precondition,
                 claim: context.claim.as_ref(),
             };
-            let prepare = || {
-                Incoming::parse(body, resource_type, &self.limits)?
-                    .with_new_id(&id, self.rulebook.client_id())
+            let prepare = |_: Loaded<'_>| {
+                let mut incoming = self.incoming(body, resource_type, None)?;
+                incoming.set_new_id(&id, self.rulebook.client_id())?;
+                self.check_valid(incoming)?.into_body()
             };
             draws += 1;
             match self.write(write, prepare).await {

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod answer;
+mod binary;
 mod capabilities;
 mod content;
 mod counters;
@@ -10,10 +11,14 @@ mod history;
 mod idempotency;
 mod ids;
 mod limits;
+mod patch;
+mod present;
 mod read;
 mod request;
 mod service;
+mod subset;
 mod update;
+mod validate;
 mod vread;
 mod write;
 
@@ -22,5 +27,10 @@ pub use counters::Counters;
 pub use history::HistoryParameters;
 pub use ids::{Entropy, Ids, SystemClock, SystemEntropy};
 pub use limits::Limits;
-pub use request::{CapabilityMode, Handling, Operation, Preferences, Request};
+pub use present::{Format, Presentation};
+pub use request::{
+    CapabilityMode, Content, Encoding, Handling, Operation, Patch, PatchFormat, Preferences, Request,
+};
 pub use service::Service;
+pub use subset::Subset;
+pub use validate::Validation;

@@ -6,6 +6,7 @@ use storage_api::{HistoryScope, Key};
 use versioning_core::Precondition;
 
 use crate::HistoryParameters;
+use crate::present::Format;
 
 /// One request to one API.
 #[derive(Clone, Debug)]
@@ -22,6 +23,59 @@ pub struct Request {
     pub base: String,
     /// The id of the request, for logs and outcomes.
     pub trace: String,
+}
+
+/// A body with what it is written in.
+#[derive(Clone, Debug, Default)]
+pub struct Content {
+    /// What it is written in.
+    pub encoding: Encoding,
+    /// As it came.
+    pub bytes: Bytes,
+}
+
+/// What a body is written in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// A resource in one of FHIR's formats.
+    Fhir(Format),
+    /// Content of another media type, for Binary.
+    Native(String),
+}
+
+impl Default for Encoding {
+    fn default() -> Self {
+        Self::Fhir(Format::default())
+    }
+}
+
+impl Content {
+    /// A body in JSON.
+    pub fn json(bytes: impl Into<Bytes>) -> Self {
+        Self { encoding: Encoding::Fhir(Format::Json), bytes: bytes.into() }
+    }
+}
+
+/// A patch with what it is written in.
+#[derive(Clone, Debug)]
+pub struct Patch {
+    /// What it is written in.
+    pub format: PatchFormat,
+    /// As it came.
+    pub bytes: Bytes,
+}
+
+/// A format of patches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PatchFormat {
+    /// JSON Patch (RFC 6902).
+    Json,
+    /// JSON Merge Patch (RFC 7396).
+    Merge,
+    /// XML Patch (RFC 5261).
+    Xml,
+    /// FHIRPath Patch: Parameters in one of FHIR's formats.
+    FhirPath(Format),
 }
 
 /// What to do.
@@ -41,14 +95,21 @@ pub enum Operation {
         /// The type.
         resource_type: String,
         /// The resource.
-        body: Bytes,
+        body: Content,
     },
     /// PUT `[type]/[id]`
     Update {
         /// What.
         key: Key,
         /// The resource.
-        body: Bytes,
+        body: Content,
+    },
+    /// PATCH `[type]/[id]`
+    Patch {
+        /// What.
+        key: Key,
+        /// The change.
+        patch: Patch,
     },
     /// DELETE `[type]/[id]`
     Delete(Key),
@@ -58,6 +119,15 @@ pub enum Operation {
         scope: HistoryScope,
         /// Which part.
         parameters: HistoryParameters,
+    },
+    /// POST `[type]/$validate`, POST or GET `[type]/[id]/$validate`
+    Validate {
+        /// What; the id is empty for a resource that is not stored.
+        key: Key,
+        /// `create`, `update` or `delete`.
+        mode: Option<String>,
+        /// The resource, or Parameters with it.
+        body: Content,
     },
     /// GET `metadata`
     Capabilities(CapabilityMode),
@@ -71,10 +141,12 @@ impl Operation {
             Self::Vread { .. } => Interaction::Vread,
             Self::Create { .. } => Interaction::Create,
             Self::Update { .. } => Interaction::Update,
+            Self::Patch { .. } => Interaction::Patch,
             Self::Delete(_) => Interaction::Delete,
             Self::History { scope: HistoryScope::Key(_), .. } => Interaction::HistoryInstance,
             Self::History { scope: HistoryScope::Kind(_), .. } => Interaction::HistoryType,
             Self::History { scope: HistoryScope::All, .. } => Interaction::HistorySystem,
+            Self::Validate { .. } => Interaction::Validate,
             Self::Capabilities(_) => Interaction::Capabilities,
         }
     }

@@ -12,7 +12,7 @@ use versioning_core::{NoCurrentVersion, Precondition, Refusal, TagSet, VersionId
 use crate::answer::{Answer, Payload};
 use crate::idempotency::Claim;
 use crate::request::{Operation, Request};
-use crate::{Counters, Ids, Limits};
+use crate::{Counters, Ids, Limits, Validation};
 
 /// A rulebook, a store, and what is needed to carry out requests between them.
 #[derive(Clone)]
@@ -21,13 +21,20 @@ pub struct Service {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) ids: Ids,
     pub(crate) limits: Limits,
+    pub(crate) validation: Validation,
     pub(crate) counters: Arc<Counters>,
 }
 
 impl Service {
     /// An API on a store.
     pub fn new(rulebook: Arc<dyn Rulebook>, store: Arc<dyn Store>, ids: Ids, limits: Limits) -> Self {
-        Self { rulebook, store, ids, limits, counters: Arc::default() }
+        Self { rulebook, store, ids, limits, validation: Validation::default(), counters: Arc::default() }
+    }
+
+    /// The same, as strict about what it stores as said; [`Validation::Structure`] otherwise.
+    #[must_use]
+    pub fn with_validation(self, validation: Validation) -> Self {
+        Self { validation, ..self }
     }
 
     /// The rules of this API.
@@ -72,8 +79,12 @@ impl Service {
             Operation::Vread { key, version_id } => self.vread(&key, &version_id, &context).await,
             Operation::Create { resource_type, body } => self.create(&resource_type, &body, &context).await,
             Operation::Update { key, body } => self.update(&key, &body, &context).await,
+            Operation::Patch { key, patch } => self.patch(&key, &patch, &context).await,
             Operation::Delete(key) => self.delete(&key, &context).await,
             Operation::History { scope, parameters } => self.history(scope, parameters, &context).await,
+            Operation::Validate { key, mode, body } => {
+                self.validate(&key, mode.as_deref(), &body, &context).await
+            }
             Operation::Capabilities(mode) => self.capabilities(mode, &context),
         }
     }
@@ -83,12 +94,14 @@ impl Service {
     fn claim(&self, request: &Request) -> Option<Claim> {
         let key = request.idempotency_key.as_deref()?;
         let (name, body): (String, &[u8]) = match &request.operation {
-            Operation::Create { resource_type, body } => (resource_type.clone(), body),
-            Operation::Update { key, body } => (key.to_string(), body),
+            Operation::Create { resource_type, body } => (resource_type.clone(), &body.bytes),
+            Operation::Update { key, body } => (key.to_string(), &body.bytes),
+            Operation::Patch { key, patch } => (key.to_string(), &patch.bytes),
             Operation::Delete(key) => (key.to_string(), &[]),
             Operation::Read(_)
             | Operation::Vread { .. }
             | Operation::History { .. }
+            | Operation::Validate { .. }
             | Operation::Capabilities(_) => {
                 return None;
             }

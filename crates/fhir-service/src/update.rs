@@ -5,12 +5,17 @@ use storage_api::{Key, Method};
 use versioning_core::{Change, WriteOperation};
 
 use crate::answer::Answer;
-use crate::content::Incoming;
+use crate::request::Content;
 use crate::service::{Context, Service};
-use crate::write::Write;
+use crate::write::{Loaded, Write};
 
 impl Service {
-    pub(crate) async fn update(&self, key: &Key, body: &[u8], context: &Context) -> Result<Answer, Failure> {
+    pub(crate) async fn update(
+        &self,
+        key: &Key,
+        body: &Content,
+        context: &Context,
+    ) -> Result<Answer, Failure> {
         let write = Write {
             operation: WriteOperation::Update,
             interaction: Interaction::Update,
@@ -19,7 +24,11 @@ impl Service {
             precondition: &context.precondition,
             claim: context.claim.as_ref(),
         };
-        let prepare = || Incoming::parse(body, &key.kind, &self.limits)?.with_url_id(&key.id);
+        let prepare = |_: Loaded<'_>| {
+            let incoming = self.incoming(body, &key.kind, Some(&key.id))?;
+            incoming.check_url_id(&key.id)?;
+            self.check_valid(incoming)?.into_body()
+        };
         let written = self.write(write, prepare).await?;
         let success = match written.change {
             Some(Change::Created) => Success::Created,

@@ -2,13 +2,16 @@
 
 use rulebook::{Failure, Interaction, Success};
 use storage_api::{
-    Body, Commit, Committed, Current, Guard, Key, Lost, Method, Now, RequestId, Timestamp, VersionSelector,
-    VersionToken, VersionWrite, WriteSet,
+    Body, Commit, Committed, Current, Guard, Head, Key, Lost, Method, Now, RequestId, Timestamp,
+    VersionSelector, VersionToken, VersionWrite, WriteSet,
 };
 use versioning_core::{Attempt, Change, Committing, Content, Effect, Precondition, Reply, WriteOperation};
 
 use crate::idempotency::{Claim, FirstResult};
 use crate::service::{Outcome, Service, resource, store_failure};
+
+/// The index generation changes rarely; a write that meets more changes than this gives up.
+const RESTARTS_MAX: u32 = 8;
 
 /// A write to carry out.
 #[derive(Clone, Copy)]
@@ -43,6 +46,13 @@ impl Written {
     }
 }
 
+/// What a write meets before it is prepared.
+#[derive(Clone, Copy)]
+pub(crate) struct Loaded<'a> {
+    pub(crate) head: Option<Head>,
+    pub(crate) body: Option<&'a Body>,
+}
+
 /// What a commit came to.
 enum Settled {
     Committed(Committed),
@@ -58,12 +68,12 @@ enum Settled {
 
 impl Service {
     /// Carries out one write, or answers it with its first result if its idempotency key was
-    /// used. `prepare` is called at most once, and only for a client that is not stale: it
-    /// parses, checks and gives the bytes to store.
+    /// used. `prepare` is called only for a client that is not stale, and once, but for a
+    /// patch, which is applied again to what won a race: it parses, checks and gives the bytes to store.
     pub(crate) async fn write(
         &self,
         write: Write<'_>,
-        prepare: impl Fn() -> Result<Body, Failure>,
+        prepare: impl Fn(Loaded<'_>) -> Result<Body, Failure>,
     ) -> Result<Written, Failure> {
         let Some(claim) = write.claim else {
             return self.drive(write, prepare).await?.ok_or(Failure::Internal);
@@ -91,7 +101,7 @@ impl Service {
     async fn drive(
         &self,
         write: Write<'_>,
-        prepare: impl Fn() -> Result<Body, Failure>,
+        prepare: impl Fn(Loaded<'_>) -> Result<Body, Failure>,
     ) -> Result<Option<Written>, Failure> {
         let mut in_doubt = false;
         match self.attempt(write, prepare, &mut in_doubt).await {
@@ -106,12 +116,13 @@ impl Service {
     async fn attempt(
         &self,
         write: Write<'_>,
-        prepare: impl Fn() -> Result<Body, Failure>,
+        prepare: impl Fn(Loaded<'_>) -> Result<Body, Failure>,
         in_doubt: &mut bool,
     ) -> Result<Option<Written>, Failure> {
         let policy = self.rulebook.lock_policy(&write.key.kind);
         let mut prepared: Option<Body> = None;
         let mut stored: Option<Body> = None;
+        let mut restarts = 0;
         let mut effect = Attempt::start(write.precondition, policy, write.operation);
         loop {
             effect = match effect {
@@ -125,9 +136,12 @@ impl Service {
                     loading.handle_loaded(record.current)
                 }
                 Effect::Prepare(preparing) => {
-                    let body = match prepared.take() {
+                    // A patch makes something else of every version; a whole resource stays what it is.
+                    let reusable = prepared.take().filter(|_| write.operation != WriteOperation::Patch);
+                    let loaded = Loaded { head: preparing.current().head().copied(), body: stored.as_ref() };
+                    let body = match reusable {
                         Some(body) => body,
-                        None => prepare()?,
+                        None => prepare(loaded)?,
                     };
                     let identical = stored.as_ref().is_some_and(|stored| stored.bytes == body.bytes);
                     prepared = Some(body);
@@ -160,7 +174,13 @@ impl Service {
                             }
                             effect
                         }
-                        Settled::Stale => Attempt::start(write.precondition, policy, write.operation),
+                        Settled::Stale => {
+                            restarts += 1;
+                            if restarts > RESTARTS_MAX {
+                                return Err(Failure::Busy);
+                            }
+                            Attempt::start(write.precondition, policy, write.operation)
+                        }
                         Settled::Claimed => return Ok(None),
                         Settled::Unknown => committing.handle_unknown(),
                     }

@@ -23,6 +23,16 @@ const OBSERVATION: &[u8] = br#"{"resourceType":"Observation","id":"a","status":"
     "subject":{"reference":"Patient/a"},"effectiveDateTime":"2016-03-28","valueQuantity":{"value":185,"unit":"lbs",
     "system":"http://unitsofmeasure.org","code":"[lb_av]"}}"#;
 
+/// Expressions that end at the default limits: the most that one evaluation can cost.
+const HOSTILE: [&str; 6] = [
+    "1.repeat($this + 1)",
+    "1.repeat(@2020 + $this.toString().length() * 1 day)",
+    "1.repeat(iif($this < 100000, $this + 1)).select(%resource.descendants().count())",
+    "1.repeat(iif($this < 100000, $this + 1)).select(%resource.name = %resource.name)",
+    "1.repeat(iif($this < 100000, $this + 1)).select('a' & 'b').select(matches($this & '+'))",
+    "1.repeat(iif($this < 100000, $this + 1)).select(1 day).isDistinct()",
+];
+
 fn main() {
     let definitions = Definitions::of(FhirVersion::R4);
     for (resource, dialect, expressions) in [
@@ -63,6 +73,15 @@ fn main() {
             });
             println!("{nanos:>6} ns  {text}");
         }
+    }
+    let tree = parse(PATIENT, &Limits::default()).expect("valid JSON");
+    let environment = Environment::new(definitions);
+    for text in HOSTILE {
+        let expression = Expression::parse(text).expect("a valid expression");
+        let start = Instant::now();
+        let found =
+            expression.evaluate(Item::resource(&tree, definitions), &environment).map(|items| items.len());
+        println!("{:>6} ms  {text}: {found:?}", start.elapsed().as_millis());
     }
     let text = "(Observation.value as Quantity) | (Observation.value as SampledData)";
     println!("{:>6} ns  parse {text}", best(|| usize::from(Expression::parse(text).is_ok())));

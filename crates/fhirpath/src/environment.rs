@@ -21,7 +21,7 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 5 million steps (below half a second), 1 million items, 1 MiB of text.
+    /// 5 million steps, 1 million items, 1 MiB of text: the worst expressions that we know end within two seconds.
     fn default() -> Self {
         Self { steps_max: 5_000_000, items_max: 1_000_000, text_bytes_max: 1024 * 1024 }
     }
@@ -152,14 +152,16 @@ impl<'a> Environment<'a> {
         self
     }
 
-    /// `%resource`: the resource that holds the context, if the context is not itself a resource.
+    /// `%resource`: the resource that holds the context. Without it, the context if that is a resource. In STU3 a
+    /// contained resource does not count: there it is the container.
     #[must_use]
     pub fn with_resource(mut self, resource: Element<'a>) -> Self {
         self.resource = Some(resource);
         self
     }
 
-    /// `%rootResource`: the resource that contains `%resource`, if that is a contained one.
+    /// `%rootResource`: the container, if `%resource` is a contained resource; contained references are looked up
+    /// in it. Without it, `%resource`.
     #[must_use]
     pub fn with_root_resource(mut self, resource: Element<'a>) -> Self {
         self.root_resource = Some(resource);

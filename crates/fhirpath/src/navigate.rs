@@ -87,12 +87,13 @@ fn typed_members<'a>(object: &'a Object, fields: Fields, name: &str, out: &mut V
             let (value, extra) = find(object, name);
             append(value, extra, inside, out);
         }
-        None => {
-            if let Some((element, type_ref)) = fields.resolve_json_name(name) {
-                let (value, extra) = find(object, name);
-                append(value, extra, Some(element.fields_as(type_ref)), out);
-            }
+        // The name as written in JSON, of a choice or of something that the definitions do not know.
+        None if name != "resourceType" => {
+            let known = fields.resolve_json_name(name);
+            let (value, extra) = find(object, name);
+            append(value, extra, known.map(|(element, type_ref)| element.fields_as(type_ref)), out);
         }
+        None => {}
     }
 }
 

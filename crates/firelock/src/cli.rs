@@ -88,4 +88,7 @@ pub(crate) struct CheckArguments {
     /// Folder with the data
     #[arg(long, value_name = "DIR", default_value = "./firelock-data")]
     pub(crate) data: PathBuf,
+    /// Also look at the structure of every page of the files, which takes longer
+    #[arg(long)]
+    pub(crate) pages: bool,
 }

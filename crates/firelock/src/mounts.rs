@@ -9,9 +9,9 @@ use http_server::Mount;
 use rulebook::{FhirRulebook, Rulebook, SpineRulebook};
 use storage_api::Store;
 use storage_memory::MemoryStore;
-use storage_sqlite::{Options, SqliteStore};
+use storage_sqlite::SqliteStore;
 
-use crate::config::{Config, Durability, MountConfig, RulebookKind, StoreKind};
+use crate::config::{Config, MountConfig, RulebookKind, StoreKind};
 
 /// Opens the store of every mount.
 pub(crate) fn open(config: &Config) -> Result<Vec<Mount>> {
@@ -22,7 +22,8 @@ pub(crate) fn open(config: &Config) -> Result<Vec<Mount>> {
             let store = store(config, mount)?;
             Ok(Mount {
                 path: mount.path.clone(),
-                service: Service::new(rulebook(mount), store, Ids::system(), config.service),
+                service: Service::new(rulebook(mount), store, Ids::system(), config.service)
+                    .with_validation(mount.validation),
             })
         })
         .collect()
@@ -41,19 +42,11 @@ fn store(config: &Config, mount: &MountConfig) -> Result<Arc<dyn Store>> {
         StoreKind::Memory => Ok(Arc::new(MemoryStore::new(clock))),
         StoreKind::Sqlite => {
             let directory = config.data.join(folder(&mount.path));
-            let options = Options { durability: durability(config.durability), ..Options::default() };
-            let store = SqliteStore::open(&directory, options, clock).with_context(|| {
+            let store = SqliteStore::open(&directory, config.sqlite.clone(), clock).with_context(|| {
                 format!("cannot open the store of {} in {}", mount.path, directory.display())
             })?;
             Ok(Arc::new(store))
         }
-    }
-}
-
-fn durability(durability: Durability) -> storage_sqlite::Durability {
-    match durability {
-        Durability::Full => storage_sqlite::Durability::Full,
-        Durability::Normal => storage_sqlite::Durability::Normal,
     }
 }
 

@@ -6,11 +6,14 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use fhir_definitions::FhirVersion;
-use fhir_service::{Answer, CapabilityMode, Handling, HistoryParameters, Operation, Request};
+use fhir_service::{
+    Answer, CapabilityMode, Content, Encoding, Format, Handling, HistoryParameters, Operation, Patch,
+    Presentation, Request, Subset,
+};
 use futures_util::FutureExt;
 use http_body_util::Full;
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{ALLOW, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue};
+use hyper::header::{ALLOW, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::http::uri::Authority;
 use hyper::{Method, Response, StatusCode, Version};
@@ -25,6 +28,8 @@ use crate::response::{X_CORRELATION_ID, X_REQUEST_ID, response};
 use crate::route::Target;
 use crate::server::{Mount, Shared};
 use crate::{compression, conditional, negotiate, prefer};
+
+const IF_NONE_EXIST: HeaderName = HeaderName::from_static("if-none-exist");
 
 /// A longer correlation id is not sent back.
 const CORRELATION_ID_LEN_MAX: usize = 256;
@@ -78,16 +83,23 @@ impl Shared {
             if let Some(response) = self.operations(parts).await {
                 return response;
             }
-            let no_route = || Failure::NoRoute { path: path.chars().take(200).collect() };
+            let no_route = || Failure::OutsideEveryApi {
+                path: path.chars().take(200).collect(),
+                apis: self.mounts.iter().map(|mount| mount.path.clone()).collect(),
+            };
             let failure = check_host(parts).err().unwrap_or_else(no_route);
-            return response(self.fallback.refuse(&failure, trace), trace);
+            let presentation = presentation_of_failure(parts, self.fallback.rulebook().version());
+            let answer = self.fallback.refuse(&failure, trace);
+            return response(self.fallback.present(answer, &presentation, trace), trace);
         };
         let service = &mount.service;
         match self.prepare(mount, below, (parts, peer), upload, trace).await {
-            Ok(Prepared::Request(request)) => {
+            Ok(Prepared::Request(prepared)) => {
+                let (request, presentation) = *prepared;
                 let handling = request.preferences.handling;
                 let interaction = request.operation.interaction();
-                let mut response = response(service.handle(*request).await, trace);
+                let answer = service.handle(request).await;
+                let mut response = response(service.present(answer, &presentation, trace), trace);
                 response.extensions_mut().insert(interaction);
                 prefer::add_handling(response.headers_mut(), handling);
                 response
@@ -97,7 +109,13 @@ impl Shared {
                 self.cors.preflight(&parts.headers, &allow.join(", "), response.headers_mut());
                 response
             }
-            Err(failure) => response(service.refuse(&failure, trace), trace),
+            Err(failure) => {
+                let presentation = presentation_of_failure(parts, service.rulebook().version());
+                let mut refusal = service.refuse(&failure, trace);
+                refusal.accepts_patch =
+                    parts.method == Method::PATCH && matches!(failure, Failure::UnsupportedMediaType { .. });
+                response(service.present(refusal, &presentation, trace), trace)
+            }
         }
     }
 
@@ -118,14 +136,15 @@ impl Shared {
         if let Some(interaction) = target.only_interaction().filter(|only| !rulebook.offers(*only)) {
             return Err(Failure::NotOffered(interaction));
         }
+        let patch = rulebook.offers(Interaction::Patch);
         let interaction = if parts.method == Method::OPTIONS {
             // STU3 asks for capabilities by OPTIONS as well as by GET.
             if target != Target::Base || version != FhirVersion::Stu3 {
-                return Ok(Prepared::Options(target.allow()));
+                return Ok(Prepared::Options(target.allow(patch)));
             }
             Interaction::Capabilities
         } else {
-            target.interaction(&parts.method)?
+            target.interaction(&parts.method, patch)?
         };
         if !rulebook.offers(interaction) {
             return Err(Failure::NotOffered(interaction));
@@ -134,26 +153,43 @@ impl Shared {
         target.check_id()?;
         // A body where none has a meaning is read all the same: a request counts when it is whole.
         let bytes = upload.read(&self.limits).await?;
-        let bytes = compression::decode(&parts.headers, bytes, self.limits.body_bytes_max)?;
         let mut query = Query::parse(parts.uri.query())?;
-        negotiate::check_accept(&parts.headers, query.take("_format")?.as_deref(), version)?;
-        if matches!(interaction, Interaction::Create | Interaction::Update) {
-            negotiate::check_content_type(&parts.headers, version)?;
-        }
+        let presentation = presentation(&mut query, &parts.headers, version, target.is_binary())?;
+        let bytes = compression::decode(&parts.headers, bytes, self.limits.body_bytes_max)?;
+        let encoding = match interaction {
+            Interaction::Create | Interaction::Update | Interaction::Validate => {
+                negotiate::content(&parts.headers, &bytes, version, target.is_binary())?
+            }
+            _ => Encoding::default(),
+        };
+        let patch_format = match interaction {
+            Interaction::Patch => Some(negotiate::patch(&parts.headers, version)?),
+            _ => None,
+        };
+        let body = Content { encoding, bytes };
         let usage = match (interaction.is_safe(), rulebook.lenient_tags()) {
             (true, _) => Usage::Read,
             (false, false) => Usage::Write,
             (false, true) => Usage::LenientWrite,
         };
         let precondition = conditional::precondition(&parts.headers, usage)?;
+        // Passed over, it would make the duplicate that it is sent against.
+        if interaction == Interaction::Create && parts.headers.contains_key(IF_NONE_EXIST) {
+            return Err(Failure::ConditionalNotOffered { header: "If-None-Exist" });
+        }
         let preferences = prefer::preferences(&parts.headers);
-        let operation = operation(target, interaction, bytes, &mut query, version)?;
+        let operation = match (patch_format, target) {
+            (Some(format), Target::Instance(key)) => {
+                Operation::Patch { key, patch: Patch { format, bytes: body.bytes } }
+            }
+            (_, target) => operation(target, interaction, body, &mut query, version)?,
+        };
         refuse_unknown(query, preferences.handling)?;
         let base = format!("{}{}", self.origin.url(parts, peer), mount.path);
         let idempotency_key = if interaction.is_safe() { None } else { idempotency_key(&parts.headers)? };
         let trace = trace.to_owned();
         let request = Request { operation, precondition, preferences, idempotency_key, base, trace };
-        Ok(Prepared::Request(Box::new(request)))
+        Ok(Prepared::Request(Box::new((request, presentation))))
     }
 
     fn check_sizes(&self, parts: &Parts) -> Result<(), Failure> {
@@ -221,14 +257,66 @@ fn check_host(parts: &Parts) -> Result<(), Failure> {
 
 /// What a request comes to before the service sees it.
 enum Prepared {
-    Request(Box<Request>),
+    Request(Box<(Request, Presentation)>),
     Options(&'static [&'static str]),
+}
+
+/// How the client wants to see resources: format, layout, part.
+fn presentation(
+    query: &mut Query,
+    headers: &HeaderMap,
+    version: FhirVersion,
+    binary: bool,
+) -> Result<Presentation, Failure> {
+    let format = query.take("_format")?;
+    let native = binary && format.is_none() && !negotiate::names_fhir(headers);
+    let format = match negotiate::accepted(headers, format.as_deref(), version) {
+        Ok(format) => format,
+        // Whoever asks for an image gets one; an outcome is given in the usual format.
+        Err(_) if native => Format::default(),
+        Err(failure) => return Err(failure),
+    };
+    let pretty = match query.take("_pretty")?.as_deref() {
+        None | Some("false") => false,
+        Some("true" | "") => true,
+        Some(value) => return Err(malformed("_pretty", value, "true or false")),
+    };
+    let elements = query.take("_elements")?;
+    let subset = match (query.take("_summary")?.as_deref(), elements) {
+        (None | Some("false"), None) => Subset::Whole,
+        (None | Some("false"), Some(elements)) => {
+            let names = elements.split(',').map(str::trim).filter(|name| !name.is_empty());
+            // `Patient.name` is written for `name` where several types are asked for.
+            Subset::Elements(names.map(|name| name.rsplit('.').next().unwrap_or(name).to_owned()).collect())
+        }
+        (Some("true"), None) => Subset::Summary,
+        (Some("text"), None) => Subset::Text,
+        (Some("data"), None) => Subset::Data,
+        (Some(value), None) => return Err(malformed("_summary", value, "true, text, data or false")),
+        (Some(value), Some(_)) => return Err(malformed("_summary", value, "it or _elements, not both")),
+    };
+    Ok(Presentation { format, pretty, subset, native })
+}
+
+/// The same for a request that failed before it was read so far: what cannot be read counts as
+/// not asked for.
+fn presentation_of_failure(parts: &Parts, version: FhirVersion) -> Presentation {
+    let mut query = Query::parse(parts.uri.query()).unwrap_or_default();
+    let format = query.take("_format").unwrap_or_default();
+    let format = negotiate::accepted(&parts.headers, format.as_deref(), version).unwrap_or_default();
+    let pretty = query.take("_pretty").unwrap_or_default().is_some_and(|pretty| pretty != "false");
+    Presentation { format, pretty, subset: Subset::Whole, native: false }
+}
+
+fn malformed(name: &str, value: &str, expected: &'static str) -> Failure {
+    let value = value.chars().take(64).collect();
+    Failure::Parameter { name: name.to_owned(), problem: ParameterProblem::Malformed { value, expected } }
 }
 
 fn operation(
     target: Target,
     interaction: Interaction,
-    body: Bytes,
+    body: Content,
     query: &mut Query,
     version: FhirVersion,
 ) -> Result<Operation, Failure> {
@@ -243,6 +331,7 @@ fn operation(
         Target::TypeHistory(kind) => history(HistoryScope::Kind(kind.into())),
         Target::InstanceHistory(key) => history(HistoryScope::Key(key)),
         Target::Version(key, version_id) => Ok(Operation::Vread { key, version_id }),
+        Target::Validate(key) => Ok(Operation::Validate { key, mode: query.take("mode")?, body }),
         Target::Type(resource_type) => Ok(Operation::Create { resource_type, body }),
         Target::Instance(key) => Ok(match interaction {
             Interaction::Update => Operation::Update { key, body },
@@ -261,19 +350,13 @@ fn capability_mode(query: &mut Query, version: FhirVersion) -> Result<Capability
         None | Some("full") => Ok(CapabilityMode::Full),
         Some("normative") => Ok(CapabilityMode::Normative),
         Some("terminology") => Ok(CapabilityMode::Terminology),
-        Some(value) => Err(Failure::Parameter {
-            name: "mode".to_owned(),
-            problem: ParameterProblem::Malformed {
-                value: value.chars().take(64).collect(),
-                expected: "full, normative or terminology",
-            },
-        }),
+        Some(value) => Err(malformed("mode", value, "full, normative or terminology")),
     }
 }
 
 /// Parameters that nothing took are passed over, unless the client asked for strictness.
 fn refuse_unknown(query: Query, handling: Option<Handling>) -> Result<(), Failure> {
-    match query.into_pairs().into_iter().find(|(name, _)| name != "_pretty") {
+    match query.into_pairs().into_iter().next() {
         Some((name, _)) if handling == Some(Handling::Strict) => Err(Failure::Parameter {
             name: name.chars().take(64).collect(),
             problem: ParameterProblem::Unknown,
@@ -283,7 +366,8 @@ fn refuse_unknown(query: Query, handling: Option<Handling>) -> Result<(), Failur
 }
 
 fn options(allow: &'static [&'static str], trace: &str) -> Response<Full<Bytes>> {
-    let mut answer = response(Answer { status: 204, ..Answer::default() }, trace);
+    let accepts_patch = allow.contains(&"PATCH");
+    let mut answer = response(Answer { status: 204, accepts_patch, ..Answer::default() }, trace);
     if let Ok(value) = HeaderValue::try_from(allow.join(", ")) {
         answer.headers_mut().insert(ALLOW, value);
     }

@@ -17,7 +17,8 @@ pub struct Limits {
     /// Bytes of a refused body that are read and dropped, so that the client gets to read the
     /// refusal instead of a reset connection.
     pub drain_bytes_max: usize,
-    /// Time for a header section to arrive.
+    /// Time for a header section to arrive, counted from the start of the connection or the end of
+    /// the request before: so long an idle connection is kept too.
     pub header_time_max: Duration,
     /// Time for a body to arrive; above it 408.
     pub body_time_max: Duration,
@@ -33,7 +34,7 @@ impl Default for Limits {
             header_bytes_max: 32 * 1024,
             body_bytes_max: 32 * 1024 * 1024,
             drain_bytes_max: 256 * 1024 * 1024,
-            header_time_max: Duration::from_secs(10),
+            header_time_max: Duration::from_secs(30),
             body_time_max: Duration::from_mins(1),
             shutdown_time_max: Duration::from_secs(30),
         }

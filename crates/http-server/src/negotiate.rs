@@ -2,6 +2,7 @@
 //! RFC 9110 12.5.1).
 
 use fhir_definitions::FhirVersion;
+use fhir_service::{Encoding, Format, PatchFormat};
 use hyper::HeaderMap;
 use hyper::header::{ACCEPT, CONTENT_TYPE};
 use rulebook::Failure;
@@ -9,54 +10,121 @@ use rulebook::Failure;
 /// What can be given and understood, for messages.
 const fn offered(version: FhirVersion) -> &'static str {
     match version {
-        FhirVersion::Stu3 => "application/fhir+json; fhirVersion=3.0",
-        FhirVersion::R4 => "application/fhir+json; fhirVersion=4.0",
-        FhirVersion::R4b => "application/fhir+json; fhirVersion=4.3",
-        FhirVersion::R5 => "application/fhir+json; fhirVersion=5.0",
+        FhirVersion::Stu3 => "application/fhir+json or application/fhir+xml; fhirVersion=3.0",
+        FhirVersion::R4 => "application/fhir+json or application/fhir+xml; fhirVersion=4.0",
+        FhirVersion::R4b => "application/fhir+json or application/fhir+xml; fhirVersion=4.3",
+        FhirVersion::R5 => "application/fhir+json or application/fhir+xml; fhirVersion=5.0",
     }
 }
 
-/// The media types that mean FHIR as JSON: today's, the one of DSTU2, and the generic ones.
-const JSON_TYPES: [&str; 4] =
-    ["application/fhir+json", "application/json", "text/json", "application/json+fhir"];
+/// The media types that mean FHIR: today's, the ones of DSTU2, and the generic ones.
+const TYPES: [(Format, &[&str]); 2] = [
+    (Format::Json, &["application/fhir+json", "application/json", "text/json", "application/json+fhir"]),
+    (Format::Xml, &["application/fhir+xml", "application/xml", "text/xml", "application/xml+fhir"]),
+];
 
-/// Checks that the client takes JSON. `_format` overrides Accept.
-pub(crate) fn check_accept(
+/// The format that the client gets. `_format` overrides Accept; where neither asks for one, a
+/// client that sends a format gets the same, and any other gets JSON.
+pub(crate) fn accepted(
     headers: &HeaderMap,
     format: Option<&str>,
     version: FhirVersion,
-) -> Result<(), Failure> {
+) -> Result<Format, Failure> {
     if let Some(format) = format {
-        // `application/fhir+json` arrives with a space where the plus was not encoded.
-        let media = MediaType::parse(&format.trim().replace(' ', "+"));
-        let short = media.as_ref().is_some_and(|media| media.essence == "json");
-        return match media {
-            Some(media) if (short || media.is_json()) && media.fits(version) => Ok(()),
-            _ => Err(not_acceptable(format, version)),
-        };
+        return asked_for(format, version);
     }
     let lines: Vec<&str> = headers.get_all(ACCEPT).iter().filter_map(|line| line.to_str().ok()).collect();
     let ranges: Vec<MediaType> =
         lines.iter().flat_map(|line| line.split(',')).filter_map(MediaType::parse).collect();
-    let accepted = |range: &MediaType| range.quality > 0.0 && range.covers_json() && range.fits(version);
-    if ranges.is_empty() || ranges.iter().any(accepted) {
-        Ok(())
+    let usual = sent(headers).unwrap_or_default();
+    if ranges.is_empty() {
+        return Ok(usual);
+    }
+    let other = if usual == Format::Json { Format::Xml } else { Format::Json };
+    let [(first, first_quality), (second, second_quality)] =
+        [usual, other].map(|format| (format, quality(&ranges, format, version)));
+    if first_quality > 0.0 && first_quality >= second_quality {
+        Ok(first)
+    } else if second_quality > 0.0 {
+        Ok(second)
     } else {
         Err(not_acceptable(&lines.join(", "), version))
     }
 }
 
-/// Checks that a body is JSON of this FHIR version in UTF-8. A body without a type is read as
-/// JSON: there is nothing else it could be.
-pub(crate) fn check_content_type(headers: &HeaderMap, version: FhirVersion) -> Result<(), Failure> {
-    let Some(value) = headers.get(CONTENT_TYPE) else { return Ok(()) };
+/// What `_format` says, in full or in short.
+fn asked_for(format: &str, version: FhirVersion) -> Result<Format, Failure> {
+    // `application/fhir+json` arrives with a space where the plus was not encoded.
+    let media = MediaType::parse(&format.trim().replace(' ', "+")).filter(|media| media.fits(version));
+    let found = media.and_then(|media| match media.essence.as_str() {
+        "json" => Some(Format::Json),
+        "xml" => Some(Format::Xml),
+        _ => media.format(),
+    });
+    found.ok_or_else(|| not_acceptable(format, version))
+}
+
+/// How much a client wants a format: the most specific range that covers it counts (RFC 9110
+/// 12.5.1).
+fn quality(ranges: &[MediaType], format: Format, version: FhirVersion) -> f32 {
+    let covering = ranges.iter().filter(|range| range.covers(format) && range.fits(version));
+    covering.max_by_key(|range| range.precision()).map_or(0.0, |range| range.quality)
+}
+
+/// The format that a body is said to have, if it is one of FHIR's.
+fn sent(headers: &HeaderMap) -> Option<Format> {
+    let value = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+    MediaType::parse(value)?.format()
+}
+
+/// Whether Accept names a format of FHIR, so that a Binary is wanted as a resource.
+pub(crate) fn names_fhir(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(ACCEPT).iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(',')).filter_map(MediaType::parse).any(|range| range.format().is_some())
+}
+
+/// What a body is written in: one of FHIR's formats in UTF-8 and of this FHIR version, or, where
+/// native content has a place, anything else. A body without a type is read as JSON or XML by its
+/// first byte.
+pub(crate) fn content(
+    headers: &HeaderMap,
+    body: &[u8],
+    version: FhirVersion,
+    native: bool,
+) -> Result<Encoding, Failure> {
+    let Some(value) = headers.get(CONTENT_TYPE) else {
+        let format = if body.trim_ascii_start().starts_with(b"<") { Format::Xml } else { Format::Json };
+        return Ok(Encoding::Fhir(format));
+    };
     let text = String::from_utf8_lossy(value.as_bytes());
-    let understood = MediaType::parse(&text)
-        .is_some_and(|media| media.is_json() && media.fits(version) && media.charset_is_utf8());
-    if understood {
-        Ok(())
-    } else {
-        Err(Failure::UnsupportedMediaType { sent: shortened(&text), offered: offered(version) })
+    let media = MediaType::parse(&text);
+    match media.as_ref().and_then(MediaType::format) {
+        Some(format) if media.is_some_and(|media| media.fits(version) && media.charset_is_utf8()) => {
+            Ok(Encoding::Fhir(format))
+        }
+        None if native && text.contains('/') => Ok(Encoding::Native(text.into_owned())),
+        _ => Err(Failure::UnsupportedMediaType { sent: shortened(&text), offered: offered(version) }),
+    }
+}
+
+/// The media types of patches, for `Accept-Patch` (RFC 5789 3.1).
+pub(crate) const PATCH_TYPES: &str = "application/json-patch+json, application/merge-patch+json, \
+    application/xml-patch+xml, application/fhir+json, application/fhir+xml";
+
+/// What a patch is written in. It always says so: the same JSON means different changes.
+pub(crate) fn patch(headers: &HeaderMap, version: FhirVersion) -> Result<PatchFormat, Failure> {
+    let text =
+        headers.get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes())).unwrap_or_default();
+    let unsupported = || Failure::UnsupportedMediaType { sent: shortened(&text), offered: PATCH_TYPES };
+    let media = MediaType::parse(&text).filter(MediaType::charset_is_utf8).ok_or_else(unsupported)?;
+    match media.essence.as_str() {
+        "application/json-patch+json" => Ok(PatchFormat::Json),
+        "application/merge-patch+json" => Ok(PatchFormat::Merge),
+        "application/xml-patch+xml" => Ok(PatchFormat::Xml),
+        essence if essence.contains("fhir") && media.fits(version) => {
+            media.format().map(PatchFormat::FhirPath).ok_or_else(unsupported)
+        }
+        _ => Err(unsupported()),
     }
 }
 
@@ -98,12 +166,23 @@ impl MediaType {
         Some(media)
     }
 
-    fn is_json(&self) -> bool {
-        JSON_TYPES.contains(&self.essence.as_str())
+    /// The format of FHIR that this names.
+    fn format(&self) -> Option<Format> {
+        let named = |types: &[&str]| types.contains(&self.essence.as_str());
+        TYPES.into_iter().find(|(_, types)| named(types)).map(|(format, _)| format)
     }
 
-    fn covers_json(&self) -> bool {
-        self.is_json() || ["*/*", "application/*", "text/*"].contains(&self.essence.as_str())
+    fn covers(&self, format: Format) -> bool {
+        self.format() == Some(format) || ["*/*", "application/*", "text/*"].contains(&self.essence.as_str())
+    }
+
+    /// A type is more precise than a range, and a range than everything.
+    fn precision(&self) -> u8 {
+        match self.essence.as_str() {
+            "*/*" => 0,
+            essence if essence.ends_with("/*") => 1,
+            _ => 2,
+        }
     }
 
     /// A `fhirVersion` parameter, where there is one, names the version of the mount.
@@ -124,66 +203,86 @@ mod tests {
 
     use super::*;
 
-    fn accept(lines: &[&str], format: Option<&str>) -> bool {
+    fn accept(lines: &[&str], format: Option<&str>) -> Option<Format> {
         let mut headers = HeaderMap::new();
         for line in lines {
             headers.append(ACCEPT, HeaderValue::from_str(line).unwrap());
         }
-        check_accept(&headers, format, FhirVersion::Stu3).is_ok()
+        accepted(&headers, format, FhirVersion::Stu3).ok()
     }
 
     #[test]
-    fn accept_takes_what_covers_json() {
-        for fine in [
-            "application/fhir+json",
-            "application/json",
-            "application/fhir+json; fhirVersion=3.0",
-            "*/*",
-            "text/html, application/xhtml+xml, */*;q=0.8",
-            "application/fhir+xml, application/fhir+json;q=0.1",
+    fn accept_chooses_a_format() {
+        for (line, expected) in [
+            ("application/fhir+json", Some(Format::Json)),
+            ("application/json", Some(Format::Json)),
+            ("application/fhir+json; fhirVersion=3.0", Some(Format::Json)),
+            ("*/*", Some(Format::Json)),
+            ("text/html, application/xhtml+xml, */*;q=0.8", Some(Format::Json)),
+            ("application/fhir+xml", Some(Format::Xml)),
+            ("text/xml", Some(Format::Xml)),
+            ("application/fhir+xml, application/fhir+json;q=0.1", Some(Format::Xml)),
+            ("application/fhir+xml;q=0.1, application/fhir+json", Some(Format::Json)),
+            ("*/*;q=0.1, application/xml", Some(Format::Xml)),
+            ("application/fhir+json;q=0, */*", Some(Format::Xml)),
+            ("application/fhir+json; fhirVersion=4.0", None),
+            ("image/png", None),
+            ("application/json;q=0", None),
         ] {
-            assert!(accept(&[fine], None), "{fine}");
+            assert_eq!(accept(&[line], None), expected, "{line}");
         }
-        for refused in [
-            "application/fhir+xml",
-            "application/fhir+json; fhirVersion=4.0",
-            "image/png",
-            "application/json;q=0",
-        ] {
-            assert!(!accept(&[refused], None), "{refused}");
-        }
-        assert!(accept(&[], None));
-        assert!(accept(&["image/png", "application/json"], None));
+        assert_eq!(accept(&[], None), Some(Format::Json));
+        assert_eq!(accept(&["image/png", "application/json"], None), Some(Format::Json));
+    }
+
+    #[test]
+    fn who_asks_for_nothing_gets_what_he_sends() {
+        let headers =
+            |value: &str| HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_str(value).unwrap())]);
+        let got = |value| accepted(&headers(value), None, FhirVersion::R4).ok();
+        assert_eq!(got("application/fhir+xml"), Some(Format::Xml));
+        assert_eq!(got("text/plain"), Some(Format::Json));
     }
 
     #[test]
     fn what_is_offered_fits() {
         for version in FhirVersion::ALL {
-            let media = MediaType::parse(offered(version)).unwrap();
-            assert!(media.is_json() && media.fhir_version.is_some() && media.fits(version));
+            let (json, xml) = offered(version).split_once(" or ").unwrap();
+            assert_eq!(MediaType::parse(json).unwrap().format(), Some(Format::Json));
+            let xml = MediaType::parse(xml).unwrap();
+            assert!(xml.format() == Some(Format::Xml) && xml.fhir_version.is_some() && xml.fits(version));
         }
     }
 
     #[test]
     fn format_overrides_accept() {
-        assert!(accept(&["application/fhir+xml"], Some("json")));
-        assert!(accept(&["application/fhir+xml"], Some("application/fhir json")));
-        assert!(!accept(&["application/fhir+json"], Some("xml")));
-        assert!(!accept(&[], Some("")));
+        assert_eq!(accept(&["application/fhir+xml"], Some("json")), Some(Format::Json));
+        assert_eq!(accept(&["application/fhir+xml"], Some("application/fhir json")), Some(Format::Json));
+        assert_eq!(accept(&["application/fhir+json"], Some("xml")), Some(Format::Xml));
+        assert_eq!(accept(&[], Some("")), None);
+        assert_eq!(accept(&[], Some("turtle")), None);
     }
 
     #[test]
-    fn a_body_is_json_in_utf8_of_the_right_version() {
+    fn a_body_is_fhir_in_utf8_of_the_right_version() {
         let check = |value: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(CONTENT_TYPE, HeaderValue::from_str(value).unwrap());
-            check_content_type(&headers, FhirVersion::R4).is_ok()
+            let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_str(value).unwrap())]);
+            content(&headers, b"", FhirVersion::R4, false).ok()
         };
-        assert!(check("application/fhir+json; charset=UTF-8; fhirVersion=4.0"));
-        assert!(check("text/json"));
-        assert!(!check("application/fhir+json; charset=iso-8859-1"));
-        assert!(!check("application/fhir+json; fhirVersion=5.0"));
-        assert!(!check("text/plain"));
-        assert!(check_content_type(&HeaderMap::new(), FhirVersion::R4).is_ok());
+        assert_eq!(
+            check("application/fhir+json; charset=UTF-8; fhirVersion=4.0"),
+            Some(Encoding::Fhir(Format::Json))
+        );
+        assert_eq!(check("text/json"), Some(Encoding::Fhir(Format::Json)));
+        assert_eq!(check("application/xml+fhir"), Some(Encoding::Fhir(Format::Xml)));
+        assert_eq!(check("application/fhir+json; charset=iso-8859-1"), None);
+        assert_eq!(check("application/fhir+xml; fhirVersion=5.0"), None);
+        assert_eq!(check("text/plain"), None);
+        let untyped = |body| content(&HeaderMap::new(), body, FhirVersion::R4, false);
+        assert_eq!(untyped(b"{}"), Ok(Encoding::Fhir(Format::Json)));
+        assert_eq!(untyped(b" <Flag/>"), Ok(Encoding::Fhir(Format::Xml)));
+        let png = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("image/png"))]);
+        assert!(content(&png, b"", FhirVersion::R4, false).is_err());
+        assert_eq!(content(&png, b"", FhirVersion::R4, true), Ok(Encoding::Native("image/png".to_owned())));
     }
 }

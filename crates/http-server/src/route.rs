@@ -26,6 +26,8 @@ pub(crate) enum Target {
     InstanceHistory(Key),
     /// `[base]/[type]/[id]/_history/[vid]`
     Version(Key, String),
+    /// `[base]/[type]/$validate` with an empty id, `[base]/[type]/[id]/$validate`
+    Validate(Key),
 }
 
 impl Target {
@@ -63,6 +65,9 @@ impl Target {
             ["_history"] => Ok(Self::SystemHistory),
             [name] => Ok(Self::Type(resource_type(name)?)),
             [name, "_history"] => Ok(Self::TypeHistory(resource_type(name)?)),
+            [name, "$validate"] => Ok(Self::Validate(key(name, "")?)),
+            [name, id, "$validate"] => Ok(Self::Validate(key(name, id)?)),
+            [_, operation] | [_, _, operation] if operation.starts_with('$') => Err(no_route()),
             [name, id] => Ok(Self::Instance(key(name, id)?)),
             [name, id, "_history"] => Ok(Self::InstanceHistory(key(name, id)?)),
             [name, id, "_history", version_id] => Ok(Self::Version(key(name, id)?, (*version_id).to_owned())),
@@ -73,10 +78,23 @@ impl Target {
     /// Whether the id, if there is one, can be an id at all.
     pub(crate) fn check_id(&self) -> Result<(), Failure> {
         match self {
-            Self::Instance(key) | Self::InstanceHistory(key) | Self::Version(key, _) => {
+            Self::Validate(key) if key.id.is_empty() => Ok(()),
+            Self::Instance(key)
+            | Self::InstanceHistory(key)
+            | Self::Version(key, _)
+            | Self::Validate(key) => {
                 Id::check(&key.id).map_err(|_| Failure::IllegalId { id: key.id.chars().take(80).collect() })
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Whether content may come and go in its own form here.
+    pub(crate) fn is_binary(&self) -> bool {
+        match self {
+            Self::Type(name) => name == "Binary",
+            Self::Instance(key) | Self::Version(key, _) => key.kind == "Binary",
+            _ => false,
         }
     }
 
@@ -88,12 +106,12 @@ impl Target {
             Self::TypeHistory(_) => Some(Interaction::HistoryType),
             Self::InstanceHistory(_) => Some(Interaction::HistoryInstance),
             Self::Version(..) => Some(Interaction::Vread),
-            Self::Base | Self::Type(_) | Self::Instance(_) => None,
+            Self::Base | Self::Type(_) | Self::Instance(_) | Self::Validate(_) => None,
         }
     }
 
-    /// The methods that this target has, for `Allow`.
-    pub(crate) fn allow(&self) -> &'static [&'static str] {
+    /// The methods that this target has, for `Allow`; `patch` where the API has that interaction.
+    pub(crate) fn allow(&self, patch: bool) -> &'static [&'static str] {
         match self {
             Self::Base => &["OPTIONS"],
             Self::Metadata
@@ -101,13 +119,14 @@ impl Target {
             | Self::TypeHistory(_)
             | Self::InstanceHistory(_)
             | Self::Version(..) => &["GET", "HEAD", "OPTIONS"],
-            Self::Type(_) => &["POST", "OPTIONS"],
+            Self::Type(_) | Self::Validate(_) => &["POST", "OPTIONS"],
+            Self::Instance(_) if patch => &["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"],
             Self::Instance(_) => &["GET", "HEAD", "PUT", "DELETE", "OPTIONS"],
         }
     }
 
     /// The interaction of a method on this target. HEAD is a GET whose body is not sent.
-    pub(crate) fn interaction(&self, method: &Method) -> Result<Interaction, Failure> {
+    pub(crate) fn interaction(&self, method: &Method, patch: bool) -> Result<Interaction, Failure> {
         let read = matches!(*method, Method::GET | Method::HEAD);
         if let Some(only) = self.only_interaction().filter(|_| read) {
             return Ok(only);
@@ -115,11 +134,13 @@ impl Target {
         match (self, method) {
             (Self::Instance(_), _) if read => Ok(Interaction::Read),
             (Self::Instance(_), &Method::PUT) => Ok(Interaction::Update),
+            (Self::Instance(_), &Method::PATCH) if patch => Ok(Interaction::Patch),
             (Self::Instance(_), &Method::DELETE) => Ok(Interaction::Delete),
             (Self::Type(_), &Method::POST) => Ok(Interaction::Create),
+            (Self::Validate(_), &Method::POST) => Ok(Interaction::Validate),
             _ => Err(Failure::MethodNotAllowed {
                 method: method.as_str().chars().take(32).collect(),
-                allow: self.allow(),
+                allow: self.allow(patch),
             }),
         }
     }
@@ -193,9 +214,11 @@ mod tests {
         ] {
             let target = parse(path).unwrap();
             for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW"] {
-                let allowed = target.allow().contains(&method);
-                let method = Method::from_bytes(method.as_bytes()).unwrap();
-                assert_eq!(target.interaction(&method).is_ok(), allowed, "{method} {path}");
+                for patch in [false, true] {
+                    let allowed = target.allow(patch).contains(&method);
+                    let method = Method::from_bytes(method.as_bytes()).unwrap();
+                    assert_eq!(target.interaction(&method, patch).is_ok(), allowed, "{method} {path}");
+                }
             }
         }
     }

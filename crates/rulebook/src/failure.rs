@@ -6,6 +6,8 @@ use core::fmt;
 use fhir_definitions::FhirVersion;
 use fhir_model::ResourceError;
 use fhir_model::json::JsonError;
+use fhir_model::xml::XmlError;
+use fhir_validate::Finding;
 use versioning_core::{FieldError, Refusal, VersionId};
 
 use crate::Interaction;
@@ -19,6 +21,13 @@ pub enum Failure {
     NoRoute {
         /// The path asked for.
         path: String,
+    },
+    /// The path is below no API of this server.
+    OutsideEveryApi {
+        /// The path asked for.
+        path: String,
+        /// The paths of the APIs there are.
+        apis: Vec<String>,
     },
     /// The first path segment is no resource type of this FHIR version.
     UnknownType {
@@ -36,6 +45,11 @@ pub enum Failure {
     },
     /// FHIR has the interaction, this API does not.
     NotOffered(Interaction),
+    /// A conditional form of an interaction that has none here.
+    ConditionalNotOffered {
+        /// The header field that asks for it.
+        header: &'static str,
+    },
     /// The URL is too long.
     UriTooLong {
         /// Limit in bytes.
@@ -104,6 +118,27 @@ pub enum Failure {
     EmptyBody,
     /// The body is no JSON.
     Json(JsonError),
+    /// The body is no XML, or holds what the FHIR version does not know.
+    Xml(Box<XmlError>),
+    /// The resource is not valid; every finding, errors and warnings.
+    Invalid(Vec<Finding>),
+    /// The patch is none.
+    PatchMalformed {
+        /// What is wrong, and with which operation.
+        why: String,
+    },
+    /// The patch does not fit the resource.
+    PatchNotApplicable {
+        /// Which operation, and why.
+        why: String,
+    },
+    /// The patch changes `id` or `resourceType`.
+    PatchedIdentity,
+    /// The resource holds what the format asked for cannot say.
+    NotRepresentable {
+        /// What that is.
+        why: String,
+    },
     /// The body is JSON but no resource.
     NoResource(ResourceError),
     /// The body's `resourceType` is not the URL's.
@@ -205,6 +240,7 @@ impl Failure {
     pub fn place(&self) -> Option<String> {
         match self {
             Self::Json(error) if !error.path.is_empty() => Some(error.path.clone()),
+            Self::Xml(error) if !error.path.is_empty() => Some(error.path.clone()),
             Self::IdMissing { .. } | Self::IdDiffers { .. } | Self::ClientAssignedId { .. } => {
                 Some("id".to_owned())
             }
@@ -239,6 +275,9 @@ impl fmt::Display for Failure {
             Self::InvalidHost => f.write_str(
                 "A request of HTTP/1.1 has exactly one Host field, with a host and perhaps a port.",
             ),
+            Self::OutsideEveryApi { path, apis } => {
+                write!(f, "There is nothing at {path}. The APIs of this server are at {}.", apis.join(", "))
+            }
             Self::NoRoute { path } => {
                 write!(f, "There is nothing at {path}. See [base]/metadata for what there is.")
             }
@@ -250,6 +289,12 @@ impl fmt::Display for Failure {
             }
             Self::NotOffered(interaction) => {
                 write!(f, "This API does not offer {interaction}: only current versions can be read.")
+            }
+            Self::ConditionalNotOffered { header } => {
+                write!(
+                    f,
+                    "{header} is not supported here, and is never ignored. Send the request without it."
+                )
             }
             Self::UriTooLong { max } => write!(f, "The URL is longer than {max} bytes."),
             Self::HeadersTooLarge { max } => write!(f, "The header section is larger than {max} bytes."),
@@ -288,6 +333,23 @@ impl fmt::Display for Failure {
             }
             Self::EmptyBody => f.write_str("The request has no body. Send the resource."),
             Self::Json(error) => write!(f, "{error}."),
+            Self::Xml(error) => write!(f, "{error}."),
+            Self::Invalid(findings) => {
+                write!(f, "The resource is not valid: there are {} findings.", findings.len())
+            }
+            Self::PatchMalformed { why } => write!(f, "The patch cannot be read: {why}."),
+            Self::PatchNotApplicable { why } => {
+                write!(f, "The patch does not fit the resource, and nothing of it was applied: {why}.")
+            }
+            Self::PatchedIdentity => {
+                f.write_str("A patch may not change id or resourceType: they say which resource it is.")
+            }
+            Self::NotRepresentable { why } => {
+                write!(
+                    f,
+                    "The resource cannot be given in the format asked for: {why}. Ask for the other one."
+                )
+            }
             Self::NoResource(error) => write!(f, "{error}."),
             Self::WrongType { url, body } => {
                 write!(f, "The URL names the type {url}, the body has resourceType {body}. They must agree.")

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use fhir_definitions::FhirVersion;
 use fhir_model::{IssueSeverity, IssueType};
+use fhir_validate::Finding;
 use versioning_core::{LockPolicy, Refusal};
 
 use crate::rule::{ClientId, LocationForm, OutcomeShape, Return, Rule, RuleCoding, Rulebook};
@@ -94,10 +95,14 @@ impl Rulebook for FhirRulebook {
         let (status, issue, code) = match failure {
             Failure::Refused(refused) => self.refusal(&refused.refusal, refused.interaction),
             Failure::InvalidHost => (400, IssueType::Value, "invalid-host"),
+            Failure::OutsideEveryApi { .. } => (404, IssueType::NotFound, "outside-every-api"),
             Failure::NoRoute { .. } => (404, IssueType::NotFound, "no-route"),
             Failure::UnknownType { .. } => (404, IssueType::NotSupported, "unknown-type"),
             Failure::MethodNotAllowed { .. } => (405, IssueType::NotSupported, "method-not-allowed"),
             Failure::NotOffered(_) => (404, IssueType::NotSupported, "interaction-not-offered"),
+            Failure::ConditionalNotOffered { .. } => {
+                (400, IssueType::NotSupported, "conditional-not-offered")
+            }
             Failure::UriTooLong { .. } => (414, IssueType::TooLong, "uri-too-long"),
             Failure::HeadersTooLarge { .. } => (431, IssueType::TooLong, "headers-too-large"),
             Failure::BodyTooLarge { .. } => (413, IssueType::TooLong, "body-too-large"),
@@ -113,6 +118,12 @@ impl Rulebook for FhirRulebook {
             Failure::UnknownVersion { .. } => (404, IssueType::NotFound, "unknown-version"),
             Failure::DeletedVersion { .. } => (410, IssueType::Deleted, "deleted"),
             Failure::EmptyBody => (400, IssueType::Required, "empty-body"),
+            Failure::Xml(_) => (400, IssueType::Structure, "malformed-xml"),
+            Failure::PatchMalformed { .. } => (400, IssueType::Structure, "malformed-patch"),
+            Failure::PatchNotApplicable { .. } => (422, IssueType::Processing, "patch-not-applicable"),
+            Failure::PatchedIdentity => (422, IssueType::BusinessRule, "patched-identity"),
+            Failure::Invalid(_) => (422, IssueType::Invalid, "invalid-resource"),
+            Failure::NotRepresentable { .. } => (406, IssueType::NotSupported, "not-representable"),
             Failure::Json(_) => (400, IssueType::Structure, "malformed-json"),
             Failure::NoResource(_) => (400, IssueType::Structure, "not-a-resource"),
             Failure::WrongType { .. } => (400, IssueType::Value, "wrong-type"),
@@ -133,6 +144,7 @@ impl Rulebook for FhirRulebook {
     fn success(&self, success: Success, resource: &Resource) -> (RuleCoding, String) {
         let (code, text) = match success {
             Success::Shown => ("shown", format!("{resource}.")),
+            Success::Valid => ("valid", format!("{resource} is valid.")),
             Success::NotModified => ("not-modified", format!("{resource} is as it was.")),
             Success::Created => ("created", format!("Created {resource}.")),
             Success::Updated => ("updated", format!("Updated {resource}.")),
@@ -144,6 +156,11 @@ impl Rulebook for FhirRulebook {
             Success::NothingToDelete => ("nothing-to-delete", format!("{resource} does not exist.")),
         };
         (coding(code), text)
+    }
+
+    fn finding(&self, finding: &Finding) -> (IssueType, RuleCoding) {
+        let rule = finding.rule;
+        (rule.issue_type(), RuleCoding { system: SYSTEM, code: rule.code(), display: Some(rule.title()) })
     }
 
     fn outcome_shape(&self, _rule: &Rule) -> OutcomeShape {

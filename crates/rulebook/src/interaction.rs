@@ -11,6 +11,8 @@ pub enum Interaction {
     Vread,
     /// A new version under an id.
     Update,
+    /// A new version, told as a change.
+    Patch,
     /// Removal, which is a version too.
     Delete,
     /// The versions of one resource.
@@ -21,21 +23,25 @@ pub enum Interaction {
     HistorySystem,
     /// A new resource under an id of the server's.
     Create,
+    /// `$validate`: findings, nothing stored.
+    Validate,
     /// What the server can do.
     Capabilities,
 }
 
 impl Interaction {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Read,
         Self::Vread,
         Self::Update,
+        Self::Patch,
         Self::Delete,
         Self::HistoryInstance,
         Self::HistoryType,
         Self::HistorySystem,
         Self::Create,
+        Self::Validate,
         Self::Capabilities,
     ];
 
@@ -46,18 +52,20 @@ impl Interaction {
             Self::Read => "read",
             Self::Vread => "vread",
             Self::Update => "update",
+            Self::Patch => "patch",
             Self::Delete => "delete",
             Self::HistoryInstance => "history-instance",
             Self::HistoryType => "history-type",
             Self::HistorySystem => "history-system",
             Self::Create => "create",
+            Self::Validate => "validate",
             Self::Capabilities => "capabilities",
         }
     }
 
     /// Whether it leaves everything as it was.
     pub const fn is_safe(self) -> bool {
-        !matches!(self, Self::Update | Self::Delete | Self::Create)
+        !matches!(self, Self::Update | Self::Patch | Self::Delete | Self::Create)
     }
 }
 

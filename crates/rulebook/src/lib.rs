@@ -10,6 +10,6 @@ mod success;
 pub use failure::{Failure, ParameterProblem, Refused, Resource};
 pub use fhir::{FhirRulebook, LockSettings};
 pub use interaction::Interaction;
-pub use rule::{ClientId, LocationForm, OutcomeShape, Return, Rule, RuleCoding, Rulebook, Verdict};
+pub use rule::{ClientId, LocationForm, OutcomeShape, Return, Rule, RuleCoding, Rulebook, Verdict, Wording};
 pub use spine::{ConflictBody, SpineRulebook};
 pub use success::Success;

@@ -5,6 +5,7 @@ use core::fmt::Debug;
 use fhir_definitions::FhirVersion;
 use fhir_model::json::Value;
 use fhir_model::{Coding, Issue, IssueSeverity, IssueType, OperationOutcome};
+use fhir_validate::Finding;
 use versioning_core::LockPolicy;
 
 use crate::{Failure, Interaction, Resource, Success};
@@ -125,6 +126,9 @@ pub trait Rulebook: Debug + Send + Sync {
     /// The code and the diagnostics of a success.
     fn success(&self, success: Success, resource: &Resource) -> (RuleCoding, String);
 
+    /// Issue type and code of a finding of the validator.
+    fn finding(&self, finding: &Finding) -> (IssueType, RuleCoding);
+
     /// The shape of an outcome under this row.
     fn outcome_shape(&self, rule: &Rule) -> OutcomeShape;
 
@@ -132,32 +136,88 @@ pub trait Rulebook: Debug + Send + Sync {
     /// wants one.
     fn refuse(&self, failure: &Failure, trace: &str) -> Verdict {
         let rule = self.rule(failure);
-        verdict(self.version(), self.outcome_shape(&rule), rule, failure.to_string(), failure.place(), trace)
+        let issues = match failure {
+            Failure::Invalid(findings) if !findings.is_empty() => self.finding_issues(findings),
+            _ => vec![Wording {
+                severity: rule.severity,
+                issue: rule.issue,
+                coding: rule.coding,
+                diagnostics: failure.to_string(),
+                place: failure.place(),
+            }],
+        };
+        verdict(self.version(), self.outcome_shape(&rule), rule.status, issues, trace)
     }
 
     /// Status and OperationOutcome of a success.
     fn accept(&self, success: Success, resource: &Resource, trace: &str) -> Verdict {
         let (coding, diagnostics) = self.success(success, resource);
-        let rule = Rule {
-            status: success.status(true),
-            severity: IssueSeverity::Information,
-            issue: IssueType::Informational,
-            coding,
-        };
-        verdict(self.version(), self.outcome_shape(&rule), rule, diagnostics, None, trace)
+        let severity = IssueSeverity::Information;
+        let issue = IssueType::Informational;
+        let status = success.status(true);
+        let rule = Rule { status, severity, issue, coding };
+        let wording = Wording { severity, issue, coding, diagnostics, place: None };
+        verdict(self.version(), self.outcome_shape(&rule), status, vec![wording], trace)
     }
+
+    /// The outcome of a validation that was asked for: its findings, or that there are none.
+    fn validated(&self, findings: &[Finding], resource: &Resource, trace: &str) -> Verdict {
+        if findings.is_empty() {
+            return self.accept(Success::Valid, resource, trace);
+        }
+        let status = Success::Valid.status(true);
+        let rule = self.rule(&Failure::Invalid(Vec::new()));
+        verdict(self.version(), self.outcome_shape(&rule), status, self.finding_issues(findings), trace)
+    }
+
+    #[doc(hidden)]
+    fn finding_issues(&self, findings: &[Finding]) -> Vec<Wording> {
+        let wording = |finding: &Finding| {
+            let (issue, coding) = self.finding(finding);
+            let place = Some(finding.expression.clone()).filter(|place| !place.is_empty());
+            Wording {
+                severity: finding.severity,
+                issue,
+                coding,
+                diagnostics: format!("{}.", finding.message),
+                place,
+            }
+        };
+        findings.iter().map(wording).collect()
+    }
+}
+
+/// One issue, before it takes the shape that the API wants.
+#[doc(hidden)]
+#[derive(Clone, Debug)]
+pub struct Wording {
+    severity: IssueSeverity,
+    issue: IssueType,
+    coding: RuleCoding,
+    diagnostics: String,
+    place: Option<String>,
 }
 
 fn verdict(
     version: FhirVersion,
     shape: OutcomeShape,
-    rule: Rule,
-    mut diagnostics: String,
-    place: Option<String>,
+    status: u16,
+    wordings: Vec<Wording>,
     trace: &str,
 ) -> Verdict {
-    let RuleCoding { system, code, display } = rule.coding;
-    let mut issue = Issue::new(rule.severity, issue_type(rule.issue, version)).coding(Coding {
+    let issues = wordings.into_iter().map(|wording| issue(version, shape, wording));
+    // There is always one: a failure words itself, and findings are asked for.
+    let outcome = OperationOutcome::from_issues(issues)
+        .unwrap_or_else(|| OperationOutcome::new(Issue::error(IssueType::Exception)));
+    let mut outcome = shape.profile.into_iter().fold(outcome, OperationOutcome::profile);
+    outcome.id = shape.has_id.then(|| trace.to_owned());
+    Verdict { status, outcome: outcome.to_value() }
+}
+
+fn issue(version: FhirVersion, shape: OutcomeShape, wording: Wording) -> Issue {
+    let Wording { severity, issue, coding: RuleCoding { system, code, display }, mut diagnostics, place } =
+        wording;
+    let mut issue = Issue::new(severity, issue_type(issue, version)).coding(Coding {
         system: Some(system.to_owned()),
         code: Some(code.to_owned()),
         display: display.map(str::to_owned),
@@ -170,12 +230,7 @@ fn verdict(
             diagnostics = format!("{place}: {diagnostics}");
         }
     }
-    let mut outcome = OperationOutcome::new(issue.diagnostics(printable(&diagnostics)));
-    outcome.id = shape.has_id.then(|| trace.to_owned());
-    if let Some(profile) = shape.profile {
-        outcome = outcome.profile(profile);
-    }
-    Verdict { status: rule.status, outcome: outcome.to_value() }
+    issue.diagnostics(printable(&diagnostics))
 }
 
 /// Diagnostics quote what clients sent, and a FHIR string holds no control characters.

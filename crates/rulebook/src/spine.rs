@@ -3,6 +3,7 @@
 
 use fhir_definitions::FhirVersion;
 use fhir_model::{IssueSeverity, IssueType};
+use fhir_validate::Finding;
 use versioning_core::{LockPolicy, Refusal};
 
 use crate::fhir::LockSettings;
@@ -25,6 +26,7 @@ macro_rules! concepts {
 
 concepts! {
     NO_RECORD_FOUND = "NO_RECORD_FOUND", "No record found";
+    INVALID_RESOURCE = "INVALID_RESOURCE", "Invalid validation of resource";
     INVALID_PARAMETER = "INVALID_PARAMETER", "Invalid parameter";
     INVALID_ELEMENT = "INVALID_ELEMENT", "Invalid element";
     MESSAGE_NOT_WELL_FORMED = "MESSAGE_NOT_WELL_FORMED", "Message not well formed";
@@ -114,6 +116,8 @@ impl Rulebook for SpineRulebook {
             | Interaction::Create
             | Interaction::Capabilities => true,
             Interaction::Vread
+            | Interaction::Patch
+            | Interaction::Validate
             | Interaction::HistoryInstance
             | Interaction::HistoryType
             | Interaction::HistorySystem => false,
@@ -147,17 +151,21 @@ impl Rulebook for SpineRulebook {
     fn rule(&self, failure: &Failure) -> Rule {
         let (status, issue, coding) = match failure {
             Failure::Refused(refused) => self.refusal(&refused.refusal, refused.interaction),
-            Failure::NoRoute { .. } | Failure::UnknownType { .. } | Failure::NotOffered(_) => {
-                (404, IssueType::NotSupported, NOT_IMPLEMENTED)
-            }
+            Failure::NoRoute { .. }
+            | Failure::OutsideEveryApi { .. }
+            | Failure::UnknownType { .. }
+            | Failure::NotOffered(_) => (404, IssueType::NotSupported, NOT_IMPLEMENTED),
             Failure::MethodNotAllowed { .. } => (405, IssueType::NotSupported, BAD_REQUEST),
+            Failure::ConditionalNotOffered { .. } => (400, IssueType::Invalid, MISSING_OR_INVALID_HEADER),
             Failure::UriTooLong { .. } => (414, IssueType::TooLong, BAD_REQUEST),
             Failure::HeadersTooLarge { .. } => (431, IssueType::TooLong, BAD_REQUEST),
             Failure::BodyTooLarge { .. } | Failure::TooLargeToStore => {
                 (413, IssueType::TooLong, INVALID_REQUEST_MESSAGE)
             }
             Failure::Timeout => (408, IssueType::Timeout, BAD_REQUEST),
-            Failure::NotAcceptable { .. } => (406, IssueType::NotSupported, UNSUPPORTED_MEDIA_TYPE),
+            Failure::NotAcceptable { .. } | Failure::NotRepresentable { .. } => {
+                (406, IssueType::NotSupported, UNSUPPORTED_MEDIA_TYPE)
+            }
             Failure::UnsupportedMediaType { .. } => (415, IssueType::NotSupported, UNSUPPORTED_MEDIA_TYPE),
             Failure::InvalidHost | Failure::MalformedField(_) | Failure::MalformedIdempotencyKey => {
                 (400, IssueType::Invalid, MISSING_OR_INVALID_HEADER)
@@ -169,6 +177,12 @@ impl Rulebook for SpineRulebook {
                 (404, IssueType::NotFound, NO_RECORD_FOUND)
             }
             Failure::EmptyBody | Failure::NoResource(_) => (400, IssueType::Value, INVALID_REQUEST_MESSAGE),
+            Failure::Xml(_) => (400, IssueType::Structure, MESSAGE_NOT_WELL_FORMED),
+            Failure::Invalid(_) => (422, IssueType::Invalid, INVALID_RESOURCE),
+            Failure::PatchMalformed { .. } => (400, IssueType::Structure, MESSAGE_NOT_WELL_FORMED),
+            Failure::PatchNotApplicable { .. } | Failure::PatchedIdentity => {
+                (422, IssueType::Invalid, INVALID_RESOURCE)
+            }
             Failure::BodyIncomplete | Failure::Json(_) => {
                 (400, IssueType::Structure, MESSAGE_NOT_WELL_FORMED)
             }
@@ -190,12 +204,18 @@ impl Rulebook for SpineRulebook {
     fn success(&self, success: Success, resource: &Resource) -> (RuleCoding, String) {
         let (coding, done) = match success {
             Success::Created | Success::Restored => (RESOURCE_CREATED, "created"),
-            Success::Shown | Success::NotModified | Success::Updated | Success::Unchanged => {
-                (RESOURCE_UPDATED, "updated")
-            }
+            Success::Shown
+            | Success::Valid
+            | Success::NotModified
+            | Success::Updated
+            | Success::Unchanged => (RESOURCE_UPDATED, "updated"),
             Success::Deleted | Success::NothingToDelete => (RESOURCE_DELETED, "removed"),
         };
         (coding, format!("Successfully {done} resource with ID: {}", resource.id))
+    }
+
+    fn finding(&self, _finding: &Finding) -> (IssueType, RuleCoding) {
+        (IssueType::Invalid, INVALID_RESOURCE)
     }
 
     fn outcome_shape(&self, rule: &Rule) -> OutcomeShape {

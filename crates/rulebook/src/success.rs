@@ -5,6 +5,8 @@
 pub enum Success {
     /// A resource, a history or a statement is shown.
     Shown,
+    /// A resource was validated.
+    Valid,
     /// The client has what it asks for.
     NotModified,
     /// A resource was created.
@@ -25,7 +27,7 @@ impl Success {
     /// The HTTP status, which is the same for every API.
     pub const fn status(self, has_body: bool) -> u16 {
         match self {
-            Self::Shown | Self::Updated | Self::Unchanged => 200,
+            Self::Shown | Self::Valid | Self::Updated | Self::Unchanged => 200,
             Self::NotModified => 304,
             Self::Created | Self::Restored => 201,
             Self::Deleted | Self::NothingToDelete => {

@@ -1,5 +1,5 @@
 //! Questions about terms, and the one function that answers them. An index may find candidates
-//! faster; what it finds must be what [`matches`] says.
+//! faster; what it finds must be what [`matches()`] says.
 
 use compact_str::CompactString;
 

@@ -4,10 +4,12 @@ mod bench;
 mod broken;
 mod checks;
 mod clock;
+mod differential;
 
 mod faulty;
 mod harness;
 mod linear;
+mod operations;
 mod record;
 mod verdict;
 
@@ -15,6 +17,7 @@ pub use broken::{BrokenStore, Flaw};
 pub use checks::{CHECKS, Check, run, run_check};
 pub use clock::ManualClock;
 
+pub use differential::compare;
 pub use faulty::{FaultyStore, Loss};
 pub use harness::{Harness, Instance};
 pub use linear::check_linearizable;

@@ -224,3 +224,117 @@ fn place_event(
         Fault(format!("no moment after the first {earliest} commits explains {:?}", event.operation))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::{absent, exactly, key, put};
+    use storage_api::{Committed, IndexGeneration};
+
+    /// The n-th version of one key, committed by request n.
+    fn version(number: u64) -> StoredVersion {
+        let write = put(&key("a"), number - 1, &number.to_string());
+        StoredVersion {
+            key: write.key,
+            version: write.next,
+            seq: Seq(number * 10),
+            at: Timestamp(number.cast_signed()),
+            previous_at: number
+                .checked_sub(1)
+                .filter(|before| *before > 0)
+                .map(|n| Timestamp(n.cast_signed())),
+            method: write.method,
+            request: request(number),
+            body: write.body,
+        }
+    }
+
+    fn request(number: u64) -> RequestId {
+        RequestId(u128::from(number).to_be_bytes())
+    }
+
+    fn state(number: u64) -> Record {
+        let version = version(number);
+        let head = Head { version: version.version, at: version.at, previous_at: version.previous_at };
+        Record { current: Current::Live(head), body: version.body }
+    }
+
+    fn set(number: u64, before: u64) -> WriteSet {
+        let guard = if before == 0 { absent(&key("a")) } else { exactly(&key("a"), before) };
+        let writes = vec![Write::Version(put(&key("a"), before, &(before + 1).to_string()))];
+        WriteSet { request: request(number), index: IndexGeneration(0), guards: vec![guard], writes }
+    }
+
+    fn write(began: u64, ended: u64, number: u64) -> Event {
+        let committed = Committed { seq: Seq(number * 10), at: Timestamp(number.cast_signed()) };
+        let outcome = Commit::Committed(committed);
+        Event { began, ended, operation: Operation::Commit { set: set(number, number - 1), outcome } }
+    }
+
+    fn read(began: u64, ended: u64, record: Record) -> Event {
+        Event { began, ended, operation: Operation::Read { key: key("a"), record } }
+    }
+
+    fn lost(began: u64, ended: u64, before: u64, now: u64) -> Event {
+        let outcome = Commit::Lost(vec![Lost { guard: 0, now: Now::Head(state(now).current) }]);
+        Event { began, ended, operation: Operation::Commit { set: set(99, before), outcome } }
+    }
+
+    fn check(events: Vec<Event>, versions: u64) -> bool {
+        let versions = (1..=versions).map(version).collect();
+        check_linearizable(&Recording { events, versions }).is_ok()
+    }
+
+    #[test]
+    fn writes_one_after_the_other_fit() {
+        assert!(check(vec![write(0, 1, 1), write(2, 3, 2), write(4, 5, 3)], 3));
+        assert!(check(vec![write(0, 9, 1), write(1, 8, 2)], 2), "at the same time");
+    }
+
+    #[test]
+    fn a_write_that_ended_before_another_began_comes_before_it() {
+        assert!(!check(vec![write(2, 3, 1), write(0, 1, 2)], 2));
+    }
+
+    #[test]
+    fn a_read_may_see_either_side_of_a_write_under_way_and_only_what_is_newer_afterwards() {
+        let writes = || vec![write(0, 1, 1), write(2, 6, 2)];
+        for seen in [1, 2] {
+            assert!(check([writes(), vec![read(3, 4, state(seen))]].concat(), 2), "{seen} during the write");
+        }
+        assert!(check([writes(), vec![read(7, 8, state(2))]].concat(), 2));
+        assert!(!check([writes(), vec![read(7, 8, state(1))]].concat(), 2), "stale");
+        let back = vec![read(3, 4, state(2)), read(5, 6, state(1))];
+        assert!(!check([writes(), back].concat(), 2), "back in time");
+        let never = Record { current: Current::NEVER, body: None };
+        assert!(!check([writes(), vec![read(3, 4, never)]].concat(), 2), "older than what had ended");
+    }
+
+    #[test]
+    fn a_loser_was_told_what_was_there_at_some_moment_of_its_attempt() {
+        let writes = || vec![write(0, 1, 1), write(2, 3, 2), write(4, 9, 3)];
+        assert!(check([writes(), vec![lost(5, 6, 1, 2)]].concat(), 3));
+        assert!(check([writes(), vec![lost(5, 6, 1, 3)]].concat(), 3));
+        assert!(!check([writes(), vec![lost(5, 6, 1, 1)]].concat(), 3), "no longer there");
+        assert!(!check([writes(), vec![lost(5, 6, 2, 2)]].concat(), 3), "the guard held");
+    }
+
+    #[test]
+    fn acknowledged_writes_are_there_and_no_others_are() {
+        assert!(!check(vec![write(0, 1, 1), write(2, 3, 2)], 1), "acknowledged and missing");
+        assert!(!check(vec![write(0, 1, 1)], 2), "there and unknown");
+        let refused = Commit::Lost(vec![Lost { guard: 0, now: Now::Head(Current::NEVER) }]);
+        let refused =
+            Event { began: 2, ended: 3, operation: Operation::Commit { set: set(2, 1), outcome: refused } };
+        assert!(!check(vec![write(0, 1, 1), refused], 2), "refused and there");
+        let unknown = |number| {
+            let operation = Operation::Commit { set: set(number, number - 1), outcome: Commit::Unknown };
+            Event { began: 2, ended: 3, operation }
+        };
+        assert!(check(vec![write(0, 1, 1), unknown(2)], 2), "unknown and there");
+        assert!(check(vec![write(0, 1, 1), unknown(2)], 1), "unknown and not there");
+        let event =
+            Event { operation: Operation::Commit { set: set(2, 0), outcome: Commit::Unknown }, ..unknown(2) };
+        assert!(!check(vec![write(0, 1, 1), event], 2), "its guard did not hold");
+    }
+}

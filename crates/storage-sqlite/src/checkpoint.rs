@@ -4,15 +4,13 @@
 //! because there is always something new at its end. So a helper moves most of it while writes go
 //! on, and now and then the writer stops to start the log anew.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ffi};
 
-use crate::connection::{BUSY_MS_MAX, open_checkpointer};
+use crate::connection::{BUSY_MS_MAX, PAGE_BYTES, open_checkpointer};
 use crate::shared::Shared;
-
-const PAGE_BYTES: u64 = 4096;
 
 /// How long the writer waits for readers of the old log when it starts it anew.
 const RESTART_MS_MAX: u64 = 250;
@@ -23,8 +21,11 @@ pub(crate) struct Log {
     pages: AtomicU64,
     wish: Mutex<Wish>,
     wished: Condvar,
-    /// Held while a checkpoint runs: SQLite refuses a second one instead of waiting.
-    running: Mutex<()>,
+    /// Held while a checkpoint runs: SQLite refuses a second one instead of waiting. Has the
+    /// helper's connection.
+    helper: Mutex<Option<Connection>>,
+    /// See [`Log::is_suspect`].
+    suspect: AtomicBool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,6 +58,39 @@ impl Log {
     pub(crate) fn end(&self) {
         *self.wish() = Wish::End;
         self.wished.notify_all();
+    }
+
+    /// Whether pages of the log may be missing from the file although SQLite counts them as moved.
+    ///
+    /// While commits go on, a checkpoint counts what it moved before the file is synced. When a
+    /// sync then fails, the system takes those pages for written, and no later sync and no later
+    /// checkpoint writes them again. So nothing more is moved, and the log is kept, until SQLite
+    /// has read it anew and counts from the start.
+    pub(crate) fn is_suspect(&self) -> bool {
+        self.suspect.load(Ordering::SeqCst)
+    }
+
+    fn note(&self, error: &rusqlite::Error) {
+        let code = error.sqlite_error().map(|error| error.extended_code);
+        if code == Some(ffi::SQLITE_IOERR_FSYNC) {
+            self.suspect.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// Does something while no checkpoint runs and the helper has no connection.
+    pub(crate) fn without_helper<T>(&self, step: impl FnOnce() -> T) -> T {
+        let mut helper = self.helper();
+        *helper = None;
+        step()
+    }
+
+    /// Says how much of the log SQLite counts as moved now that it has read it anew.
+    pub(crate) fn read_anew(&self, moved: i64) {
+        self.suspect.store(moved != 0, Ordering::SeqCst);
+    }
+
+    fn helper(&self) -> MutexGuard<'_, Option<Connection>> {
+        self.helper.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn ask(&self) {
@@ -96,16 +130,23 @@ impl Policy {
     /// Looks after the log once everybody has been answered.
     pub(crate) fn after_commit(&mut self, shared: &Shared, connection: &Connection) {
         let bytes = shared.log.bytes();
+        if shared.log.is_suspect() {
+            return;
+        }
         match self.due(bytes, shared.options.checkpoint_bytes, shared.options.log_bytes_max) {
             Due::Nothing => {}
             Due::Help => shared.log.ask(),
             Due::Restart => {
-                let _running = shared.log.running.lock().unwrap_or_else(PoisonError::into_inner);
+                let _idle = shared.log.helper();
                 // A checkpoint that fails is tried again when the log has grown some more; what
                 // was committed is safe in the log all the while.
-                if restart(connection).unwrap_or(false) {
-                    shared.counters.log_restarts.add(1);
-                    self.handled = 0;
+                match restart(connection) {
+                    Ok(true) => {
+                        shared.counters.log_restarts.add(1);
+                        self.handled = 0;
+                    }
+                    Ok(false) => {}
+                    Err(error) => shared.log.note(&error),
                 }
             }
         }
@@ -134,13 +175,20 @@ fn restart(connection: &Connection) -> rusqlite::Result<bool> {
     Ok(busy? == 0)
 }
 
+/// How many pages of the log SQLite counts as moved.
+pub(crate) fn moved(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| row.get(2))
+}
+
 /// The helper thread: moves what it can without being in anybody's way.
 pub(crate) fn help(shared: &Shared) {
-    let mut connection = None;
     while shared.log.wait() {
-        let _running = shared.log.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut connection = shared.log.helper();
+        if shared.log.is_suspect() {
+            continue;
+        }
         if connection.is_none() {
-            connection = open_checkpointer(&shared.path, &shared.options).ok();
+            *connection = open_checkpointer(&shared.path, &shared.options).ok();
         }
         let passive =
             |connection: &Connection| connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
@@ -148,7 +196,11 @@ pub(crate) fn help(shared: &Shared) {
             Some(Ok(())) => shared.counters.checkpoints.add(1),
             // The next wish is tried with another connection; the writer's restarts do not
             // depend on this one.
-            _ => connection = None,
+            Some(Err(error)) => {
+                shared.log.note(&error);
+                *connection = None;
+            }
+            None => {}
         }
     }
 }

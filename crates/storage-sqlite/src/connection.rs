@@ -12,6 +12,9 @@ use crate::options::{Durability, Options};
 /// programs can hold one.
 pub(crate) const BUSY_MS_MAX: u64 = 5_000;
 
+/// The size of the file's pages.
+pub(crate) const PAGE_BYTES: u64 = 4096;
+
 /// Statements kept prepared per connection; there are about thirty.
 const STATEMENTS_MAX: usize = 64;
 
@@ -22,7 +25,7 @@ pub(crate) fn open_writer(path: &Path, options: &Options) -> rusqlite::Result<Co
     let connection = Connection::open_with_flags(path, flags)?;
     prepare(&connection, options)?;
     // The page size counts only before the first table is made, and before WAL mode.
-    connection.pragma_update(None, "page_size", 4096)?;
+    connection.pragma_update(None, "page_size", PAGE_BYTES.cast_signed())?;
     set_log_mode(&connection)?;
     let synchronous = match options.durability {
         Durability::Full => "FULL",
@@ -30,6 +33,10 @@ pub(crate) fn open_writer(path: &Path, options: &Options) -> rusqlite::Result<Co
     };
     connection.pragma_update(None, "synchronous", synchronous)?;
     connection.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(()))?;
+    if let Some(bytes) = options.file_bytes_max {
+        let pages = i64::try_from(bytes / PAGE_BYTES).unwrap_or(i64::MAX);
+        connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
+    }
     Ok(connection)
 }
 
@@ -45,11 +52,17 @@ fn set_log_mode(connection: &Connection) -> rusqlite::Result<()> {
     Err(rusqlite::Error::SqliteFailure(failure, Some(format!("the journal mode is {modes:?}, not WAL"))))
 }
 
+/// Lets the connection end without moving the log into the file, even if it is the last one.
+pub(crate) fn keep_log(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map(drop)
+}
+
 /// A connection that makes checkpoints beside the writer's.
 pub(crate) fn open_checkpointer(path: &Path, options: &Options) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     prepare(&connection, options)?;
+    keep_log(&connection)?;
     // The file must be on the disk before the log that it replaces is written over.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(()))?;
@@ -61,7 +74,16 @@ pub(crate) fn open_reader(path: &Path, options: &Options) -> rusqlite::Result<Co
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     prepare(&connection, options)?;
+    keep_log(&connection)?;
     connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
+}
+
+/// A connection that cannot write, whoever else has the file open.
+pub(crate) fn open_read_only(path: &Path, options: &Options) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    prepare(&connection, options)?;
     Ok(connection)
 }
 

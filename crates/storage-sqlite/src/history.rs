@@ -9,9 +9,14 @@ use crate::reader::{ReadResult, Reader};
 use crate::rows::seq_to_sql;
 use crate::symbols::SymbolKind;
 
-/// A page that filters by a span of time looks at no more rows than this before it ends early:
-/// a filter may pass over almost everything.
-const EXAMINED_MAX: usize = 10_000;
+/// Where a page ends early.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PageLimits {
+    /// Once its contents have this many bytes.
+    pub(crate) bytes_max: usize,
+    /// Once so many rows were looked at for a filter by a span of time.
+    pub(crate) rows_max: usize,
+}
 
 /// The rows of a page, found before their content is loaded.
 struct Found {
@@ -22,8 +27,7 @@ struct Found {
 }
 
 impl Reader<'_> {
-    /// A page whose bodies end it once they have `bytes_max` together.
-    pub(crate) fn history(&self, request: &HistoryRequest, bytes_max: usize) -> ReadResult<HistoryPage> {
+    pub(crate) fn history(&self, request: &HistoryRequest, limits: PageLimits) -> ReadResult<HistoryPage> {
         if request.limit == 0 {
             return Ok(HistoryPage { versions: Vec::new(), next: None });
         }
@@ -34,13 +38,13 @@ impl Reader<'_> {
             HistoryScope::Key(key) => self.of_key(key, request, range)?,
             HistoryScope::Kind(kind) => {
                 match self.symbols.number(self.connection, SymbolKind::Kind, kind)? {
-                    Some(kind) => self.of_many(Some(kind), request, range)?,
+                    Some(kind) => self.of_many(Some(kind), request, range, limits.rows_max)?,
                     None => Found { seqs: Vec::new(), stopped: None },
                 }
             }
-            HistoryScope::All => self.of_many(None, request, range)?,
+            HistoryScope::All => self.of_many(None, request, range, limits.rows_max)?,
         };
-        self.load(&found, request.limit, bytes_max)
+        self.load(&found, request.limit, limits.bytes_max)
     }
 
     fn load(&self, found: &Found, limit: usize, bytes_max: usize) -> ReadResult<HistoryPage> {
@@ -166,6 +170,7 @@ impl Reader<'_> {
         kind: Option<i64>,
         request: &HistoryRequest,
         (low, high): (i64, i64),
+        rows_max: usize,
     ) -> ReadResult<Found> {
         let sql = match (kind, request.order) {
             (Some(_), Order::Newest) => {
@@ -200,7 +205,7 @@ impl Reader<'_> {
                 found.seqs.push(seq);
             }
             examined += 1;
-            if request.at.is_some() && examined == EXAMINED_MAX {
+            if request.at.is_some() && examined >= rows_max {
                 found.stopped = Some(seq);
                 break;
             }

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Layout {
     /// The database.
     pub(crate) database: PathBuf,
-    /// Its log. SQLite makes the name.
+    /// Its log, and the journal of the time before it has one. SQLite makes the names.
     pub(crate) log: PathBuf,
+    pub(crate) journal: PathBuf,
     /// The directory of large contents.
     pub(crate) blobs: PathBuf,
 }
@@ -15,6 +16,11 @@ pub(crate) struct Layout {
 impl Layout {
     pub(crate) fn of(directory: &Path) -> Self {
         let file = |name| directory.join(name);
-        Self { database: file("store.db"), log: file("store.db-wal"), blobs: file("blobs") }
+        Self {
+            database: file("store.db"),
+            log: file("store.db-wal"),
+            journal: file("store.db-journal"),
+            blobs: file("blobs"),
+        }
     }
 }

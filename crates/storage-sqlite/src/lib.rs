@@ -3,6 +3,7 @@
 mod append;
 mod blobs;
 mod caches;
+mod check;
 mod checkpoint;
 mod connection;
 mod encoding;
@@ -20,6 +21,7 @@ mod position;
 mod queue;
 mod reader;
 mod recovery;
+mod report;
 mod rows;
 mod schema;
 mod shared;
@@ -28,7 +30,9 @@ mod symbols;
 mod term_index;
 mod writer;
 
+pub use check::check;
 pub use error::OpenError;
 pub use metrics::Metrics;
 pub use options::{Durability, Options};
+pub use report::{CheckDepth, CheckFault, CheckProgress, CheckReport, Problem};
 pub use store::SqliteStore;

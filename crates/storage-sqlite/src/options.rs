@@ -45,6 +45,12 @@ pub struct Options {
     pub head_cache_entries: usize,
     /// Bytes of contents that are kept in memory.
     pub body_cache_bytes: usize,
+    /// A page of history that filters by a span of time looks at no more rows than this before it
+    /// ends early: the filter may pass over almost everything.
+    pub page_rows_max: usize,
+    /// The database file does not grow beyond this; writes that would need more are refused as
+    /// full until something is purged.
+    pub file_bytes_max: Option<u64>,
     /// Bytes of database pages that each connection may keep; filled as needed.
     pub page_cache_bytes: usize,
     /// The helper thread moves the log into the file each time it has grown by this many bytes.
@@ -71,6 +77,8 @@ impl Default for Options {
             page_bytes_max: 16 * MIB,
             head_cache_entries: 100_000,
             body_cache_bytes: 64 * MIB,
+            page_rows_max: 10_000,
+            file_bytes_max: None,
             page_cache_bytes: 16 * MIB,
             checkpoint_bytes: 48 << 20,
             log_bytes_max: 192 << 20,

@@ -10,7 +10,7 @@ use storage_api::{
 
 use crate::blobs::Blobs;
 use crate::error::store_error;
-use crate::rows::{Content, Link, ResourceRow, State, VersionRow};
+use crate::rows::{Content, Link, ResourceRow, VersionRow};
 use crate::symbols::{SymbolKind, Symbols};
 
 /// The low 48 bits of a tag.
@@ -60,8 +60,12 @@ impl Reader<'_> {
     pub(crate) fn snapshot<T>(&self, question: impl FnOnce(&Self) -> ReadResult<T>) -> ReadResult<T> {
         self.connection.prepare_cached("BEGIN")?.execute([])?;
         let answer = question(self);
-        // Nothing was written, so ending the transaction either way is the same.
-        self.connection.prepare_cached("COMMIT")?.execute([])?;
+        // Nothing was written, so ending the transaction either way is the same; but it must end,
+        // or the connection could never begin another.
+        let ended = self.connection.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
+        if ended.is_err() && !self.connection.is_autocommit() {
+            self.connection.execute_batch("ROLLBACK")?;
+        }
         answer
     }
 

@@ -57,6 +57,21 @@ pub(crate) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
     migrate_by(connection, MIGRATIONS)
 }
 
+/// Checks that the file is empty or a store that this program knows, without changing it.
+pub(crate) fn expect_ours(connection: &Connection) -> Result<(), OpenError> {
+    identify(connection, MIGRATIONS).map(drop)
+}
+
+/// Checks that the file has the newest schema without changing it.
+pub(crate) fn expect_newest(connection: &Connection) -> Result<(), OpenError> {
+    let found = identify(connection, MIGRATIONS)?;
+    if found == MIGRATIONS.len() {
+        Ok(())
+    } else {
+        Err(OpenError::OlderSchema { found, wanted: MIGRATIONS.len() })
+    }
+}
+
 fn migrate_by(connection: &mut Connection, migrations: &[&str]) -> Result<(), OpenError> {
     let found = identify(connection, migrations)?;
     for (step, sql) in migrations.iter().enumerate().skip(found) {

@@ -12,6 +12,7 @@ use crate::checkpoint::Log;
 use crate::group::Prepared;
 use crate::metrics::Counters;
 use crate::options::Options;
+use crate::pool::Pool;
 use crate::queue::Queue;
 use crate::symbols::Symbols;
 
@@ -25,11 +26,18 @@ pub(crate) struct Shared {
     pub(crate) bodies: BodyCache,
     pub(crate) blobs: Arc<Blobs>,
     pub(crate) log: Log,
+    pub(crate) pool: Pool,
     pub(crate) counters: Counters,
 }
 
 impl Shared {
-    pub(crate) fn new(path: PathBuf, blobs: Blobs, options: Options, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(
+        path: PathBuf,
+        blobs: Blobs,
+        pool: Pool,
+        options: Options,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self {
             path,
             clock,
@@ -39,6 +47,7 @@ impl Shared {
             bodies: BodyCache::new(options.body_cache_bytes),
             blobs: Arc::new(blobs),
             log: Log::default(),
+            pool,
             counters: Counters::default(),
             options,
         }

@@ -14,7 +14,9 @@ use storage_api::{
 };
 
 use crate::blobs::Blobs;
-use crate::connection::open_writer;
+use crate::connection::{open_read_only, open_writer};
+use crate::error::store_error;
+use crate::history::PageLimits;
 use crate::layout::Layout;
 use crate::lock::StoreLock;
 use crate::metrics::Metrics;
@@ -40,7 +42,6 @@ pub struct SqliteStore {
 struct Inner {
     shared: Arc<Shared>,
     generation: IndexGeneration,
-    pool: Pool,
     closed: AtomicBool,
     /// What ends with the store; `None` once it is closed.
     running: Mutex<Option<Running>>,
@@ -61,6 +62,11 @@ impl SqliteStore {
             folder::create(directory)?;
         }
         let lock = StoreLock::take(directory)?;
+        // Before anything is written to a file that may not be ours. One that was left while it was
+        // being made cannot be read before its journal is taken back.
+        if layout.database.try_exists()? && !layout.journal.try_exists()? {
+            schema::expect_ours(&open_read_only(&layout.database, &options)?)?;
+        }
         recovery::renew(&layout.log)?;
         fs::create_dir_all(&layout.blobs)?;
         let mut connection = open_writer(&layout.database, &options)?;
@@ -71,15 +77,13 @@ impl SqliteStore {
         let blobs = Blobs::new(layout.blobs);
         blobs.remove_leftovers(&connection)?;
         let pool = Pool::open(&layout.database, &options)?;
-        let shared = Arc::new(Shared::new(layout.database, blobs, options, clock));
+        let shared = Arc::new(Shared::new(layout.database, blobs, pool, options, clock));
         watch_log(&mut connection, &shared)?;
-        let running = Running {
-            writer: start_writer(&shared, connection, position)?,
-            checkpointer: start_checkpointer(&shared)?,
-            _lock: lock,
-        };
+        let checkpointer = start_checkpointer(&shared)?;
+        let writer = start_writer(&shared, connection, position).inspect_err(|_| shared.log.end())?;
+        let running = Running { writer, checkpointer, _lock: lock };
         let (closed, running) = (AtomicBool::new(false), Mutex::new(Some(running)));
-        Ok(Self { inner: Arc::new(Inner { shared, generation, pool, closed, running }) })
+        Ok(Self { inner: Arc::new(Inner { shared, generation, closed, running }) })
     }
 
     /// What the store has done since it was opened.
@@ -120,7 +124,7 @@ impl Inner {
     /// Asks the tables. A file may go while it is asked for, with the version that had it: then
     /// the second look says so.
     fn ask<T>(&self, question: impl Fn(&Reader<'_>) -> ReadResult<T>) -> Result<T, StoreError> {
-        let connection = self.pool.get();
+        let connection = self.shared.pool.get().map_err(|error| store_error(&error))?;
         let connection = connection.as_ref().ok_or_else(closed)?;
         let Shared { symbols, blobs, .. } = &*self.shared;
         let reader = Reader { connection, symbols, blobs };
@@ -191,7 +195,7 @@ impl Inner {
         self.shared.queue.close("closed");
         // Whoever comes second waits here until the first is done.
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        self.pool.close();
+        self.shared.pool.close();
         if let Some(running) = running.take() {
             // A thread that panicked has answered nobody wrongly; there is nothing to add.
             let _ = running.writer.join();
@@ -227,10 +231,11 @@ impl Store for SqliteStore {
     }
 
     fn history<'a>(&'a self, request: &'a HistoryRequest) -> Answer<'a, HistoryPage> {
-        let bytes_max = self.inner.shared.options.page_bytes_max;
-        Box::pin(async move {
-            self.inner.ask(|reader| reader.snapshot(|reader| reader.history(request, bytes_max)))
-        })
+        let Options { page_bytes_max: bytes_max, page_rows_max: rows_max, .. } = self.inner.shared.options;
+        let limits = PageLimits { bytes_max, rows_max };
+        Box::pin(
+            async move { self.inner.ask(|reader| reader.snapshot(|reader| reader.history(request, limits))) },
+        )
     }
 
     fn commit(&self, set: WriteSet) -> Answer<'static, Commit> {

@@ -8,8 +8,8 @@ use rusqlite::Connection;
 use storage_api::{Commit, StoreError};
 
 use crate::blobs::Hash;
-use crate::checkpoint::Policy;
-use crate::connection::open_writer;
+use crate::checkpoint::{Policy, moved};
+use crate::connection::{keep_log, open_writer};
 use crate::error::store_error;
 use crate::group::{Effects, Group, GroupError, Outcome, Prepared, Tables};
 use crate::position::Position;
@@ -65,10 +65,41 @@ impl Writer {
             shared.counters.group_micros.time(began.elapsed());
             self.tidy();
         }
-        if let Some(connection) = self.connection.take() {
-            // What is not moved now stays in the log, which the next start reads.
-            let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        self.end();
+    }
+
+    /// Moves the log into the file. What is not moved now the next start finds in the log.
+    fn end(&mut self) {
+        let Some(connection) = self.connection.take() else { return };
+        let log = &self.shared.log;
+        if !log.is_suspect() {
+            // The stamp of a commit without a version would else be forgotten.
+            let _ = self.save_stamp(&connection);
         }
+        let truncate = || connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).is_ok();
+        if log.is_suspect() || !log.without_helper(truncate) {
+            // Closing it would try once more. Nothing else can be done where this fails.
+            let _ = keep_log(&connection);
+        }
+    }
+
+    /// Lets SQLite read the log anew, see [`Log::is_suspect`](crate::checkpoint::Log::is_suspect).
+    /// It does so when nobody has the file open.
+    fn read_log_anew(&mut self) -> Result<(), StoreError> {
+        // A commit that failed must be settled first: it would be read too.
+        let connection = self.reopen()?;
+        keep_log(&connection).map_err(|error| store_error(&error))?;
+        let shared = Arc::clone(&self.shared);
+        shared.log.without_helper(|| {
+            shared.pool.without_connections(|| {
+                drop(connection);
+                let connection = self.reopen()?;
+                let moved = moved(&connection).map_err(|error| store_error(&error))?;
+                shared.log.read_anew(moved);
+                self.connection = Some(connection);
+                Ok(())
+            })
+        })
     }
 
     /// The outcome of each set, final when this returns.
@@ -150,6 +181,14 @@ impl Writer {
         }
     }
 
+    /// Keeps the newest stamp if it is that of no version.
+    fn save_stamp(&self, connection: &Connection) -> rusqlite::Result<()> {
+        if Position::load(connection)?.at < self.position.at {
+            self.position.save(connection)?;
+        }
+        Ok(())
+    }
+
     fn sync(&self, connection: &Connection) -> rusqlite::Result<()> {
         let began = Instant::now();
         let committed = connection.prepare_cached("COMMIT")?.execute([]).map(drop);
@@ -206,6 +245,10 @@ impl Writer {
 
     /// What can wait until everybody was answered.
     fn tidy(&mut self) {
+        if self.shared.log.is_suspect() {
+            // Tried again after the next group. Until then nothing is moved and nothing is lost.
+            let _ = self.read_log_anew();
+        }
         let Some(connection) = &self.connection else { return };
         for hash in std::mem::take(&mut self.released) {
             // What fails now is made up for at the next start.
@@ -252,3 +295,6 @@ impl Drop for Ended {
         self.0.queue.refuse_rest();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,8 @@ mod log;
 mod model;
 mod preload;
 mod survival;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use model::FailedSync;
 pub(crate) use preload::{Faulty, Preload, Recorder};

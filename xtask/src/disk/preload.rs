@@ -23,12 +23,15 @@ impl Preload {
         log::ensure_little_endian()?;
         let source = server::workspace().join("xtask/preload/disk.c");
         let library = server::target().join("xtask-disk.so");
+        // Another run may use the one that is there.
+        let fresh = server::target().join(format!("xtask-disk-{}.so", std::process::id()));
         let done = Command::new("cc")
             .args(["-std=gnu11", "-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-Werror", "-o"])
-            .args([&library, &source])
+            .args([&fresh, &source])
             .status()
             .context("a C compiler named cc is needed")?;
         ensure!(done.success(), "{} does not compile", source.display());
+        fs::rename(fresh, &library)?;
         Ok(Self { library })
     }
 

@@ -36,14 +36,15 @@ pub(super) fn run(bench: &mut Bench, rounds: u32) -> Result<()> {
             Control::Lies => "syncs that lie",
         };
         let (mut lossy, mut damaged, mut lost, mut acknowledged) = (0, 0, 0, 0);
-        let kept = round(bench, Scene::new(bench)?, control, Survival::Everything, &mut 0)?;
+        let scene = Scene::new(bench)?.with_config(&bench.plain_config);
+        let kept = round(bench, scene, control, Survival::Everything, &mut 0)?;
         ensure!(
             matches!(kept, Found::Nothing),
             "control \"{name}\" lost something although everything was kept: the run shows nothing"
         );
         for number in 0..rounds {
             let survival = Survival::LOSSES[number as usize % Survival::LOSSES.len()];
-            let scene = Scene::new(bench)?;
+            let scene = Scene::new(bench)?.with_config(&bench.plain_config);
             let found = round(bench, scene, control, survival, &mut acknowledged)?;
             match found {
                 Found::Lost(writes) => {

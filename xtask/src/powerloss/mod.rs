@@ -7,11 +7,13 @@ mod failures;
 mod rounds;
 mod scene;
 mod space;
+mod storm;
 
 use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
+use clap::ValueEnum;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tempfile::TempDir;
@@ -29,6 +31,9 @@ pub(crate) struct Arguments {
     /// At how many of its writes and of its syncs a run of the server meets an I/O error; all by default
     #[arg(long)]
     points: Option<u64>,
+    /// Only this part
+    #[arg(long, value_enum)]
+    part: Option<Part>,
     /// Use an optimised build of the server
     #[arg(long)]
     release: bool,
@@ -37,12 +42,40 @@ pub(crate) struct Arguments {
     seed: Option<u64>,
 }
 
+/// The parts of a run, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// The proof that losses are found
+    Controls,
+    /// The power goes at random moments
+    Rounds,
+    /// An I/O error at every write and every sync
+    Failures,
+    /// Many I/O errors at random, under load
+    Storm,
+    /// A full disk
+    Space,
+}
+
+/// One mount, for quick starts.
+const PLAIN: &str = "[[mount]]\npath = \"/R4\"\nfhir = \"R4\"\n";
+
+/// Many contents go into files.
+const FILES: &str = "[sqlite]\nbody_inline_max = 600\n";
+
+/// The log is moved and begun anew so often that the power goes during all of that too.
+const BUSY: &str = "checkpoint_bytes = 65536\nlog_bytes_max = 262144\n";
+
 /// What every part of the run needs.
 struct Bench {
     binary: PathBuf,
     preload: Preload,
-    /// A configuration with one mount, for quick starts.
-    config: String,
+    /// A configuration of [`PLAIN`]: between the checkpoints of a store with `--durability normal` nothing is synced.
+    plain_config: String,
+    /// [`FILES`] and [`PLAIN`].
+    files_config: String,
+    /// All three.
+    busy_config: String,
     runtime: Runtime,
     random: StdRng,
     _folder: TempDir,
@@ -51,12 +84,17 @@ struct Bench {
 impl Bench {
     fn new(arguments: &Arguments, seed: u64) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let config = folder.path().join("firelock.toml");
-        std::fs::write(&config, "[[mount]]\npath = \"/R4\"\nfhir = \"R4\"\n")?;
+        let config = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text)?;
+            Ok::<_, anyhow::Error>(path.to_str().context("a temporary path that is not UTF-8")?.to_owned())
+        };
         Ok(Self {
             binary: server::build(arguments.release)?,
             preload: Preload::build()?,
-            config: config.to_str().context("a temporary path that is not UTF-8")?.to_owned(),
+            plain_config: config("plain.toml", PLAIN)?,
+            files_config: config("files.toml", &format!("{FILES}{PLAIN}"))?,
+            busy_config: config("busy.toml", &format!("{FILES}{BUSY}{PLAIN}"))?,
             runtime: tokio::runtime::Builder::new_multi_thread().enable_all().build()?,
             random: StdRng::seed_from_u64(seed),
             _folder: folder,
@@ -69,10 +107,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     println!("powerloss: {} rounds, seed {seed}", arguments.rounds);
     let mut bench = Bench::new(arguments, seed)?;
     let started = Instant::now();
-    controls::run(&mut bench, arguments.rounds)?;
-    rounds::run(&mut bench, arguments.rounds)?;
-    failures::run(&mut bench, arguments.points)?;
-    space::run(&mut bench)?;
+    for part in Part::value_variants().iter().filter(|part| arguments.part.is_none_or(|only| only == **part))
+    {
+        match part {
+            Part::Controls => controls::run(&mut bench, arguments.rounds)?,
+            Part::Rounds => rounds::run(&mut bench, arguments.rounds)?,
+            Part::Failures => failures::run(&mut bench, arguments.points)?,
+            Part::Storm => storm::run(&mut bench, arguments.rounds)?,
+            Part::Space => space::run(&mut bench)?,
+        }
+    }
     println!("powerloss: passed in {} s", started.elapsed().as_secs());
     Ok(())
 }

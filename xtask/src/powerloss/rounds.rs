@@ -11,13 +11,16 @@ use crate::disk::{FailedSync, Survival};
 use crate::workload::Clients;
 
 /// Rounds on one disk. Histories grow from round to round and are read whole in each.
-const ROUNDS_PER_DISK: u32 = 10;
+const ROUNDS_PER_DISK: u32 = 5;
 
 pub(super) fn run(bench: &mut Bench, rounds: u32) -> Result<()> {
     let mut total = Total::default();
     for first in (0..rounds).step_by(ROUNDS_PER_DISK as usize) {
         let last = rounds.min(first + ROUNDS_PER_DISK);
-        keeping(Scene::new(bench)?, |scene| {
+        let is_busy = (first / ROUNDS_PER_DISK).is_multiple_of(2);
+        let scene = Scene::new(bench)?;
+        let scene = if is_busy { scene } else { scene.with_config(&bench.files_config) };
+        keeping(scene, |scene| {
             for number in first..last {
                 let survival = Survival::LOSSES[number as usize % Survival::LOSSES.len()];
                 let loss = round(bench, scene, number, survival)

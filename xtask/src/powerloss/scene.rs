@@ -29,6 +29,8 @@ pub(super) struct Scene {
     data: PathBuf,
     pub(super) recorder: Recorder,
     pub(super) notes: Notes,
+    /// The path of the server's configuration.
+    config: String,
 }
 
 /// What the power took.
@@ -51,7 +53,12 @@ impl Scene {
     pub(super) fn on(bench: &Bench, folder: TempDir, data: PathBuf) -> Result<Self> {
         let recorder = bench.preload.record(&data, folder.path())?;
         recorder.set_sync_delay_us(SYNC_DELAY_US)?;
-        Ok(Self { folder, data, recorder, notes: Notes::default() })
+        Ok(Self { folder, data, recorder, notes: Notes::default(), config: bench.busy_config.clone() })
+    }
+
+    /// The same with another configuration.
+    pub(super) fn with_config(self, config: &str) -> Self {
+        Self { config: config.to_owned(), ..self }
     }
 
     /// The folder that the server keeps its data in. The server makes it.
@@ -61,7 +68,7 @@ impl Scene {
 
     /// A command that serves the data, recorded, with its messages in a file.
     pub(super) fn command(&self, bench: &Bench, flags: &[&str]) -> Result<Command> {
-        let mut command = server::command(&bench.binary, &self.data(), &["--config", &bench.config]);
+        let mut command = server::command(&bench.binary, &self.data(), &["--config", &self.config]);
         command.args(flags);
         self.recorder.attach(&mut command);
         command.stderr(File::options().create(true).append(true).open(self.messages_path())?);

@@ -4,6 +4,7 @@
 mod functions;
 mod harness;
 mod hostile;
+mod locations;
 mod operators;
 mod properties;
 mod published;

@@ -2,8 +2,6 @@
 
 use fhir_definitions::{Definitions, ElementDef, Fields, JsonShape, Primitive, TypeDef, TypeKind};
 use fhir_model::json::{Number, Object, Value};
-use quick_xml::Reader;
-use quick_xml::events::{BytesStart, Event};
 
 /// An XML element.
 #[derive(Debug, Default)]
@@ -24,39 +22,67 @@ impl Tree {
     }
 }
 
-/// The outermost element of a document.
+/// The outermost element of a well-formed document.
 pub(crate) fn read(document: &str) -> Tree {
-    let mut reader = Reader::from_str(document);
     let mut open = vec![Tree::default()];
-    loop {
-        match reader.read_event().expect("well-formed XML") {
-            Event::Start(start) => open.push(started(&start)),
-            Event::Empty(start) => {
-                let child = started(&start);
-                open.last_mut().unwrap().children.push(child);
-            }
-            Event::End(_) => {
-                let child = open.pop().unwrap();
-                open.last_mut().unwrap().children.push(child);
-            }
-            Event::Text(text) => open.last_mut().unwrap().text.push_str(&text),
-            Event::GeneralRef(name) => {
-                let text = quick_xml::escape::unescape(&format!("&{};", &*name)).unwrap().into_owned();
-                open.last_mut().unwrap().text.push_str(&text);
-            }
-            Event::Eof => return open.pop().unwrap().children.pop().expect("an element"),
-            _ => {}
+    let mut rest = document;
+    while let Some((text, markup)) = rest.split_once('<') {
+        open.last_mut().unwrap().text.push_str(&unescaped(text));
+        let end = ["!--", "!", "?"].into_iter().find(|start| markup.starts_with(start));
+        let close = end.map_or(">", |start| if start == "!--" { "-->" } else { ">" });
+        let (tag, after) = markup.split_once(close).expect("the end of a tag");
+        rest = after;
+        if end.is_some() {
+            continue;
+        }
+        if tag.starts_with('/') {
+            let child = open.pop().unwrap();
+            open.last_mut().unwrap().children.push(child);
+        } else if let Some(tag) = tag.strip_suffix('/') {
+            let child = started(tag);
+            open.last_mut().unwrap().children.push(child);
+        } else {
+            open.push(started(tag));
         }
     }
+    open.pop().unwrap().children.pop().expect("an element")
 }
 
-fn started(start: &BytesStart<'_>) -> Tree {
-    let attributes = start.attributes().map(|attribute| {
-        let attribute = attribute.unwrap();
-        let value = quick_xml::escape::unescape(&attribute.value).unwrap().into_owned();
-        (attribute.key.as_ref().to_owned(), value)
-    });
-    Tree { name: start.name().as_ref().to_owned(), attributes: attributes.collect(), ..Tree::default() }
+/// The element that a tag begins. No attribute in the suite holds a `>`.
+fn started(tag: &str) -> Tree {
+    let (name, mut rest) = tag.split_once(char::is_whitespace).unwrap_or((tag, ""));
+    let mut attributes = Vec::new();
+    while let Some((name, value)) = rest.split_once('=') {
+        let value = value.trim_start();
+        let quote = value.chars().next().expect("a quote");
+        let (value, after) = value[1..].split_once(quote).expect("the end of an attribute");
+        attributes.push((name.trim().to_owned(), unescaped(value)));
+        rest = after;
+    }
+    Tree { name: name.to_owned(), attributes, ..Tree::default() }
+}
+
+fn unescaped(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('&') {
+        out.push_str(before);
+        let (name, after) = after.split_once(';').expect("the end of an entity");
+        out.push(match name {
+            "lt" => '<',
+            "gt" => '>',
+            "amp" => '&',
+            "quot" => '"',
+            "apos" => '\'',
+            code => {
+                let code = code.strip_prefix('#').expect("a predefined entity");
+                let parsed = code.strip_prefix('x').map_or(code.parse(), |hex| u32::from_str_radix(hex, 16));
+                char::from_u32(parsed.unwrap()).unwrap()
+            }
+        });
+        rest = after;
+    }
+    out + rest
 }
 
 /// The resource that an XML document holds.

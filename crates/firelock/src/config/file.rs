@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use fhir_service::Validation;
 use http_server::IpNet;
 use serde::{Deserialize, Serialize};
 use versioning_core::{IdenticalUpdate, IfMatchPolicy, LockPolicy, UpdateCreate, VersionScheme};
@@ -25,6 +26,8 @@ pub(super) struct File {
     pub(super) tls: FileTls,
     #[serde(default)]
     pub(super) limits: FileLimits,
+    #[serde(default)]
+    pub(super) sqlite: FileSqlite,
     #[serde(default)]
     pub(super) mount: Vec<FileMount>,
 }
@@ -53,6 +56,15 @@ pub(super) struct FileLimits {
     pub(super) idempotency_time_s: Option<i64>,
 }
 
+/// How SQLite stores are run; the names are those of [`storage_sqlite::Options`].
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileSqlite {
+    pub(super) body_inline_max: Option<usize>,
+    pub(super) checkpoint_bytes: Option<u64>,
+    pub(super) log_bytes_max: Option<u64>,
+}
+
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FileMount {
@@ -64,6 +76,7 @@ pub(super) struct FileMount {
     pub(super) missing: Option<u16>,
     pub(super) lenient_tags: Option<bool>,
     pub(super) conflict_body: Option<FileConflictBody>,
+    pub(super) validation: Option<FileValidation>,
     #[serde(default)]
     pub(super) lock: FileLock,
     #[serde(default, rename = "type", skip_serializing_if = "BTreeMap::is_empty")]
@@ -101,6 +114,35 @@ enum FileIdentical {
 enum FileScheme {
     Sequential,
     Opaque,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum FileValidation {
+    Off,
+    #[default]
+    Structure,
+    Strict,
+}
+
+impl From<FileValidation> for Validation {
+    fn from(validation: FileValidation) -> Self {
+        match validation {
+            FileValidation::Off => Self::Off,
+            FileValidation::Structure => Self::Structure,
+            FileValidation::Strict => Self::Strict,
+        }
+    }
+}
+
+impl From<Validation> for FileValidation {
+    fn from(validation: Validation) -> Self {
+        match validation {
+            Validation::Off => Self::Off,
+            Validation::Structure => Self::Structure,
+            Validation::Strict => Self::Strict,
+        }
+    }
 }
 
 /// Named as the codes are.

@@ -9,11 +9,12 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 use fhir_definitions::FhirVersion;
+use fhir_service::Validation;
 use http_server::{Cors, IpNet, TlsFiles};
 use rulebook::{ConflictBody, LockSettings, SpineRulebook};
 use serde::{Deserialize, Serialize};
 
-use self::file::{File, FileConflictBody, FileLimits, FileLock, FileMount, FileTls};
+use self::file::{File, FileConflictBody, FileLimits, FileLock, FileMount, FileSqlite, FileTls};
 use crate::cli::ServeArguments;
 
 /// Where resources are kept.
@@ -54,6 +55,7 @@ pub(crate) struct Config {
     pub(crate) cors: Cors,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) tls: Option<TlsFiles>,
+    pub(crate) sqlite: storage_sqlite::Options,
     pub(crate) http: http_server::Limits,
     pub(crate) service: fhir_service::Limits,
     pub(crate) mounts: Vec<MountConfig>,
@@ -67,6 +69,7 @@ pub(crate) struct MountConfig {
     pub(crate) rulebook: RulebookKind,
     pub(crate) locks: LockSettings,
     pub(crate) conflict_body: ConflictBody,
+    pub(crate) validation: Validation,
 }
 
 impl Config {
@@ -83,6 +86,7 @@ impl Config {
             file.mount.into_iter().map(FileMount::resolve).collect::<Result<_>>()?
         };
         check_paths(&mounts)?;
+        let durability = arguments.durability.or(file.durability).unwrap_or_default();
         Ok(Self {
             listen: arguments
                 .listen
@@ -91,7 +95,8 @@ impl Config {
             base_url: arguments.base_url.or(file.base_url).as_deref().map(base_url).transpose()?,
             data: arguments.data.or(file.data).unwrap_or_else(|| PathBuf::from("./firelock-data")),
             store: arguments.store.or(file.store).unwrap_or_default(),
-            durability: arguments.durability.or(file.durability).unwrap_or_default(),
+            durability,
+            sqlite: file.sqlite.options(durability)?,
             cors: cors(if arguments.cors.is_empty() {
                 file.cors.unwrap_or_default()
             } else {
@@ -146,6 +151,11 @@ impl Config {
                 page_max: Some(service.page_max),
                 idempotency_time_s: Some(service.idempotency_time_us / 1_000_000),
             },
+            sqlite: FileSqlite {
+                body_inline_max: Some(self.sqlite.body_inline_max),
+                checkpoint_bytes: Some(self.sqlite.checkpoint_bytes),
+                log_bytes_max: Some(self.sqlite.log_bytes_max),
+            },
             mount: self.mounts.iter().map(FileMount::of).collect(),
         };
         Ok(toml::to_string(&file)?)
@@ -181,6 +191,27 @@ impl FileLimits {
     }
 }
 
+impl FileSqlite {
+    fn options(&self, durability: Durability) -> Result<storage_sqlite::Options> {
+        let defaults = storage_sqlite::Options::default();
+        let options = storage_sqlite::Options {
+            durability: match durability {
+                Durability::Full => storage_sqlite::Durability::Full,
+                Durability::Normal => storage_sqlite::Durability::Normal,
+            },
+            body_inline_max: self.body_inline_max.unwrap_or(defaults.body_inline_max),
+            checkpoint_bytes: self.checkpoint_bytes.unwrap_or(defaults.checkpoint_bytes),
+            log_bytes_max: self.log_bytes_max.unwrap_or(defaults.log_bytes_max),
+            ..defaults
+        };
+        ensure!(
+            options.checkpoint_bytes <= options.log_bytes_max,
+            "sqlite.checkpoint_bytes is above sqlite.log_bytes_max"
+        );
+        Ok(options)
+    }
+}
+
 impl FileMount {
     fn resolve(self) -> Result<MountConfig> {
         let path = self.path;
@@ -209,7 +240,8 @@ impl FileMount {
             None | Some(FileConflictBody::Conflict) => ConflictBody::Conflict,
             Some(FileConflictBody::ResourceVersionMismatch) => ConflictBody::ResourceVersionMismatch,
         };
-        Ok(MountConfig { path, version, rulebook: self.rulebook, locks, conflict_body })
+        let validation = self.validation.unwrap_or_default().into();
+        Ok(MountConfig { path, version, rulebook: self.rulebook, locks, conflict_body, validation })
     }
 
     /// A mount with everything written out.
@@ -227,6 +259,7 @@ impl FileMount {
             stale: Some(locks.stale),
             missing: Some(locks.missing),
             lenient_tags: Some(locks.lenient_tags),
+            validation: Some(mount.validation.into()),
             conflict_body: (mount.rulebook == RulebookKind::Spine).then_some(conflict_body),
             lock: FileLock::of(&locks.policy),
             types: types.collect(),
@@ -250,6 +283,7 @@ fn default_mounts() -> Vec<MountConfig> {
         rulebook: RulebookKind::Fhir,
         locks: LockSettings::of(version),
         conflict_body: ConflictBody::default(),
+        validation: Validation::default(),
     });
     let spine = MountConfig {
         path: "/spine/STU3".to_owned(),
@@ -257,6 +291,7 @@ fn default_mounts() -> Vec<MountConfig> {
         rulebook: RulebookKind::Spine,
         locks: SpineRulebook::default_locks(),
         conflict_body: ConflictBody::default(),
+        validation: Validation::default(),
     };
     plain.into_iter().chain([spine]).collect()
 }

@@ -137,7 +137,8 @@ fn tls_files(folder: &Path, server: &Identity, clients: Option<&CertificateDer<'
         std::fs::write(&path, text).expect("write");
         path
     };
-    let certificate = |der: &CertificateDer<'static>| pem::encode(&pem::Pem::new("CERTIFICATE", der.to_vec()));
+    let certificate =
+        |der: &CertificateDer<'static>| pem::encode(&pem::Pem::new("CERTIFICATE", der.to_vec()));
     TlsFiles {
         certificates: pem("server.pem", certificate(&server.certificate)),
         key: pem("server.key", server.key.serialize_pem()),

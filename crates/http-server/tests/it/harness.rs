@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use fhir_definitions::FhirVersion;
-use fhir_service::{Entropy, Ids, Service};
+use fhir_service::{Entropy, Ids, Service, Validation};
 use http_server::{Limits, Mount, Server, Settings};
 use rulebook::{FhirRulebook, LockSettings, Rulebook};
 use storage_api::{
@@ -135,12 +135,23 @@ impl TestServer {
 
     /// Other mounts over stores that are wrapped.
     pub(crate) fn over(mounts: &[Rules], settings: Settings, wrap: Wrap<'_>) -> Self {
+        // Most exchanges are about versions, and their resources are as small as can be.
+        Self::built(mounts, settings, Validation::Off, wrap)
+    }
+
+    /// Mounts that validate what they store.
+    pub(crate) fn validating(mounts: &[Rules], settings: Settings, validation: Validation) -> Self {
+        Self::built(mounts, settings, validation, &|store| store)
+    }
+
+    fn built(mounts: &[Rules], settings: Settings, validation: Validation, wrap: Wrap<'_>) -> Self {
         // Fri, 25 May 2018 16:09:50 GMT, the moment of the published examples.
         let clock = Arc::new(ManualClock(AtomicI64::new(1_527_264_590_000_000)));
         let ids = Ids::new(clock.clone(), Arc::new(Sequence::default()));
         let service = |rulebook: &Arc<dyn Rulebook>| {
             let store = wrap(Arc::new(MemoryStore::new(clock.clone())));
             Service::new(rulebook.clone(), store, ids.clone(), fhir_service::Limits::default())
+                .with_validation(validation)
         };
         let mounted: Vec<Mount> = mounts
             .iter()

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use http_server::Limits;
+use http_server::{Limits, Settings};
 
 use crate::bad_input::{check_outcome, goes_on};
 use crate::client::{Connection, Request, Response};
 use crate::harness::TestServer;
-use crate::mounts::PATHS;
+use crate::mounts::{FHIR_PATHS, PATHS, default_mounts};
 
 /// Sends bytes as they are and reads one response.
 #[track_caller]
@@ -83,7 +83,7 @@ fn a_large_body_where_it_is_refused_early() {
         for (method, below, status) in [
             ("PUT", "/Flagg/a", 404),
             ("PUT", "/nothing", 404),
-            ("PATCH", "/Flag/a", 405),
+            ("PATCH", "/Flag", 405),
             ("POST", "/Flag/a", 405),
         ] {
             let mut connection = server.connect();
@@ -232,12 +232,12 @@ fn methods_that_do_not_exist() {
     let server = TestServer::start();
     for path in PATHS {
         let mut connection = server.connect();
-        for method in
-            ["PATCH", "TRACE", "BREW", "get", "PROPFIND", "X-VERY-LONG-METHOD-NAME-THAT-GOES-ON-AND-ON"]
-        {
+        for method in ["TRACE", "BREW", "get", "PROPFIND", "X-VERY-LONG-METHOD-NAME-THAT-GOES-ON-AND-ON"] {
             let answer = connection.send(&Request::new(method, &format!("{path}/Flag/a")));
             check_outcome(&answer, 405, &format!("{method} on {path}"));
-            assert_eq!(answer.header("allow"), Some("GET, HEAD, PUT, DELETE, OPTIONS"), "{path}");
+            let patch = if path.starts_with("/spine") { "" } else { "PATCH, " };
+            let allow = format!("GET, HEAD, PUT, {patch}DELETE, OPTIONS");
+            assert_eq!(answer.header("allow"), Some(allow.as_str()), "{path}");
         }
         goes_on(&mut connection, path);
     }
@@ -258,6 +258,24 @@ fn targets_in_absolute_form() {
     assert!(location.starts_with("http://other.example:8080/R4/Flag/"), "{location}");
     let target = location.split("/_history").next().unwrap();
     assert_eq!(connection.send(&Request::get(target)).status, 200);
+}
+
+/// A public base URL stands in everything that names a resource, whatever the Host says.
+#[test]
+fn a_base_url_that_is_set() {
+    let base_url = Some("https://fhir.example/api".to_owned());
+    let server = TestServer::with(&default_mounts(), Settings { base_url, ..Settings::default() });
+    for path in FHIR_PATHS {
+        let body = r#"{"resourceType":"Flag","id":"a"}"#;
+        let created = server.send(&Request::put(&format!("{path}/Flag/a"), body));
+        let resource = format!("https://fhir.example/api{path}/Flag/a");
+        assert_eq!(created.header("location"), Some(format!("{resource}/_history/1").as_str()));
+        let history = server.send(&Request::get(&format!("{path}/Flag/a/_history")));
+        assert_eq!(history.text("entry.0.fullUrl"), resource);
+        assert_eq!(history.text("link.0.url"), format!("{resource}/_history?_count=100"));
+        let metadata = server.send(&Request::get(&format!("{path}/metadata")));
+        assert_eq!(metadata.text("implementation.url"), format!("https://fhir.example/api{path}"));
+    }
 }
 
 /// RFC 9112 3.2: a request of HTTP/1.1 has exactly one Host, and it is a host.

@@ -40,6 +40,19 @@ fn clients_that_never_finish_a_header_section() {
     goes_on(&mut server.connect(), "/R4");
 }
 
+/// A connection is kept for a next request for as long as that has time to arrive.
+#[test]
+fn connections_that_are_idle() {
+    let server = TestServer::limited(|limits| limits.header_time_max = Duration::from_millis(300));
+    let mut connection = server.connect();
+    for _ in 0..3 {
+        goes_on(&mut connection, "/R4");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let started = Instant::now();
+    assert!(connection.is_closed() && started.elapsed() < Duration::from_secs(5));
+}
+
 #[test]
 fn a_body_that_stalls() {
     let server = TestServer::limited(|limits| limits.body_time_max = Duration::from_millis(200));

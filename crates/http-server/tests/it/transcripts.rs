@@ -28,7 +28,8 @@
 //! `@clock +MS` moves time. `@let NAME = etag` (or `id`, `location`, `last-modified`, or a path such
 //! as `link.1.url` into the body) keeps something of the last response for `{{NAME}}` in later
 //! requests. Before the first section, `@mount PATH API SETTINGS` adds a mount to those that are
-//! there by default (see `mounts::parse`), and `@limit NAME BYTES` sets a limit. Lines with `#` are
+//! there by default (see `mounts::parse`), and `@limit NAME BYTES` sets a limit, and
+//! `@validation structure` validates what is stored. Lines with `#` are
 //! for readers.
 
 use std::collections::BTreeMap;
@@ -36,6 +37,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use http_server::{Limits, Settings};
+
+use fhir_service::Validation;
 
 use crate::client::{Request, Response};
 use crate::harness::TestServer;
@@ -188,6 +191,7 @@ impl Section<'_> {
 fn server(preamble: &[&str]) -> TestServer {
     let mut mounts = default_mounts();
     let mut limits = Limits::default();
+    let mut validation = Validation::Off;
     for line in preamble {
         if let Some(mount) = line.strip_prefix("@mount ") {
             mounts.push(mounts::parse(mount));
@@ -200,11 +204,17 @@ fn server(preamble: &[&str]) -> TestServer {
                 "uri" => limits.uri_bytes_max = bytes,
                 other => panic!("no limit {other}"),
             }
+        } else if let Some(level) = line.strip_prefix("@validation ") {
+            validation = match level {
+                "structure" => Validation::Structure,
+                "strict" => Validation::Strict,
+                other => panic!("no level {other}"),
+            };
         } else {
             assert!(line.is_empty() || line.starts_with('#'), "before the first section: {line}");
         }
     }
-    TestServer::with(&mounts, Settings { limits, ..Settings::default() })
+    TestServer::validating(&mounts, Settings { limits, ..Settings::default() }, validation)
 }
 
 fn substitute(line: &str, names: &BTreeMap<String, String>) -> String {
@@ -268,9 +278,15 @@ fn received(response: &Response, base: Option<&str>) -> String {
     }
     if !response.body.is_empty() {
         out.push_str("<\n");
-        let mut pretty = Vec::new();
-        response.json().write_pretty(&mut pretty);
-        for line in String::from_utf8(pretty).expect("UTF-8").lines() {
+        let mut shown = Vec::new();
+        // JSON is laid out for reading; anything else is shown as it came.
+        let as_it_came = response.header("content-type").is_none_or(|media| !media.contains("json"));
+        if as_it_came || response.body.contains(&b'\n') {
+            shown.clone_from(&response.body);
+        } else {
+            response.json().write_pretty(&mut shown);
+        }
+        for line in String::from_utf8(shown).expect("UTF-8").lines() {
             writeln!(out, "< {line}").expect("write to a string");
         }
     }

@@ -1,6 +1,6 @@
 //! One of everything that can go wrong, with the status that each API has for it.
 
-use fhir_definitions::FhirVersion;
+use fhir_definitions::{Definitions, FhirVersion};
 use fhir_model::json;
 use rulebook::{Failure, Interaction, ParameterProblem, Refused, Resource};
 use versioning_core::{
@@ -54,9 +54,11 @@ fn requests() -> Vec<Sample> {
     vec![
         same(Failure::InvalidHost, 400),
         same(Failure::NoRoute { path: text() }, 404),
+        same(Failure::OutsideEveryApi { path: text(), apis: vec![text()] }, 404),
         same(Failure::UnknownType { name: text(), version: FhirVersion::Stu3 }, 404),
         same(Failure::MethodNotAllowed { method: text(), allow: &["GET"] }, 405),
         same(Failure::NotOffered(Interaction::Vread), 404),
+        same(Failure::ConditionalNotOffered { header: "If-None-Exist" }, 400),
         same(Failure::UriTooLong { max: 1 }, 414),
         same(Failure::HeadersTooLarge { max: 1 }, 431),
         same(Failure::BodyTooLarge { max: 1 }, 413),
@@ -95,10 +97,19 @@ fn contents() -> Vec<Sample> {
     let text = || "x".to_owned();
     let same = |failure, status| sample(failure, status, status, status);
     let json = json::parse(b"{\"a\":", &json::Limits::default()).expect_err("no JSON");
+    let stu3 = Definitions::of(FhirVersion::Stu3);
+    let xml = fhir_model::xml::parse(b"<a", stu3, &json::Limits::default()).expect_err("no XML");
+    let findings = fhir_validate::validate(&json::Value::Null, stu3, &fhir_validate::Settings::default());
     let not_a_resource = fhir_model::Resource::from_value(json::Value::Null).expect_err("no resource");
     vec![
         same(Failure::EmptyBody, 400),
         same(Failure::Json(json), 400),
+        same(Failure::Xml(Box::new(xml)), 400),
+        same(Failure::Invalid(findings), 422),
+        same(Failure::PatchMalformed { why: text() }, 400),
+        same(Failure::PatchNotApplicable { why: text() }, 422),
+        same(Failure::PatchedIdentity, 422),
+        same(Failure::NotRepresentable { why: text() }, 406),
         same(Failure::NoResource(not_a_resource), 400),
         same(Failure::WrongType { url: text(), body: text() }, 400),
         same(Failure::IllegalId { id: text() }, 400),
@@ -150,9 +161,11 @@ pub(crate) fn name(failure: &Failure) -> &'static str {
     match failure {
         Failure::InvalidHost => "InvalidHost",
         Failure::NoRoute { .. } => "NoRoute",
+        Failure::OutsideEveryApi { .. } => "OutsideEveryApi",
         Failure::UnknownType { .. } => "UnknownType",
         Failure::MethodNotAllowed { .. } => "MethodNotAllowed",
         Failure::NotOffered(_) => "NotOffered",
+        Failure::ConditionalNotOffered { .. } => "ConditionalNotOffered",
         Failure::UriTooLong { .. } => "UriTooLong",
         Failure::HeadersTooLarge { .. } => "HeadersTooLarge",
         Failure::BodyTooLarge { .. } => "BodyTooLarge",
@@ -182,6 +195,12 @@ pub(crate) fn name(failure: &Failure) -> &'static str {
         Failure::DeletedVersion { .. } => "DeletedVersion",
         Failure::EmptyBody => "EmptyBody",
         Failure::Json(_) => "Json",
+        Failure::Xml(_) => "Xml",
+        Failure::Invalid(_) => "Invalid",
+        Failure::PatchMalformed { .. } => "PatchMalformed",
+        Failure::PatchNotApplicable { .. } => "PatchNotApplicable",
+        Failure::PatchedIdentity => "PatchedIdentity",
+        Failure::NotRepresentable { .. } => "NotRepresentable",
         Failure::NoResource(_) => "NoResource",
         Failure::WrongType { .. } => "WrongType",
         Failure::IllegalId { .. } => "IllegalId",
@@ -198,4 +217,4 @@ pub(crate) fn name(failure: &Failure) -> &'static str {
 }
 
 /// How many names [`name`] can give.
-pub(crate) const NAMES: usize = 44;
+pub(crate) const NAMES: usize = 52;
