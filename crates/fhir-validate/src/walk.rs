@@ -115,10 +115,10 @@ impl<'s> Walk<'s> {
     /// which has a `container`, none is required.
     fn profiles(&mut self, resource: Typed<'_>, container: Option<&Value>, place: &Place<'_>) {
         let Settings { profiles, required_profiles, .. } = self.settings;
-        if self.report.is_full() || profiles.is_empty_for(self.version) {
+        let required = if container.is_none() { required_profiles.as_slice() } else { &[] };
+        if self.report.is_full() || (profiles.is_empty_for(self.version) && required.is_empty()) {
             return;
         }
-        let required = if container.is_none() { required_profiles.as_slice() } else { &[] };
         let Typed { value, type_def, .. } = resource;
         let subject = Subject { resource: value, type_def, container, place };
         profiles.apply(subject, required, self.settings, &mut self.report);

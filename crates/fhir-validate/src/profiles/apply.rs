@@ -42,12 +42,15 @@ impl Profiles {
         report: &mut Report<'_>,
     ) {
         let named = subject.resource.get("meta").and_then(|meta| meta.get("profile")?.as_array());
-        let named = named.unwrap_or_default().iter().filter_map(Value::as_str);
+        let named = named.unwrap_or_default().iter().filter_map(Value::as_str).map(|url| (url, false));
         let mut applied: Vec<&str> = Vec::new();
         let steps_left = Cell::new(settings.rule_steps_max);
-        for url in named.chain(required.iter().map(String::as_str)) {
-            let Some(profile) = self.0.get(url) else {
-                if settings.level == Level::Strict && !url.starts_with(CORE) {
+        for (url, is_required) in named.chain(required.iter().map(|url| (url.as_str(), true))) {
+            let known =
+                self.0.get(url).filter(|_| !self.is_empty_for(subject.type_def.definitions().version()));
+            let Some(profile) = known else {
+                // Who requires a profile must know that it was not looked at.
+                if is_required || (settings.level == Level::Strict && !url.starts_with(CORE)) {
                     let message =
                         format_args!("the profile {} is not known here, so it was not checked", Quoted(url));
                     report.add(Rule::ProfileUnknown, subject.place, message);

@@ -87,8 +87,10 @@ fn a_profile_can_be_required() {
         Settings { profiles: profiles(FhirVersion::R4).clone(), required_profiles, ..Settings::default() };
     assert_eq!(rules(&validate(&flag, r4, &settings)), [Rule::ProfileMissing; 5]);
     assert_eq!(validate(&basic, r4, &settings), []);
-    // Profiles of another version say nothing.
-    assert_eq!(validate(&flag, Definitions::of(FhirVersion::R4b), &settings), []);
+    // Profiles of another version say nothing, but who requires them is told.
+    let found = validate(&flag, Definitions::of(FhirVersion::R4b), &settings);
+    assert_eq!(rules(&found), [Rule::ProfileUnknown]);
+    assert!(!found.iter().any(Finding::is_error), "{found:?}");
 }
 
 proptest! {
