@@ -127,6 +127,16 @@ rules! {
     Subsetted "subsetted" Error BusinessRule "A partial copy of a resource must not replace the whole";
     Invariant "invariant" Error Invariant "A rule of the definitions is broken";
     InvariantUnchecked "invariant-unchecked" Information Incomplete "A rule of the definitions could not be evaluated";
+    ProfileUnknown "profile-unknown" Warning NotSupported "The profile that is named or required is not known here";
+    ProfileMissing "profile-missing" Error Required "An element that the profile wants is missing";
+    ProfileForbidden "profile-forbidden" Error Structure "The profile does not allow the element, or not so many";
+    ProfileValue "profile-value" Error Value "The value is not the one that the profile asks for";
+    ProfileType "profile-type" Error Structure "The profile does not allow this type here";
+    ProfileTarget "profile-target" Error Structure "The profile does not allow a reference to this type";
+    ProfileCode "profile-code" Error CodeInvalid "The code is not in the value set that the profile requires";
+    ProfileCodeOther "profile-code-other" Warning CodeInvalid "The code is not in the value set that the profile prefers";
+    ProfileSlice "profile-slice" Error Structure "The item is none of those that the profile allows";
+    ProfileInvariant "profile-invariant" Error Invariant "A rule of the profile is broken";
     TooDeep "too-deep" Error TooCostly "The resource is nested more deeply than is checked";
     TooManyMembers "too-many-members" Error TooCostly "An object has more members than any type has elements";
     TooManyFindings "too-many-findings" Information Incomplete "There are more findings than are listed";
@@ -153,6 +163,21 @@ mod tests {
         for code in codes {
             assert!(code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'), "{code}");
         }
+    }
+
+    #[test]
+    fn the_manual_lists_every_rule_as_it_is() {
+        let manual = include_str!("../../../docs/validation.md");
+        let rows: Vec<&str> =
+            manual.lines().filter(|line| line.starts_with("| `")).take(Rule::ALL.len()).collect();
+        let expected: Vec<String> = Rule::ALL
+            .iter()
+            .map(|rule| {
+                let (code, title) = (rule.code(), rule.title());
+                format!("| `{code}` | {} | {} | {title} |", rule.severity(), rule.issue_type())
+            })
+            .collect();
+        assert_eq!(rows, expected);
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::finding::Rule;
 use crate::narrative;
 use crate::place::Place;
 use crate::report::Report;
+use crate::settings::Settings;
 
 /// Keys of the rules that the walk over the structure restates.
 const CHECKED_ELSEWHERE: [&str; 10] =
@@ -29,18 +30,19 @@ const NARRATIVE_ADVICE: &str = "dom-6";
 /// One evaluation may take this many steps: a tenth of a second at most.
 const STEPS_MAX: u64 = 1_000_000;
 
-/// All evaluations on one resource may take this many steps together: a second at most. The largest official
-/// example, a Bundle of 42 MB, takes 7 million.
-const STEPS_IN_ALL_MAX: u64 = 10_000_000;
-
 /// Resources inside resources are followed to this depth, elements in them likewise; the walk over the structure has
 /// reported what is deeper.
 const DEPTH_MAX: usize = 128;
 
 /// Checks the rules on `resource` and everything inside.
-pub(crate) fn check(resource: &Value, definitions: Definitions, report: &mut Report<'_>) {
+pub(crate) fn check(
+    resource: &Value,
+    definitions: Definitions,
+    settings: &Settings,
+    report: &mut Report<'_>,
+) {
     let Some(type_def) = type_of(resource, definitions) else { return };
-    let steps_left = Cell::new(STEPS_IN_ALL_MAX);
+    let steps_left = Cell::new(settings.rule_steps_max);
     let mut pass = Pass { definitions, rules: rules(definitions.version()), report, steps_left: &steps_left };
     let (value, twin, element) = (Some(resource), None, None);
     let part = Part { value, twin, element, type_def, fields: type_def.fields() };

@@ -9,6 +9,7 @@ mod invariants;
 mod narrative;
 mod place;
 mod primitive;
+mod profiles;
 mod references;
 mod report;
 mod settings;
@@ -21,6 +22,7 @@ use fhir_model::json::Value;
 
 pub use crate::check::{ValidateFault, check_validate};
 pub use crate::finding::{Finding, Rule};
+pub use crate::profiles::{ProfileNote, Profiles, ProfilesError};
 pub use crate::settings::{ConditionalReferences, Level, Settings, Subsetted};
 
 /// Everything that is wrong with a resource, in the order of its elements, as far as `settings` ask for it.
@@ -33,7 +35,7 @@ pub fn validate(resource: &Value, definitions: Definitions, settings: &Settings)
     walk.root(resource);
     let mut report = walk.report;
     if settings.level == Level::Strict && !report.is_full() {
-        invariants::check(resource, definitions, &mut report);
+        invariants::check(resource, definitions, settings, &mut report);
     }
     report.into_findings()
 }

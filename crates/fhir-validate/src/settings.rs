@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use fhir_model::IssueSeverity;
 
 use crate::finding::Rule;
+use crate::profiles::Profiles;
 
 /// How much is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -51,12 +52,20 @@ pub struct Settings {
     pub level: Level,
     /// The validation ends after this many findings; one more says so.
     pub findings_max: usize,
+    /// Steps of FHIRPath that all rules on one resource may take together; those that come later are not checked, and a
+    /// finding says so. The default, 10 million, is a second at most; the largest official example, a Bundle of 42 MB,
+    /// takes 7 million.
+    pub rule_steps_max: u64,
     /// What becomes of a resource with the tag `SUBSETTED`.
     pub subsetted: Subsetted,
     /// Where conditional references may stand.
     pub conditional_references: ConditionalReferences,
     /// Rules whose breach counts as more or less than usual: for an interface whose documented payloads break some.
     pub severities: BTreeMap<Rule, IssueSeverity>,
+    /// The profiles that are known. They apply to the resources that name them in `meta.profile`.
+    pub profiles: Profiles,
+    /// The profiles, by URL, that apply to every resource of their type, contained ones left out.
+    pub required_profiles: Vec<String>,
 }
 
 impl Default for Settings {
@@ -65,9 +74,12 @@ impl Default for Settings {
         Self {
             level: Level::default(),
             findings_max: 100,
+            rule_steps_max: 10_000_000,
             subsetted: Subsetted::default(),
             conditional_references: ConditionalReferences::default(),
             severities: BTreeMap::new(),
+            profiles: Profiles::none(),
+            required_profiles: Vec::new(),
         }
     }
 }

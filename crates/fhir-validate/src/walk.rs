@@ -6,6 +6,7 @@ use fhir_model::json::{Object, Value};
 use crate::contained::{self, Contained};
 use crate::finding::Rule;
 use crate::place::Place;
+use crate::profiles::Subject;
 use crate::report::{Quoted, Report};
 use crate::settings::Settings;
 use crate::suggestion;
@@ -32,7 +33,9 @@ pub(crate) struct Scope<'a> {
     pub(crate) contained: Option<&'a Contained<'a>>,
     /// Which of them the place is in.
     pub(crate) inside: Option<usize>,
-    /// The type of the resource that contains them.
+    /// The resource that contains them.
+    pub(crate) resource: &'a Value,
+    /// Its type.
     pub(crate) resource_type: &'a str,
     /// Whether there is a Bundle around.
     pub(crate) in_bundle: bool,
@@ -82,21 +85,22 @@ impl<'s> Walk<'s> {
         if element.name() == "contained" {
             contained::report_own(resource.object, place, self.version, &mut self.report);
             let inside = Scope { inside: index, ..*scope };
-            return self.object(resource.object, resource.type_def.fields(), place, &inside);
+            self.object(resource.object, resource.type_def.fields(), place, &inside);
+            return self.profiles(resource, Some(scope.resource), place);
         }
         self.container(resource, place, scope.in_bundle);
     }
 
     /// Checks a resource that may contain others.
     fn container(&mut self, resource: Typed<'_>, place: &Place<'_>, in_bundle: bool) {
-        let Typed { object, type_def } = resource;
+        let Typed { value, object, type_def } = resource;
         let contained = Contained::of(object);
-        let resource_type = type_def.name();
         let scope = Scope {
             contained: contained.as_ref(),
             inside: None,
-            resource_type,
-            in_bundle: in_bundle || resource_type == "Bundle",
+            resource: value,
+            resource_type: type_def.name(),
+            in_bundle: in_bundle || type_def.name() == "Bundle",
         };
         self.object(object, type_def.fields(), place, &scope);
         if let Some(contained) = &contained
@@ -104,6 +108,20 @@ impl<'s> Walk<'s> {
         {
             contained.report(place, &mut self.report);
         }
+        self.profiles(resource, None, place);
+    }
+
+    /// Applies the profiles that a resource names and those that are required of its type; of a contained resource,
+    /// which has a `container`, none is required.
+    fn profiles(&mut self, resource: Typed<'_>, container: Option<&Value>, place: &Place<'_>) {
+        let Settings { profiles, required_profiles, .. } = self.settings;
+        let required = if container.is_none() { required_profiles.as_slice() } else { &[] };
+        if self.report.is_full() || (profiles.is_empty_for(self.version) && required.is_empty()) {
+            return;
+        }
+        let Typed { value, type_def, .. } = resource;
+        let subject = Subject { resource: value, type_def, container, place };
+        profiles.apply(subject, required, self.settings, &mut self.report);
     }
 
     /// The resource that a value is, or why it is none.
@@ -122,10 +140,12 @@ impl<'s> Walk<'s> {
                 return Err((Rule::NotAResource, message));
             }
         };
-        self.definitions.resource_type(name).map(|type_def| Typed { object, type_def }).ok_or_else(|| {
-            let message = format!("FHIR {} has no resource type {}", self.version, Quoted(name));
-            (Rule::UnknownResourceType, message)
-        })
+        self.definitions.resource_type(name).map(|type_def| Typed { value, object, type_def }).ok_or_else(
+            || {
+                let message = format!("FHIR {} has no resource type {}", self.version, Quoted(name));
+                (Rule::UnknownResourceType, message)
+            },
+        )
     }
 
     /// Checks the members of an object against the elements that may stand in it.
@@ -268,6 +288,7 @@ impl<'s> Walk<'s> {
 /// An object whose type is known.
 #[derive(Clone, Copy)]
 struct Typed<'a> {
+    value: &'a Value,
     object: &'a Object,
     type_def: TypeDef,
 }

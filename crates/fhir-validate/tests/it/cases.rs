@@ -8,10 +8,11 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use fhir_definitions::{Definitions, FhirVersion};
 use fhir_model::json::{Limits, parse};
-use fhir_validate::{Finding, Level, Rule, Settings, validate};
+use fhir_validate::{Finding, Level, Profiles, Rule, Settings, validate};
 
 struct Case {
     title: String,
@@ -75,7 +76,33 @@ fn files() -> Vec<PathBuf> {
 fn run(case: &Case, version: FhirVersion) -> Vec<Finding> {
     let tree = parse(case.resource.as_bytes(), &Limits::default())
         .unwrap_or_else(|error| panic!("{}: {error}", case.title));
-    validate(&tree, Definitions::of(version), &Settings { level: case.level, ..Settings::default() })
+    let settings = Settings { level: case.level, profiles: profiles(version).clone(), ..Settings::default() };
+    validate(&tree, Definitions::of(version), &settings)
+}
+
+/// The profiles of `profiles/`, which apply to those resources only that name them.
+pub(crate) fn profiles(version: FhirVersion) -> &'static Profiles {
+    static STU3: LazyLock<Profiles> = LazyLock::new(|| load("stu3", FhirVersion::Stu3));
+    static R4: LazyLock<Profiles> = LazyLock::new(|| load("r4", FhirVersion::R4));
+    static R4B: LazyLock<Profiles> = LazyLock::new(|| load("r4", FhirVersion::R4b));
+    static R5: LazyLock<Profiles> = LazyLock::new(|| load("r4", FhirVersion::R5));
+    match version {
+        FhirVersion::Stu3 => &STU3,
+        FhirVersion::R4 => &R4,
+        FhirVersion::R4b => &R4B,
+        FhirVersion::R5 => &R5,
+    }
+}
+
+fn load(folder: &str, version: FhirVersion) -> Profiles {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/profiles").join(folder);
+    let entries = fs::read_dir(folder).expect("the folder is there");
+    let files = entries.map(|entry| {
+        let path = entry.expect("it is readable").path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        (name, fs::read(path).expect("the file is readable"))
+    });
+    Profiles::from_files(Definitions::of(version), files).expect("every file is a resource")
 }
 
 /// A finding as it stands in the files, the version's name replaced.

@@ -182,10 +182,12 @@ fn rules_made_to_cost() {
     let instances = vec![instance; 3_000].join(",");
     let text =
         format!("{{\"resourceType\":\"ExampleScenario\",\"status\":\"draft\",\"instance\":[{instances}]}}");
-    let settings = Settings { level: Level::Strict, findings_max: usize::MAX, ..Settings::default() };
+    let rule_steps_max = 500_000;
+    let settings =
+        Settings { level: Level::Strict, findings_max: usize::MAX, rule_steps_max, ..Settings::default() };
     let start = Instant::now();
     let findings = validate(&read(&text), Definitions::of(FhirVersion::R5), &settings);
-    assert!(start.elapsed() < 3 * PATIENCE, "{:?}", start.elapsed());
+    assert!(start.elapsed() < PATIENCE, "{:?}", start.elapsed());
     let unchecked = findings.iter().filter(|finding| finding.rule == Rule::InvariantUnchecked).count();
     assert!((1..100).contains(&unchecked), "{unchecked}");
 }

@@ -6,4 +6,5 @@ mod cases;
 mod examples;
 mod hostile;
 mod mutations;
+mod profiles;
 mod severities;

@@ -203,7 +203,7 @@ fn an_unknown_member_is_found_where_it_stands() {
 }
 
 /// A change to a tree, with numbers that say where and what.
-fn change(tree: &mut Value, place: usize, what: usize, with: &Value) {
+pub(crate) fn change(tree: &mut Value, place: usize, what: usize, with: &Value) {
     let ways = all_ways(tree);
     let way = &ways[place % ways.len()];
     let value = at(tree, way);
@@ -227,7 +227,7 @@ fn first_name(object: &Object) -> String {
     object.names().next().unwrap_or_default().to_owned()
 }
 
-fn small_value() -> impl Strategy<Value = Value> {
+pub(crate) fn small_value() -> impl Strategy<Value = Value> {
     prop::sample::select(vec![
         "null",
         "true",
