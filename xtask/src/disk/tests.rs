@@ -211,6 +211,7 @@ fn a_change_that_was_not_recorded_is_noticed() {
 }
 
 /// The library in front of ordinary programs: nothing escapes it, and only `sync` makes anything durable.
+#[cfg(target_os = "linux")]
 #[test]
 fn the_recorder_sees_what_programs_do() {
     let folder = tempfile::tempdir().unwrap();
