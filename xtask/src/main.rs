@@ -2,6 +2,7 @@
 
 mod ci;
 mod codegen;
+mod conformance;
 mod crash;
 mod disk;
 mod http;
@@ -30,6 +31,8 @@ enum Command {
     Ci,
     /// Generate the tables of crate fhir-definitions from the published packages.
     Codegen(codegen::Arguments),
+    /// Compare with what others publish: official examples, schemas.
+    Conformance(conformance::Arguments),
     /// Kill the server while clients write, and look for what is missing.
     Crash(crash::Arguments),
     /// Drive a FHIR server and report rates, latencies and lost updates.
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Ci => ci::run(),
         Command::Codegen(arguments) => codegen::run(&arguments),
+        Command::Conformance(arguments) => conformance::run(&arguments),
         Command::Crash(arguments) => crash::run(&arguments),
         Command::Load(arguments) => load::run(&arguments),
         Command::Packages(arguments) => packages::run(&arguments),

@@ -76,15 +76,34 @@ pub(crate) const R5_EXAMPLES: Package = package(
     "00106d2479ba1d73a1168543472b730744c157d9c427a686c88c32559afb09e5",
 );
 
+/// XML schemas of STU3, among those of other versions.
+pub(crate) const STU3_SCHEMAS: Package =
+    package("fhir", "3.3.1", "604e27a1f0176688d19c534076a17e782ec615ab756e1af16b8a1fd119a32dd2");
+/// XML schemas of R4.
+pub(crate) const R4_SCHEMAS: Package = package(
+    "hl7.fhir.r4.corexml",
+    "4.0.1",
+    "ed1512ab44ac5177e429decc604cb62263cc66902b44a61199cf08f2b566030f",
+);
+/// XML schemas of R4B.
+pub(crate) const R4B_SCHEMAS: Package = package(
+    "hl7.fhir.r4b.corexml",
+    "4.3.0",
+    "a6a9dd9495b2eeae118df7d730bce3224b63ba95dddca1d0e9ceab59e42ce1a7",
+);
+
 /// Every package that is pinned, in the order of the versions.
-pub(crate) const ALL: [&Package; 10] = [
+pub(crate) const ALL: [&Package; 13] = [
     &STU3_DEFINITIONS,
     &STU3_EXPANSIONS,
+    &STU3_SCHEMAS,
     &R4_DEFINITIONS,
     &R4_EXPANSIONS,
+    &R4_SCHEMAS,
     &R4B_DEFINITIONS,
     &R4B_EXPANSIONS,
     &R4B_EXAMPLES,
+    &R4B_SCHEMAS,
     &R5_DEFINITIONS,
     &R5_EXPANSIONS,
     &R5_EXAMPLES,

@@ -115,7 +115,7 @@ fn slot(object: &Object, fields: Fields, member: &str) -> usize {
 }
 
 /// Sets or removes a member; a new one goes where it belongs.
-fn set(object: &mut Object, fields: Fields, member: &str, value: Option<Value>) {
+pub(crate) fn set(object: &mut Object, fields: Fields, member: &str, value: Option<Value>) {
     match value {
         Some(value) => {
             let slot = slot(object, fields, member);

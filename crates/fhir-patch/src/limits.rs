@@ -117,11 +117,11 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// The budget for a document, which is charged to it.
-    pub(crate) fn new(limits: &Limits, document: &Value) -> Result<Self, Exceeded> {
+    /// The budget for a document of that size, which is charged to it.
+    pub(crate) fn new(limits: &Limits, document: Size) -> Result<Self, Exceeded> {
         let limits = Limits { depth_max: limits.depth_max.min(DEPTH_CEILING), ..*limits };
         let mut budget = Self { limits, nodes: 0, bytes: 0, steps: 0 };
-        budget.put(Size::of(document), 0)?;
+        budget.put(document, 0)?;
         Ok(budget)
     }
 

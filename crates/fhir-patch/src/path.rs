@@ -136,6 +136,14 @@ impl Target {
 }
 
 impl Place {
+    pub(crate) fn of(
+        beside: Option<Fields>,
+        element: Option<ElementDef>,
+        type_ref: Option<TypeRef>,
+    ) -> Option<Self> {
+        Some(Self { beside: beside?, element: element?, type_ref: type_ref? })
+    }
+
     /// What may stand inside a value in this place.
     pub(crate) fn inside(self, value: Option<&Value>) -> Option<Fields> {
         let inside = self.element.fields_as(self.type_ref);

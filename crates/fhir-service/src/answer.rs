@@ -21,6 +21,8 @@ pub struct Answer {
     pub applied: Option<Return>,
     /// When it makes sense to try again, in seconds from now.
     pub retry_after_s: Option<u32>,
+    /// The body was a patch, in a format that is not understood.
+    pub accepts_patch: bool,
     /// The methods that are possible, when the one sent is not.
     pub allow: Option<&'static [&'static str]>,
 }
@@ -32,4 +34,11 @@ pub enum Payload {
     Json(Bytes),
     /// A FHIR resource as XML.
     Xml(Bytes),
+    /// The content of a Binary in its own form.
+    Native {
+        /// Its media type.
+        content_type: String,
+        /// The content.
+        bytes: Bytes,
+    },
 }

@@ -1,5 +1,6 @@
 //! capabilities: what this API does, made from the tables and rules that serve requests.
 
+use bytes::Bytes;
 use fhir_definitions::{FhirVersion, resource_types};
 use fhir_model::json::{Object, Value};
 use fhir_model::{array, object};
@@ -7,9 +8,9 @@ use rulebook::{Failure, Interaction, Rulebook};
 use storage_api::{Current, Head, Key, Timestamp, VersionNumber, VersionTag, VersionToken};
 use versioning_core::{Decision, IfMatchPolicy, Intent, LockPolicy, UpdateCreate, VersionScheme, decide};
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Payload};
 use crate::request::CapabilityMode;
-use crate::service::{Context, Service, json_payload};
+use crate::service::{Context, Service};
 
 /// The day the statements were last changed in a way that clients can see.
 const DATE: &str = "2026-11-20";
@@ -23,10 +24,9 @@ impl Service {
             CapabilityMode::Full | CapabilityMode::Normative => capability_statement(rulebook, &context.base),
             CapabilityMode::Terminology => terminology_capabilities(&context.base),
         };
-        let payload = json_payload(&Value::from(statement));
-        let (crate::Payload::Json(bytes) | crate::Payload::Xml(bytes)) = &payload;
+        let bytes = Bytes::from(statement.to_bytes());
         let head = Head {
-            version: VersionToken { number: VersionNumber::FIRST, tag: VersionTag(hash(bytes)) },
+            version: VersionToken { number: VersionNumber::FIRST, tag: VersionTag(hash(&bytes)) },
             at: Timestamp::default(),
             previous_at: None,
         };
@@ -38,7 +38,7 @@ impl Service {
             Decision::Refuse(refusal) => {
                 return Err(self.refused(refusal, &key, Interaction::Capabilities, &context.precondition));
             }
-            _ => self.content(&key, head, payload),
+            _ => self.content(&key, head, Payload::Json(bytes)),
         };
         Ok(Answer { etag: Some(policy.scheme.print(head.version)), last_modified: None, ..answer })
     }
@@ -59,6 +59,16 @@ fn capability_statement(rulebook: &dyn Rulebook, base: &str) -> Object {
         statement.insert("acceptUnknown", "no");
     }
     statement.insert("format", array!["application/fhir+json", "application/fhir+xml", "json", "xml"]);
+    if rulebook.offers(Interaction::Patch) {
+        let formats = array![
+            "application/json-patch+json",
+            "application/merge-patch+json",
+            "application/xml-patch+xml",
+            "application/fhir+json",
+            "application/fhir+xml",
+        ];
+        statement.insert("patchFormat", formats);
+    }
     let resources: Vec<Value> = resource_types(version)
         .iter()
         .map(|resource_type| Value::from(resource(rulebook, resource_type)))
@@ -83,10 +93,11 @@ fn capability_statement(rulebook: &dyn Rulebook, base: &str) -> Object {
 
 /// What one type offers.
 fn resource(rulebook: &dyn Rulebook, resource_type: &str) -> Object {
-    const INTERACTIONS: [Interaction; 7] = [
+    const INTERACTIONS: [Interaction; 8] = [
         Interaction::Read,
         Interaction::Vread,
         Interaction::Update,
+        Interaction::Patch,
         Interaction::Delete,
         Interaction::HistoryInstance,
         Interaction::HistoryType,

@@ -7,8 +7,9 @@ use fhir_model::{Id, Resource, xml};
 use rulebook::{ClientId, Failure};
 use storage_api::Body;
 
+use crate::binary::{self, BINARY};
 use crate::present::Format;
-use crate::request::Content;
+use crate::request::{Content, Encoding};
 use crate::service::{Service, shortened};
 
 /// A resource that was read, and is yet to be given its place.
@@ -22,9 +23,12 @@ impl Service {
         if body.bytes.trim_ascii().is_empty() {
             return Err(Failure::EmptyBody);
         }
-        match body.format {
-            Format::Json => json::parse(&body.bytes, &self.limits.json).map_err(Failure::Json),
-            Format::Xml => {
+        match &body.encoding {
+            Encoding::Native(content_type) => Err(binary::not_a_resource(content_type)),
+            Encoding::Fhir(Format::Json) => {
+                json::parse(&body.bytes, &self.limits.json).map_err(Failure::Json)
+            }
+            Encoding::Fhir(Format::Xml) => {
                 let definitions = Definitions::of(self.rulebook.version());
                 xml::parse(&body.bytes, definitions, &self.limits.json)
                     .map_err(|error| Failure::Xml(Box::new(error)))
@@ -33,8 +37,20 @@ impl Service {
     }
 
     /// Reads a body that is to be stored under a type.
-    pub(crate) fn incoming(&self, body: &Content, resource_type: &str) -> Result<Incoming, Failure> {
-        Incoming::of(self.parse(body)?, resource_type)
+    /// `id` is the one in the URL, if there is one: native content has none of its own.
+    pub(crate) fn incoming(
+        &self,
+        body: &Content,
+        resource_type: &str,
+        id: Option<&str>,
+    ) -> Result<Incoming, Failure> {
+        match &body.encoding {
+            Encoding::Native(content_type) if resource_type == BINARY => {
+                let wrapped = binary::wrap(content_type, &body.bytes, id, self.rulebook.version());
+                Incoming::of(Value::Object(wrapped), resource_type)
+            }
+            _ => Incoming::of(self.parse(body)?, resource_type),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use versioning_core::{Refusal, WriteOperation};
 use crate::answer::Answer;
 use crate::request::Content;
 use crate::service::{Context, Service};
-use crate::write::Write;
+use crate::write::{Loaded, Write};
 
 impl Service {
     pub(crate) async fn create(
@@ -29,8 +29,8 @@ impl Service {
                 precondition: &context.precondition,
                 claim: context.claim.as_ref(),
             };
-            let prepare = || {
-                let mut incoming = self.incoming(body, resource_type)?;
+            let prepare = |_: Loaded<'_>| {
+                let mut incoming = self.incoming(body, resource_type, None)?;
                 incoming.set_new_id(&id, self.rulebook.client_id())?;
                 self.check_valid(incoming)?.into_body()
             };

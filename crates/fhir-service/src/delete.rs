@@ -19,7 +19,7 @@ impl Service {
             claim: context.claim.as_ref(),
         };
         // A deletion has no content, so the core never asks for any.
-        let written = self.write(write, || Err(Failure::Internal)).await?;
+        let written = self.write(write, |_| Err(Failure::Internal)).await?;
         let success = match written.change {
             Some(_) => Success::Deleted,
             None => Success::NothingToDelete,

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod answer;
+mod binary;
 mod capabilities;
 mod content;
 mod counters;
@@ -10,6 +11,7 @@ mod history;
 mod idempotency;
 mod ids;
 mod limits;
+mod patch;
 mod present;
 mod read;
 mod request;
@@ -26,7 +28,9 @@ pub use history::HistoryParameters;
 pub use ids::{Entropy, Ids, SystemClock, SystemEntropy};
 pub use limits::Limits;
 pub use present::{Format, Presentation};
-pub use request::{CapabilityMode, Content, Handling, Operation, Preferences, Request};
+pub use request::{
+    CapabilityMode, Content, Encoding, Handling, Operation, Patch, PatchFormat, Preferences, Request,
+};
 pub use service::Service;
 pub use subset::Subset;
 pub use validate::Validation;

@@ -7,6 +7,8 @@ use fhir_model::json;
 pub struct Limits {
     /// Of a body.
     pub json: json::Limits,
+    /// Of a patch and what it makes of a resource.
+    pub patch: fhir_patch::Limits,
     /// Entries of a history page when the client does not say.
     pub page_default: usize,
     /// Entries of a history page at most; a larger `_count` is cut to this.
@@ -22,10 +24,21 @@ impl Default for Limits {
         const DAY_US: i64 = 24 * 60 * 60 * 1_000_000;
         Self {
             json: json::Limits::default(),
+            patch: fhir_patch::Limits::default(),
             page_default: 100,
             page_max: 1000,
             idempotency_time_us: DAY_US,
             id_draws_max: 3,
         }
+    }
+}
+
+impl Limits {
+    /// What is stored was within the limits when it was stored, and is read without them but for
+    /// nesting, which version meta and Bundles deepen by a little.
+    pub(crate) fn stored(&self) -> json::Limits {
+        const ROOM: usize = 8;
+        let depth_max = self.json.depth_max.saturating_add(ROOM);
+        json::Limits { bytes_max: usize::MAX, nodes_max: usize::MAX, depth_max }
     }
 }

@@ -4,9 +4,10 @@ use bytes::Bytes;
 use fhir_definitions::Definitions;
 use fhir_model::json::{self, Value};
 use fhir_model::xml;
-use rulebook::Failure;
+use rulebook::{Failure, Success};
 
 use crate::answer::{Answer, Payload};
+use crate::binary;
 use crate::service::Service;
 use crate::subset::{Subset, cut};
 
@@ -29,6 +30,8 @@ pub struct Presentation {
     pub pretty: bool,
     /// Which part.
     pub subset: Subset,
+    /// A Binary in its own form rather than as a resource.
+    pub native: bool,
 }
 
 impl Service {
@@ -39,6 +42,13 @@ impl Service {
             return answer;
         }
         let Some(Payload::Json(bytes)) = &answer.payload else { return answer };
+        let shown = answer.status == Success::Shown.status(true);
+        if presentation.native
+            && shown
+            && let Some(payload) = binary::unwrap(bytes, self.rulebook.version(), &self.limits)
+        {
+            return Answer { payload: Some(payload), ..answer };
+        }
         match self.formed(bytes, presentation) {
             Ok(payload) => Answer { payload: Some(payload), ..answer },
             Err(failure) => {
@@ -56,11 +66,7 @@ impl Service {
 
     fn formed(&self, bytes: &[u8], presentation: &Presentation) -> Result<Payload, Failure> {
         let version = self.rulebook.version();
-        // What the server itself printed is not limited: a page of large resources may be larger
-        // than one body.
-        let limits = json::Limits { bytes_max: usize::MAX, nodes_max: usize::MAX, ..self.limits.json };
-        let limits = json::Limits { depth_max: limits.depth_max.saturating_add(8), ..limits };
-        let Ok(Value::Object(mut resource)) = json::parse(bytes, &limits) else {
+        let Ok(Value::Object(mut resource)) = json::parse(bytes, &self.limits.stored()) else {
             return Err(Failure::Internal);
         };
         cut(&mut resource, &presentation.subset, version);

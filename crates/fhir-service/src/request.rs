@@ -25,20 +25,57 @@ pub struct Request {
     pub trace: String,
 }
 
-/// A body with its format.
+/// A body with what it is written in.
 #[derive(Clone, Debug, Default)]
 pub struct Content {
-    /// Its format.
-    pub format: Format,
+    /// What it is written in.
+    pub encoding: Encoding,
     /// As it came.
     pub bytes: Bytes,
+}
+
+/// What a body is written in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// A resource in one of FHIR's formats.
+    Fhir(Format),
+    /// Content of another media type, for Binary.
+    Native(String),
+}
+
+impl Default for Encoding {
+    fn default() -> Self {
+        Self::Fhir(Format::default())
+    }
 }
 
 impl Content {
     /// A body in JSON.
     pub fn json(bytes: impl Into<Bytes>) -> Self {
-        Self { format: Format::Json, bytes: bytes.into() }
+        Self { encoding: Encoding::Fhir(Format::Json), bytes: bytes.into() }
     }
+}
+
+/// A patch with what it is written in.
+#[derive(Clone, Debug)]
+pub struct Patch {
+    /// What it is written in.
+    pub format: PatchFormat,
+    /// As it came.
+    pub bytes: Bytes,
+}
+
+/// A format of patches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PatchFormat {
+    /// JSON Patch (RFC 6902).
+    Json,
+    /// JSON Merge Patch (RFC 7396).
+    Merge,
+    /// XML Patch (RFC 5261).
+    Xml,
+    /// FHIRPath Patch: Parameters in one of FHIR's formats.
+    FhirPath(Format),
 }
 
 /// What to do.
@@ -66,6 +103,13 @@ pub enum Operation {
         key: Key,
         /// The resource.
         body: Content,
+    },
+    /// PATCH `[type]/[id]`
+    Patch {
+        /// What.
+        key: Key,
+        /// The change.
+        patch: Patch,
     },
     /// DELETE `[type]/[id]`
     Delete(Key),
@@ -97,6 +141,7 @@ impl Operation {
             Self::Vread { .. } => Interaction::Vread,
             Self::Create { .. } => Interaction::Create,
             Self::Update { .. } => Interaction::Update,
+            Self::Patch { .. } => Interaction::Patch,
             Self::Delete(_) => Interaction::Delete,
             Self::History { scope: HistoryScope::Key(_), .. } => Interaction::HistoryInstance,
             Self::History { scope: HistoryScope::Kind(_), .. } => Interaction::HistoryType,

@@ -79,6 +79,7 @@ impl Service {
             Operation::Vread { key, version_id } => self.vread(&key, &version_id, &context).await,
             Operation::Create { resource_type, body } => self.create(&resource_type, &body, &context).await,
             Operation::Update { key, body } => self.update(&key, &body, &context).await,
+            Operation::Patch { key, patch } => self.patch(&key, &patch, &context).await,
             Operation::Delete(key) => self.delete(&key, &context).await,
             Operation::History { scope, parameters } => self.history(scope, parameters, &context).await,
             Operation::Validate { key, mode, body } => {
@@ -95,6 +96,7 @@ impl Service {
         let (name, body): (String, &[u8]) = match &request.operation {
             Operation::Create { resource_type, body } => (resource_type.clone(), &body.bytes),
             Operation::Update { key, body } => (key.to_string(), &body.bytes),
+            Operation::Patch { key, patch } => (key.to_string(), &patch.bytes),
             Operation::Delete(key) => (key.to_string(), &[]),
             Operation::Read(_)
             | Operation::Vread { .. }

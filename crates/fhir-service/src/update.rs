@@ -7,7 +7,7 @@ use versioning_core::{Change, WriteOperation};
 use crate::answer::Answer;
 use crate::request::Content;
 use crate::service::{Context, Service};
-use crate::write::Write;
+use crate::write::{Loaded, Write};
 
 impl Service {
     pub(crate) async fn update(
@@ -24,8 +24,8 @@ impl Service {
             precondition: &context.precondition,
             claim: context.claim.as_ref(),
         };
-        let prepare = || {
-            let incoming = self.incoming(body, &key.kind)?;
+        let prepare = |_: Loaded<'_>| {
+            let incoming = self.incoming(body, &key.kind, Some(&key.id))?;
             incoming.check_url_id(&key.id)?;
             self.check_valid(incoming)?.into_body()
         };

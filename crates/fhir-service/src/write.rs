@@ -2,8 +2,8 @@
 
 use rulebook::{Failure, Interaction, Success};
 use storage_api::{
-    Body, Commit, Committed, Current, Guard, Key, Lost, Method, Now, RequestId, Timestamp, VersionSelector,
-    VersionToken, VersionWrite, WriteSet,
+    Body, Commit, Committed, Current, Guard, Head, Key, Lost, Method, Now, RequestId, Timestamp,
+    VersionSelector, VersionToken, VersionWrite, WriteSet,
 };
 use versioning_core::{Attempt, Change, Committing, Content, Effect, Precondition, Reply, WriteOperation};
 
@@ -46,6 +46,13 @@ impl Written {
     }
 }
 
+/// What a write meets before it is prepared.
+#[derive(Clone, Copy)]
+pub(crate) struct Loaded<'a> {
+    pub(crate) head: Option<Head>,
+    pub(crate) body: Option<&'a Body>,
+}
+
 /// What a commit came to.
 enum Settled {
     Committed(Committed),
@@ -61,12 +68,12 @@ enum Settled {
 
 impl Service {
     /// Carries out one write, or answers it with its first result if its idempotency key was
-    /// used. `prepare` is called at most once, and only for a client that is not stale: it
-    /// parses, checks and gives the bytes to store.
+    /// used. `prepare` is called only for a client that is not stale, and once, but for a
+    /// patch, which is applied again to what won a race: it parses, checks and gives the bytes to store.
     pub(crate) async fn write(
         &self,
         write: Write<'_>,
-        prepare: impl Fn() -> Result<Body, Failure>,
+        prepare: impl Fn(Loaded<'_>) -> Result<Body, Failure>,
     ) -> Result<Written, Failure> {
         let Some(claim) = write.claim else {
             return self.drive(write, prepare).await?.ok_or(Failure::Internal);
@@ -94,7 +101,7 @@ impl Service {
     async fn drive(
         &self,
         write: Write<'_>,
-        prepare: impl Fn() -> Result<Body, Failure>,
+        prepare: impl Fn(Loaded<'_>) -> Result<Body, Failure>,
     ) -> Result<Option<Written>, Failure> {
         let mut in_doubt = false;
         match self.attempt(write, prepare, &mut in_doubt).await {
@@ -109,7 +116,7 @@ impl Service {
     async fn attempt(
         &self,
         write: Write<'_>,
-        prepare: impl Fn() -> Result<Body, Failure>,
+        prepare: impl Fn(Loaded<'_>) -> Result<Body, Failure>,
         in_doubt: &mut bool,
     ) -> Result<Option<Written>, Failure> {
         let policy = self.rulebook.lock_policy(&write.key.kind);
@@ -129,9 +136,12 @@ impl Service {
                     loading.handle_loaded(record.current)
                 }
                 Effect::Prepare(preparing) => {
-                    let body = match prepared.take() {
+                    // A patch makes something else of every version; a whole resource stays what it is.
+                    let reusable = prepared.take().filter(|_| write.operation != WriteOperation::Patch);
+                    let loaded = Loaded { head: preparing.current().head().copied(), body: stored.as_ref() };
+                    let body = match reusable {
                         Some(body) => body,
-                        None => prepare()?,
+                        None => prepare(loaded)?,
                     };
                     let identical = stored.as_ref().is_some_and(|stored| stored.bytes == body.bytes);
                     prepared = Some(body);

@@ -14,7 +14,7 @@ const LISTED_MAX: usize = 12;
 
 /// Checks the value of an element of type `code`: its system is implied.
 #[inline]
-pub(crate) fn check_code(code: &str, element: ElementDef, place: &Place<'_>, report: &mut Report) {
+pub(crate) fn check_code(code: &str, element: ElementDef, place: &Place<'_>, report: &mut Report<'_>) {
     let Some(binding) = element.binding() else { return };
     let Some(codes) = binding.required_codes() else { return };
     if !codes.contains(code) {
@@ -24,7 +24,7 @@ pub(crate) fn check_code(code: &str, element: ElementDef, place: &Place<'_>, rep
 }
 
 /// Checks an element of type `Coding`.
-pub(crate) fn check_coding(coding: &Object, element: ElementDef, place: &Place<'_>, report: &mut Report) {
+pub(crate) fn check_coding(coding: &Object, element: ElementDef, place: &Place<'_>, report: &mut Report<'_>) {
     let Some(binding) = element.binding() else { return };
     let Some(codes) = binding.required_codes() else { return };
     if !is_in(coding, codes) {
@@ -35,7 +35,12 @@ pub(crate) fn check_coding(coding: &Object, element: ElementDef, place: &Place<'
 }
 
 /// Checks an element of type `CodeableConcept`: one of its codings must be in the set.
-pub(crate) fn check_concept(concept: &Object, element: ElementDef, place: &Place<'_>, report: &mut Report) {
+pub(crate) fn check_concept(
+    concept: &Object,
+    element: ElementDef,
+    place: &Place<'_>,
+    report: &mut Report<'_>,
+) {
     let Some(binding) = element.binding() else { return };
     let Some(codes) = binding.required_codes() else { return };
     let codings = concept.get("coding").and_then(Value::as_array).unwrap_or_default();

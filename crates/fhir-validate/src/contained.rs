@@ -51,7 +51,7 @@ impl<'a> Contained<'a> {
 
     /// Reports ids that stand twice, and resources that nobody refers to. To be called after all references were
     /// seen.
-    pub(crate) fn report(&self, place: &Place<'_>, report: &mut Report) {
+    pub(crate) fn report(&self, place: &Place<'_>, report: &mut Report<'_>) {
         let list = place.child("contained");
         for (number, entry) in self.by_id.iter().enumerate() {
             let before = number.checked_sub(1).and_then(|before| self.by_id.get(before));
@@ -87,7 +87,12 @@ impl<'a> Entry<'a> {
 }
 
 /// Reports what a contained resource itself must have and must not have; `place` is where it stands.
-pub(crate) fn report_own(resource: &Object, place: &Place<'_>, version: FhirVersion, report: &mut Report) {
+pub(crate) fn report_own(
+    resource: &Object,
+    place: &Place<'_>,
+    version: FhirVersion,
+    report: &mut Report<'_>,
+) {
     if !resource.contains("id") {
         report.add(
             Rule::ContainedWithoutId,

@@ -105,6 +105,7 @@ rules! {
     CodeUnknown "code-unknown" Error CodeInvalid "The code is not in the value set that is required";
     CodingMissing "coding-missing" Error CodeInvalid "A code of the value set that is required is missing";
     ReferenceForm "reference-form" Error Value "The text is no reference";
+    ReferenceRelative "reference-relative" Warning Value "The reference is a relative URL, but no Type/id: nobody can follow it";
     ReferenceConditional "reference-conditional" Error Value "Conditional references stand only in a Bundle";
     ReferenceTarget "reference-target" Error Structure "The element does not refer to this type";
     ReferenceType "reference-type" Error Value "Reference.type does not agree with what is referred to";
@@ -122,7 +123,10 @@ rules! {
     NarrativeAttribute "narrative-attribute" Error Invariant "The narrative has an XHTML attribute that FHIR does not allow";
     NarrativeActive "narrative-active" Error Security "The narrative would load or run something";
     NarrativeEmpty "narrative-empty" Error Invariant "The narrative has neither text nor image";
+    Comments "comments" Warning Structure "Comments of an older FHIR version";
     Subsetted "subsetted" Error BusinessRule "A partial copy of a resource must not replace the whole";
+    Invariant "invariant" Error Invariant "A rule of the definitions is broken";
+    InvariantUnchecked "invariant-unchecked" Information Incomplete "A rule of the definitions could not be evaluated";
     TooDeep "too-deep" Error TooCostly "The resource is nested more deeply than is checked";
     TooManyMembers "too-many-members" Error TooCostly "An object has more members than any type has elements";
     TooManyFindings "too-many-findings" Information Incomplete "There are more findings than are listed";

@@ -5,6 +5,7 @@ mod codes;
 mod contained;
 mod content;
 mod finding;
+mod invariants;
 mod narrative;
 mod place;
 mod primitive;
@@ -30,5 +31,9 @@ pub use crate::settings::{ConditionalReferences, Level, Settings, Subsetted};
 pub fn validate(resource: &Value, definitions: Definitions, settings: &Settings) -> Vec<Finding> {
     let mut walk = walk::Walk::new(definitions, settings);
     walk.root(resource);
-    walk.report.into_findings()
+    let mut report = walk.report;
+    if settings.level == Level::Strict && !report.is_full() {
+        invariants::check(resource, definitions, &mut report);
+    }
+    report.into_findings()
 }

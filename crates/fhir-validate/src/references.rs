@@ -3,7 +3,7 @@
 
 use fhir_definitions::{FhirVersion, TypeDef, TypeRef};
 use fhir_model::json::{Object, Value};
-use fhir_model::{Reference, Target};
+use fhir_model::{Reference, ReferenceError, Target};
 
 use crate::finding::Rule;
 use crate::place::Place;
@@ -28,9 +28,7 @@ impl Walk<'_> {
         }
         let here = place.child("reference");
         match Reference::parse(text) {
-            Err(error) => {
-                self.report.add(Rule::ReferenceForm, &here, format_args!("{}: {error}", Quoted(text)));
-            }
+            Err(error) => self.malformed(text, &error, &here),
             Ok(reference) => {
                 let Some(target) = self.target(&reference, &here, scope) else { return };
                 self.check_target(target, allowed, &here);
@@ -47,6 +45,24 @@ impl Walk<'_> {
                 }
             }
         }
+    }
+
+    /// Any relative URL may stand in a reference, but only `Type/id` means a resource; what is nearly that is a mistake.
+    #[cold]
+    fn malformed(&mut self, text: &str, error: &ReferenceError, place: &Place<'_>) {
+        let first = text.split('/').next().unwrap_or_default();
+        let is_type = |name: &str| name.eq_ignore_ascii_case(first);
+        let is_relative = matches!(error, ReferenceError::NoForm | ReferenceError::Type(_));
+        if !is_relative || self.definitions.types().any(|found| is_type(found.name())) {
+            return self.report.add(Rule::ReferenceForm, place, format_args!("{}: {error}", Quoted(text)));
+        }
+        let advice = if first.contains('.') && !first.starts_with('.') {
+            "put https:// in front if it starts with a host"
+        } else {
+            "write Type/id, #id or an absolute URL"
+        };
+        let message = format_args!("{} is a relative URL that means no resource: {advice}", Quoted(text));
+        self.report.add(Rule::ReferenceRelative, place, message);
     }
 
     /// What `Reference.type` names, from R4 on. Types that are not of FHIR are left alone.

@@ -1,22 +1,28 @@
 //! [`Report`]: the findings so far, up to a limit.
 
+use std::collections::BTreeMap;
 use std::fmt;
+
+use fhir_model::IssueSeverity;
 
 use crate::finding::{Finding, Rule};
 use crate::place::Place;
+use crate::settings::Settings;
 
 /// Values from the resource are cut to this many characters where a sentence quotes them.
 const QUOTED_CHARS_MAX: usize = 60;
 
 /// The findings so far.
-pub(crate) struct Report {
+pub(crate) struct Report<'s> {
     findings: Vec<Finding>,
     findings_max: usize,
+    severities: &'s BTreeMap<Rule, IssueSeverity>,
 }
 
-impl Report {
-    pub(crate) fn new(findings_max: usize) -> Self {
-        Self { findings: Vec::new(), findings_max }
+impl<'s> Report<'s> {
+    pub(crate) fn new(settings: &'s Settings) -> Self {
+        let Settings { findings_max, severities, .. } = settings;
+        Self { findings: Vec::new(), findings_max: *findings_max, severities }
     }
 
     /// Whether the limit is reached and looking further is useless.
@@ -28,18 +34,31 @@ impl Report {
     /// Adds a finding; the first one beyond the limit only says that the list is cut.
     #[cold]
     pub(crate) fn add(&mut self, rule: Rule, place: &Place<'_>, message: impl fmt::Display) {
-        self.push(rule, place.to_string(), message.to_string());
+        self.push(rule.severity(), rule, place.to_string(), message.to_string());
+    }
+
+    /// The same where the definition says how bad it is.
+    #[cold]
+    pub(crate) fn add_with(
+        &mut self,
+        severity: IssueSeverity,
+        rule: Rule,
+        place: &Place<'_>,
+        message: impl fmt::Display,
+    ) {
+        self.push(severity, rule, place.to_string(), message.to_string());
     }
 
     /// The same for what is no resource, and so has no place.
     #[cold]
     pub(crate) fn add_nowhere(&mut self, rule: Rule, message: impl fmt::Display) {
-        self.push(rule, String::new(), message.to_string());
+        self.push(rule.severity(), rule, String::new(), message.to_string());
     }
 
-    fn push(&mut self, rule: Rule, expression: String, message: String) {
+    fn push(&mut self, severity: IssueSeverity, rule: Rule, expression: String, message: String) {
+        let severity = self.severities.get(&rule).copied().unwrap_or(severity);
         if self.findings.len() < self.findings_max {
-            self.findings.push(Finding { severity: rule.severity(), rule, expression, message });
+            self.findings.push(Finding { severity, rule, expression, message });
         } else if !self.is_full() {
             let rule = Rule::TooManyFindings;
             let message = format!(
@@ -95,7 +114,8 @@ mod tests {
 
     #[test]
     fn the_list_is_cut_and_says_so() {
-        let mut report = Report::new(2);
+        let settings = Settings { findings_max: 2, ..Settings::default() };
+        let mut report = Report::new(&settings);
         for number in 0..5 {
             assert_eq!(report.is_full(), number > 2);
             report.add(Rule::Format, &Place::root("Flag"), format_args!("fault {number}"));

@@ -1,5 +1,11 @@
 //! What is checked, and how much of it.
 
+use std::collections::BTreeMap;
+
+use fhir_model::IssueSeverity;
+
+use crate::finding::Rule;
+
 /// How much is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Level {
@@ -49,6 +55,8 @@ pub struct Settings {
     pub subsetted: Subsetted,
     /// Where conditional references may stand.
     pub conditional_references: ConditionalReferences,
+    /// Rules whose breach counts as more or less than usual: for an interface whose documented payloads break some.
+    pub severities: BTreeMap<Rule, IssueSeverity>,
 }
 
 impl Default for Settings {
@@ -59,6 +67,7 @@ impl Default for Settings {
             findings_max: 100,
             subsetted: Subsetted::default(),
             conditional_references: ConditionalReferences::default(),
+            severities: BTreeMap::new(),
         }
     }
 }

@@ -22,7 +22,7 @@ pub(crate) struct Walk<'s> {
     pub(crate) definitions: Definitions,
     pub(crate) version: FhirVersion,
     pub(crate) settings: &'s Settings,
-    pub(crate) report: Report,
+    pub(crate) report: Report<'s>,
 }
 
 /// What the resource around a place says about it.
@@ -50,7 +50,7 @@ pub(crate) struct Member<'a> {
 
 impl<'s> Walk<'s> {
     pub(crate) fn new(definitions: Definitions, settings: &'s Settings) -> Self {
-        let report = Report::new(settings.findings_max);
+        let report = Report::new(settings);
         Self { definitions, version: definitions.version(), settings, report }
     }
 
@@ -174,6 +174,10 @@ impl<'s> Walk<'s> {
             return;
         }
         let twin = key.strip_prefix('_').and_then(|name| Some((name, fields.resolve_json_name(name)?)));
+        if key == "fhir_comments" && self.version == FhirVersion::Stu3 {
+            let message = "fhir_comments is of DSTU2 and means nothing here: remove it";
+            return self.report.add(Rule::Comments, &place.child(key), message);
+        }
         let Some((name, (element, type_ref))) = twin else {
             let (rule, message) = suggestion::for_unknown(key, fields);
             return self.report.add(rule, &place.child(key), message);

@@ -17,13 +17,18 @@ impl Budget {
         Self { limits, steps_left: Cell::new(limits.steps_max) }
     }
 
+    /// The steps taken so far.
+    pub(crate) fn used(&self) -> u64 {
+        self.limits.steps_max - self.steps_left.get()
+    }
+
     /// Takes some steps from what is left.
     #[inline]
     pub(crate) fn charge(&self, steps: usize) -> Result<(), EvalError> {
         let left = self.steps_left.get().checked_sub(steps as u64);
-        let left = left.ok_or(EvalError::TooManySteps { steps_max: self.limits.steps_max })?;
-        self.steps_left.set(left);
-        Ok(())
+        // Who asks for more than is left has used it up.
+        self.steps_left.set(left.unwrap_or(0));
+        left.map(drop).ok_or(EvalError::TooManySteps { steps_max: self.limits.steps_max })
     }
 
     /// Checks the size of a collection.

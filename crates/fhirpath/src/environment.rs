@@ -1,5 +1,6 @@
 //! What an evaluation may use beside the expression and its context.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use fhir_definitions::Definitions;
@@ -91,6 +92,7 @@ pub struct Environment<'a> {
     pub(crate) definitions: Definitions,
     pub(crate) dialect: Dialect,
     pub(crate) limits: Limits,
+    pub(crate) allowance: Option<&'a Cell<u64>>,
     pub(crate) host: &'a dyn Host,
     pub(crate) now: Option<DateTime>,
     pub(crate) resource: Option<Element<'a>>,
@@ -105,6 +107,7 @@ impl<'a> Environment<'a> {
             definitions,
             dialect: Dialect::default(),
             limits: Limits::default(),
+            allowance: None,
             host: &NoHost,
             now: None,
             resource: None,
@@ -124,6 +127,14 @@ impl<'a> Environment<'a> {
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Steps that many evaluations share: each takes what it used, and none takes more than is left. For those who
+    /// evaluate many expressions on what one client sent.
+    #[must_use]
+    pub fn with_allowance(mut self, steps_left: &'a Cell<u64>) -> Self {
+        self.allowance = Some(steps_left);
         self
     }
 
@@ -167,5 +178,18 @@ impl<'a> Environment<'a> {
     /// The definitions in use.
     pub const fn definitions(&self) -> Definitions {
         self.definitions
+    }
+
+    /// The limits of one evaluation from here.
+    pub(crate) fn limits_now(&self) -> Limits {
+        let left = self.allowance.map_or(u64::MAX, Cell::get);
+        Limits { steps_max: self.limits.steps_max.min(left), ..self.limits }
+    }
+
+    /// Takes the steps that an evaluation used from those that are shared.
+    pub(crate) fn spend(&self, steps: u64) {
+        if let Some(allowance) = self.allowance {
+            allowance.set(allowance.get().saturating_sub(steps));
+        }
     }
 }

@@ -7,13 +7,13 @@ use std::time::Instant;
 use bytes::Bytes;
 use fhir_definitions::FhirVersion;
 use fhir_service::{
-    Answer, CapabilityMode, Content, Format, Handling, HistoryParameters, Operation, Presentation, Request,
-    Subset,
+    Answer, CapabilityMode, Content, Encoding, Format, Handling, HistoryParameters, Operation, Patch,
+    Presentation, Request, Subset,
 };
 use futures_util::FutureExt;
 use http_body_util::Full;
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{ALLOW, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue};
+use hyper::header::{ALLOW, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::http::uri::Authority;
 use hyper::{Method, Response, StatusCode, Version};
@@ -28,6 +28,8 @@ use crate::response::{X_CORRELATION_ID, X_REQUEST_ID, response};
 use crate::route::Target;
 use crate::server::{Mount, Shared};
 use crate::{compression, conditional, negotiate, prefer};
+
+const IF_NONE_EXIST: HeaderName = HeaderName::from_static("if-none-exist");
 
 /// A longer correlation id is not sent back.
 const CORRELATION_ID_LEN_MAX: usize = 256;
@@ -109,7 +111,10 @@ impl Shared {
             }
             Err(failure) => {
                 let presentation = presentation_of_failure(parts, service.rulebook().version());
-                response(service.present(service.refuse(&failure, trace), &presentation, trace), trace)
+                let mut refusal = service.refuse(&failure, trace);
+                refusal.accepts_patch =
+                    parts.method == Method::PATCH && matches!(failure, Failure::UnsupportedMediaType { .. });
+                response(service.present(refusal, &presentation, trace), trace)
             }
         }
     }
@@ -131,14 +136,15 @@ impl Shared {
         if let Some(interaction) = target.only_interaction().filter(|only| !rulebook.offers(*only)) {
             return Err(Failure::NotOffered(interaction));
         }
+        let patch = rulebook.offers(Interaction::Patch);
         let interaction = if parts.method == Method::OPTIONS {
             // STU3 asks for capabilities by OPTIONS as well as by GET.
             if target != Target::Base || version != FhirVersion::Stu3 {
-                return Ok(Prepared::Options(target.allow()));
+                return Ok(Prepared::Options(target.allow(patch)));
             }
             Interaction::Capabilities
         } else {
-            target.interaction(&parts.method)?
+            target.interaction(&parts.method, patch)?
         };
         if !rulebook.offers(interaction) {
             return Err(Failure::NotOffered(interaction));
@@ -148,23 +154,36 @@ impl Shared {
         // A body where none has a meaning is read all the same: a request counts when it is whole.
         let bytes = upload.read(&self.limits).await?;
         let mut query = Query::parse(parts.uri.query())?;
-        let presentation = presentation(&mut query, &parts.headers, version)?;
+        let presentation = presentation(&mut query, &parts.headers, version, target.is_binary())?;
         let bytes = compression::decode(&parts.headers, bytes, self.limits.body_bytes_max)?;
-        let format = match interaction {
+        let encoding = match interaction {
             Interaction::Create | Interaction::Update | Interaction::Validate => {
-                negotiate::content(&parts.headers, &bytes, version)?
+                negotiate::content(&parts.headers, &bytes, version, target.is_binary())?
             }
-            _ => Format::default(),
+            _ => Encoding::default(),
         };
-        let body = Content { format, bytes };
+        let patch_format = match interaction {
+            Interaction::Patch => Some(negotiate::patch(&parts.headers, version)?),
+            _ => None,
+        };
+        let body = Content { encoding, bytes };
         let usage = match (interaction.is_safe(), rulebook.lenient_tags()) {
             (true, _) => Usage::Read,
             (false, false) => Usage::Write,
             (false, true) => Usage::LenientWrite,
         };
         let precondition = conditional::precondition(&parts.headers, usage)?;
+        // Passed over, it would make the duplicate that it is sent against.
+        if interaction == Interaction::Create && parts.headers.contains_key(IF_NONE_EXIST) {
+            return Err(Failure::ConditionalNotOffered { header: "If-None-Exist" });
+        }
         let preferences = prefer::preferences(&parts.headers);
-        let operation = operation(target, interaction, body, &mut query, version)?;
+        let operation = match (patch_format, target) {
+            (Some(format), Target::Instance(key)) => {
+                Operation::Patch { key, patch: Patch { format, bytes: body.bytes } }
+            }
+            (_, target) => operation(target, interaction, body, &mut query, version)?,
+        };
         refuse_unknown(query, preferences.handling)?;
         let base = format!("{}{}", self.origin.url(parts, peer), mount.path);
         let idempotency_key = if interaction.is_safe() { None } else { idempotency_key(&parts.headers)? };
@@ -247,8 +266,16 @@ fn presentation(
     query: &mut Query,
     headers: &HeaderMap,
     version: FhirVersion,
+    binary: bool,
 ) -> Result<Presentation, Failure> {
-    let format = negotiate::accepted(headers, query.take("_format")?.as_deref(), version)?;
+    let format = query.take("_format")?;
+    let native = binary && format.is_none() && !negotiate::names_fhir(headers);
+    let format = match negotiate::accepted(headers, format.as_deref(), version) {
+        Ok(format) => format,
+        // Whoever asks for an image gets one; an outcome is given in the usual format.
+        Err(_) if native => Format::default(),
+        Err(failure) => return Err(failure),
+    };
     let pretty = match query.take("_pretty")?.as_deref() {
         None | Some("false") => false,
         Some("true" | "") => true,
@@ -268,7 +295,7 @@ fn presentation(
         (Some(value), None) => return Err(malformed("_summary", value, "true, text, data or false")),
         (Some(value), Some(_)) => return Err(malformed("_summary", value, "it or _elements, not both")),
     };
-    Ok(Presentation { format, pretty, subset })
+    Ok(Presentation { format, pretty, subset, native })
 }
 
 /// The same for a request that failed before it was read so far: what cannot be read counts as
@@ -278,7 +305,7 @@ fn presentation_of_failure(parts: &Parts, version: FhirVersion) -> Presentation 
     let format = query.take("_format").unwrap_or_default();
     let format = negotiate::accepted(&parts.headers, format.as_deref(), version).unwrap_or_default();
     let pretty = query.take("_pretty").unwrap_or_default().is_some_and(|pretty| pretty != "false");
-    Presentation { format, pretty, subset: Subset::Whole }
+    Presentation { format, pretty, subset: Subset::Whole, native: false }
 }
 
 fn malformed(name: &str, value: &str, expected: &'static str) -> Failure {
@@ -339,7 +366,8 @@ fn refuse_unknown(query: Query, handling: Option<Handling>) -> Result<(), Failur
 }
 
 fn options(allow: &'static [&'static str], trace: &str) -> Response<Full<Bytes>> {
-    let mut answer = response(Answer { status: 204, ..Answer::default() }, trace);
+    let accepts_patch = allow.contains(&"PATCH");
+    let mut answer = response(Answer { status: 204, accepts_patch, ..Answer::default() }, trace);
     if let Ok(value) = HeaderValue::try_from(allow.join(", ")) {
         answer.headers_mut().insert(ALLOW, value);
     }

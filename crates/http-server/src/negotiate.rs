@@ -2,7 +2,7 @@
 //! RFC 9110 12.5.1).
 
 use fhir_definitions::FhirVersion;
-use fhir_service::Format;
+use fhir_service::{Encoding, Format, PatchFormat};
 use hyper::HeaderMap;
 use hyper::header::{ACCEPT, CONTENT_TYPE};
 use rulebook::Failure;
@@ -77,17 +77,55 @@ fn sent(headers: &HeaderMap) -> Option<Format> {
     MediaType::parse(value)?.format()
 }
 
-/// The format of a body, in UTF-8 and of this FHIR version. A body without a type is read as JSON
-/// or XML by its first byte.
-pub(crate) fn content(headers: &HeaderMap, body: &[u8], version: FhirVersion) -> Result<Format, Failure> {
+/// Whether Accept names a format of FHIR, so that a Binary is wanted as a resource.
+pub(crate) fn names_fhir(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(ACCEPT).iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(',')).filter_map(MediaType::parse).any(|range| range.format().is_some())
+}
+
+/// What a body is written in: one of FHIR's formats in UTF-8 and of this FHIR version, or, where
+/// native content has a place, anything else. A body without a type is read as JSON or XML by its
+/// first byte.
+pub(crate) fn content(
+    headers: &HeaderMap,
+    body: &[u8],
+    version: FhirVersion,
+    native: bool,
+) -> Result<Encoding, Failure> {
     let Some(value) = headers.get(CONTENT_TYPE) else {
-        return Ok(if body.trim_ascii_start().starts_with(b"<") { Format::Xml } else { Format::Json });
+        let format = if body.trim_ascii_start().starts_with(b"<") { Format::Xml } else { Format::Json };
+        return Ok(Encoding::Fhir(format));
     };
     let text = String::from_utf8_lossy(value.as_bytes());
-    let media = MediaType::parse(&text).filter(|media| media.fits(version) && media.charset_is_utf8());
-    media
-        .and_then(|media| media.format())
-        .ok_or_else(|| Failure::UnsupportedMediaType { sent: shortened(&text), offered: offered(version) })
+    let media = MediaType::parse(&text);
+    match media.as_ref().and_then(MediaType::format) {
+        Some(format) if media.is_some_and(|media| media.fits(version) && media.charset_is_utf8()) => {
+            Ok(Encoding::Fhir(format))
+        }
+        None if native && text.contains('/') => Ok(Encoding::Native(text.into_owned())),
+        _ => Err(Failure::UnsupportedMediaType { sent: shortened(&text), offered: offered(version) }),
+    }
+}
+
+/// The media types of patches, for `Accept-Patch` (RFC 5789 3.1).
+pub(crate) const PATCH_TYPES: &str = "application/json-patch+json, application/merge-patch+json, \
+    application/xml-patch+xml, application/fhir+json, application/fhir+xml";
+
+/// What a patch is written in. It always says so: the same JSON means different changes.
+pub(crate) fn patch(headers: &HeaderMap, version: FhirVersion) -> Result<PatchFormat, Failure> {
+    let text =
+        headers.get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes())).unwrap_or_default();
+    let unsupported = || Failure::UnsupportedMediaType { sent: shortened(&text), offered: PATCH_TYPES };
+    let media = MediaType::parse(&text).filter(MediaType::charset_is_utf8).ok_or_else(unsupported)?;
+    match media.essence.as_str() {
+        "application/json-patch+json" => Ok(PatchFormat::Json),
+        "application/merge-patch+json" => Ok(PatchFormat::Merge),
+        "application/xml-patch+xml" => Ok(PatchFormat::Xml),
+        essence if essence.contains("fhir") && media.fits(version) => {
+            media.format().map(PatchFormat::FhirPath).ok_or_else(unsupported)
+        }
+        _ => Err(unsupported()),
+    }
 }
 
 fn not_acceptable(asked: &str, version: FhirVersion) -> Failure {
@@ -229,15 +267,22 @@ mod tests {
     fn a_body_is_fhir_in_utf8_of_the_right_version() {
         let check = |value: &str| {
             let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_str(value).unwrap())]);
-            content(&headers, b"", FhirVersion::R4).ok()
+            content(&headers, b"", FhirVersion::R4, false).ok()
         };
-        assert_eq!(check("application/fhir+json; charset=UTF-8; fhirVersion=4.0"), Some(Format::Json));
-        assert_eq!(check("text/json"), Some(Format::Json));
-        assert_eq!(check("application/xml+fhir"), Some(Format::Xml));
+        assert_eq!(
+            check("application/fhir+json; charset=UTF-8; fhirVersion=4.0"),
+            Some(Encoding::Fhir(Format::Json))
+        );
+        assert_eq!(check("text/json"), Some(Encoding::Fhir(Format::Json)));
+        assert_eq!(check("application/xml+fhir"), Some(Encoding::Fhir(Format::Xml)));
         assert_eq!(check("application/fhir+json; charset=iso-8859-1"), None);
         assert_eq!(check("application/fhir+xml; fhirVersion=5.0"), None);
         assert_eq!(check("text/plain"), None);
-        assert_eq!(content(&HeaderMap::new(), b"{}", FhirVersion::R4), Ok(Format::Json));
-        assert_eq!(content(&HeaderMap::new(), b" <Flag/>", FhirVersion::R4), Ok(Format::Xml));
+        let untyped = |body| content(&HeaderMap::new(), body, FhirVersion::R4, false);
+        assert_eq!(untyped(b"{}"), Ok(Encoding::Fhir(Format::Json)));
+        assert_eq!(untyped(b" <Flag/>"), Ok(Encoding::Fhir(Format::Xml)));
+        let png = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("image/png"))]);
+        assert!(content(&png, b"", FhirVersion::R4, false).is_err());
+        assert_eq!(content(&png, b"", FhirVersion::R4, true), Ok(Encoding::Native("image/png".to_owned())));
     }
 }

@@ -5,13 +5,16 @@ use fhir_model::Instant;
 use fhir_service::{Answer, Payload};
 use http_body_util::Full;
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LAST_MODIFIED, LOCATION, RETRY_AFTER,
-    VARY,
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderName, HeaderValue,
+    LAST_MODIFIED, LOCATION, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Response, StatusCode};
 
+use crate::negotiate::PATCH_TYPES;
+
 const JSON: HeaderValue = HeaderValue::from_static("application/fhir+json; charset=utf-8");
 const XML: HeaderValue = HeaderValue::from_static("application/fhir+xml; charset=utf-8");
+const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 pub(crate) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 pub(crate) const X_CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -47,10 +50,21 @@ pub(crate) fn response(answer: Answer, trace: &str) -> Response<Full<Bytes>> {
     if let Some(allow) = answer.allow {
         text(ALLOW, allow.join(", "));
     }
+    // RFC 5789 2.2: who sends a patch that is not understood is told what would be.
+    if answer.accepts_patch {
+        text(ACCEPT_PATCH, PATCH_TYPES.to_owned());
+    }
     if let Some(payload) = answer.payload {
         let (content_type, bytes) = match payload {
             Payload::Json(bytes) => (JSON, bytes),
             Payload::Xml(bytes) => (XML, bytes),
+            Payload::Native { content_type, bytes } => {
+                // What a client stored must not run as a page of this server's origin.
+                headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+                headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
+                let fallback = HeaderValue::from_static("application/octet-stream");
+                (HeaderValue::try_from(content_type).unwrap_or(fallback), bytes)
+            }
         };
         headers.insert(CONTENT_TYPE, content_type);
         *response.body_mut() = Full::new(bytes);

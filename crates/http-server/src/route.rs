@@ -89,6 +89,15 @@ impl Target {
         }
     }
 
+    /// Whether content may come and go in its own form here.
+    pub(crate) fn is_binary(&self) -> bool {
+        match self {
+            Self::Type(name) => name == "Binary",
+            Self::Instance(key) | Self::Version(key, _) => key.kind == "Binary",
+            _ => false,
+        }
+    }
+
     /// The interaction of a target that has only one.
     pub(crate) fn only_interaction(&self) -> Option<Interaction> {
         match self {
@@ -101,8 +110,8 @@ impl Target {
         }
     }
 
-    /// The methods that this target has, for `Allow`.
-    pub(crate) fn allow(&self) -> &'static [&'static str] {
+    /// The methods that this target has, for `Allow`; `patch` where the API has that interaction.
+    pub(crate) fn allow(&self, patch: bool) -> &'static [&'static str] {
         match self {
             Self::Base => &["OPTIONS"],
             Self::Metadata
@@ -111,12 +120,13 @@ impl Target {
             | Self::InstanceHistory(_)
             | Self::Version(..) => &["GET", "HEAD", "OPTIONS"],
             Self::Type(_) | Self::Validate(_) => &["POST", "OPTIONS"],
+            Self::Instance(_) if patch => &["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"],
             Self::Instance(_) => &["GET", "HEAD", "PUT", "DELETE", "OPTIONS"],
         }
     }
 
     /// The interaction of a method on this target. HEAD is a GET whose body is not sent.
-    pub(crate) fn interaction(&self, method: &Method) -> Result<Interaction, Failure> {
+    pub(crate) fn interaction(&self, method: &Method, patch: bool) -> Result<Interaction, Failure> {
         let read = matches!(*method, Method::GET | Method::HEAD);
         if let Some(only) = self.only_interaction().filter(|_| read) {
             return Ok(only);
@@ -124,12 +134,13 @@ impl Target {
         match (self, method) {
             (Self::Instance(_), _) if read => Ok(Interaction::Read),
             (Self::Instance(_), &Method::PUT) => Ok(Interaction::Update),
+            (Self::Instance(_), &Method::PATCH) if patch => Ok(Interaction::Patch),
             (Self::Instance(_), &Method::DELETE) => Ok(Interaction::Delete),
             (Self::Type(_), &Method::POST) => Ok(Interaction::Create),
             (Self::Validate(_), &Method::POST) => Ok(Interaction::Validate),
             _ => Err(Failure::MethodNotAllowed {
                 method: method.as_str().chars().take(32).collect(),
-                allow: self.allow(),
+                allow: self.allow(patch),
             }),
         }
     }
@@ -203,9 +214,11 @@ mod tests {
         ] {
             let target = parse(path).unwrap();
             for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW"] {
-                let allowed = target.allow().contains(&method);
-                let method = Method::from_bytes(method.as_bytes()).unwrap();
-                assert_eq!(target.interaction(&method).is_ok(), allowed, "{method} {path}");
+                for patch in [false, true] {
+                    let allowed = target.allow(patch).contains(&method);
+                    let method = Method::from_bytes(method.as_bytes()).unwrap();
+                    assert_eq!(target.interaction(&method, patch).is_ok(), allowed, "{method} {path}");
+                }
             }
         }
     }

@@ -45,6 +45,11 @@ pub enum Failure {
     },
     /// FHIR has the interaction, this API does not.
     NotOffered(Interaction),
+    /// A conditional form of an interaction that has none here.
+    ConditionalNotOffered {
+        /// The header field that asks for it.
+        header: &'static str,
+    },
     /// The URL is too long.
     UriTooLong {
         /// Limit in bytes.
@@ -117,6 +122,18 @@ pub enum Failure {
     Xml(Box<XmlError>),
     /// The resource is not valid; every finding, errors and warnings.
     Invalid(Vec<Finding>),
+    /// The patch is none.
+    PatchMalformed {
+        /// What is wrong, and with which operation.
+        why: String,
+    },
+    /// The patch does not fit the resource.
+    PatchNotApplicable {
+        /// Which operation, and why.
+        why: String,
+    },
+    /// The patch changes `id` or `resourceType`.
+    PatchedIdentity,
     /// The resource holds what the format asked for cannot say.
     NotRepresentable {
         /// What that is.
@@ -273,6 +290,12 @@ impl fmt::Display for Failure {
             Self::NotOffered(interaction) => {
                 write!(f, "This API does not offer {interaction}: only current versions can be read.")
             }
+            Self::ConditionalNotOffered { header } => {
+                write!(
+                    f,
+                    "{header} is not supported here, and is never ignored. Send the request without it."
+                )
+            }
             Self::UriTooLong { max } => write!(f, "The URL is longer than {max} bytes."),
             Self::HeadersTooLarge { max } => write!(f, "The header section is larger than {max} bytes."),
             Self::BodyTooLarge { max } => write!(f, "The body is larger than {max} bytes."),
@@ -313,6 +336,13 @@ impl fmt::Display for Failure {
             Self::Xml(error) => write!(f, "{error}."),
             Self::Invalid(findings) => {
                 write!(f, "The resource is not valid: there are {} findings.", findings.len())
+            }
+            Self::PatchMalformed { why } => write!(f, "The patch cannot be read: {why}."),
+            Self::PatchNotApplicable { why } => {
+                write!(f, "The patch does not fit the resource, and nothing of it was applied: {why}.")
+            }
+            Self::PatchedIdentity => {
+                f.write_str("A patch may not change id or resourceType: they say which resource it is.")
             }
             Self::NotRepresentable { why } => {
                 write!(

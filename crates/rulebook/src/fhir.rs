@@ -95,12 +95,14 @@ impl Rulebook for FhirRulebook {
         let (status, issue, code) = match failure {
             Failure::Refused(refused) => self.refusal(&refused.refusal, refused.interaction),
             Failure::InvalidHost => (400, IssueType::Value, "invalid-host"),
-            Failure::NoRoute { .. } | Failure::OutsideEveryApi { .. } => {
-                (404, IssueType::NotFound, "no-route")
-            }
+            Failure::OutsideEveryApi { .. } => (404, IssueType::NotFound, "outside-every-api"),
+            Failure::NoRoute { .. } => (404, IssueType::NotFound, "no-route"),
             Failure::UnknownType { .. } => (404, IssueType::NotSupported, "unknown-type"),
             Failure::MethodNotAllowed { .. } => (405, IssueType::NotSupported, "method-not-allowed"),
             Failure::NotOffered(_) => (404, IssueType::NotSupported, "interaction-not-offered"),
+            Failure::ConditionalNotOffered { .. } => {
+                (400, IssueType::NotSupported, "conditional-not-offered")
+            }
             Failure::UriTooLong { .. } => (414, IssueType::TooLong, "uri-too-long"),
             Failure::HeadersTooLarge { .. } => (431, IssueType::TooLong, "headers-too-large"),
             Failure::BodyTooLarge { .. } => (413, IssueType::TooLong, "body-too-large"),
@@ -117,6 +119,9 @@ impl Rulebook for FhirRulebook {
             Failure::DeletedVersion { .. } => (410, IssueType::Deleted, "deleted"),
             Failure::EmptyBody => (400, IssueType::Required, "empty-body"),
             Failure::Xml(_) => (400, IssueType::Structure, "malformed-xml"),
+            Failure::PatchMalformed { .. } => (400, IssueType::Structure, "malformed-patch"),
+            Failure::PatchNotApplicable { .. } => (422, IssueType::Processing, "patch-not-applicable"),
+            Failure::PatchedIdentity => (422, IssueType::BusinessRule, "patched-identity"),
             Failure::Invalid(_) => (422, IssueType::Invalid, "invalid-resource"),
             Failure::NotRepresentable { .. } => (406, IssueType::NotSupported, "not-representable"),
             Failure::Json(_) => (400, IssueType::Structure, "malformed-json"),

@@ -11,6 +11,8 @@ pub enum Interaction {
     Vread,
     /// A new version under an id.
     Update,
+    /// A new version, told as a change.
+    Patch,
     /// Removal, which is a version too.
     Delete,
     /// The versions of one resource.
@@ -29,10 +31,11 @@ pub enum Interaction {
 
 impl Interaction {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Read,
         Self::Vread,
         Self::Update,
+        Self::Patch,
         Self::Delete,
         Self::HistoryInstance,
         Self::HistoryType,
@@ -49,6 +52,7 @@ impl Interaction {
             Self::Read => "read",
             Self::Vread => "vread",
             Self::Update => "update",
+            Self::Patch => "patch",
             Self::Delete => "delete",
             Self::HistoryInstance => "history-instance",
             Self::HistoryType => "history-type",
@@ -61,7 +65,7 @@ impl Interaction {
 
     /// Whether it leaves everything as it was.
     pub const fn is_safe(self) -> bool {
-        !matches!(self, Self::Update | Self::Delete | Self::Create)
+        !matches!(self, Self::Update | Self::Patch | Self::Delete | Self::Create)
     }
 }
 

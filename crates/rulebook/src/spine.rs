@@ -116,6 +116,7 @@ impl Rulebook for SpineRulebook {
             | Interaction::Create
             | Interaction::Capabilities => true,
             Interaction::Vread
+            | Interaction::Patch
             | Interaction::Validate
             | Interaction::HistoryInstance
             | Interaction::HistoryType
@@ -155,6 +156,7 @@ impl Rulebook for SpineRulebook {
             | Failure::UnknownType { .. }
             | Failure::NotOffered(_) => (404, IssueType::NotSupported, NOT_IMPLEMENTED),
             Failure::MethodNotAllowed { .. } => (405, IssueType::NotSupported, BAD_REQUEST),
+            Failure::ConditionalNotOffered { .. } => (400, IssueType::Invalid, MISSING_OR_INVALID_HEADER),
             Failure::UriTooLong { .. } => (414, IssueType::TooLong, BAD_REQUEST),
             Failure::HeadersTooLarge { .. } => (431, IssueType::TooLong, BAD_REQUEST),
             Failure::BodyTooLarge { .. } | Failure::TooLargeToStore => {
@@ -177,6 +179,10 @@ impl Rulebook for SpineRulebook {
             Failure::EmptyBody | Failure::NoResource(_) => (400, IssueType::Value, INVALID_REQUEST_MESSAGE),
             Failure::Xml(_) => (400, IssueType::Structure, MESSAGE_NOT_WELL_FORMED),
             Failure::Invalid(_) => (422, IssueType::Invalid, INVALID_RESOURCE),
+            Failure::PatchMalformed { .. } => (400, IssueType::Structure, MESSAGE_NOT_WELL_FORMED),
+            Failure::PatchNotApplicable { .. } | Failure::PatchedIdentity => {
+                (422, IssueType::Invalid, INVALID_RESOURCE)
+            }
             Failure::BodyIncomplete | Failure::Json(_) => {
                 (400, IssueType::Structure, MESSAGE_NOT_WELL_FORMED)
             }

@@ -34,7 +34,8 @@ pub(super) fn apply(
         refusal,
     };
     let Some(first) = operations.first() else { return Ok(resource.clone()) };
-    let budget = Budget::new(limits, resource).map_err(|exceeded| refused(0, first, exceeded.into()))?;
+    let budget =
+        Budget::new(limits, Size::of(resource)).map_err(|exceeded| refused(0, first, exceeded.into()))?;
     // An evaluation does not tell what it took, so what all of them may take is shared out among them.
     let evaluated = operations.iter().filter(|operation| !operation.path.is_plain()).count().max(1);
     let steps_max = (limits.steps_max / evaluated as u64).max(EVALUATION_STEPS_MIN);

@@ -12,6 +12,7 @@ use fhir_definitions::Definitions;
 use fhir_model::json::Value;
 
 pub use self::error::{FhirPathPatchFault, FhirPathPatchRefusal, PartFault};
+pub(crate) use self::parse::part_fields;
 use self::select::PatchPath;
 use self::value::PatchValue;
 use crate::error::{Malformed, NotApplicable};

@@ -22,7 +22,8 @@ pub(super) fn apply(
         refusal,
     };
     let Some(first) = operations.first() else { return Ok(document.clone()) };
-    let budget = Budget::new(limits, document).map_err(|exceeded| refused(0, first, exceeded.into()))?;
+    let budget =
+        Budget::new(limits, Size::of(document)).map_err(|exceeded| refused(0, first, exceeded.into()))?;
     let mut patching = Patching { document: document.clone(), budget };
     for (index, operation) in operations.iter().enumerate() {
         patching.perform(operation).map_err(|refusal| refused(index, operation, refusal))?;

@@ -3,7 +3,7 @@
 use fhir_definitions::{Definitions, FhirVersion};
 use fhir_model::json::{Limits as JsonLimits, Value};
 use fhir_model::xml;
-use fhir_patch::{FhirPathPatch, Limits};
+use fhir_patch::{FhirPathPatch, Limits, fhirpath_diff};
 
 use crate::suites;
 
@@ -51,6 +51,9 @@ fn the_public_suite_passes_in_every_version() {
     for version in FhirVersion::ALL {
         for case in &cases {
             forwards(case, version);
+            if case.is_both {
+                backwards(case, version);
+            }
         }
     }
 }
@@ -75,4 +78,17 @@ fn forwards(case: &Case, version: FhirVersion) {
         (Ok(patched), None) => panic!("{version} {name}: no error, but {patched}"),
         (Err(refused), Some(_)) => panic!("{version} {name}: {refused}"),
     }
+}
+
+/// The difference leads from input to output in at most as many operations as the suite takes.
+fn backwards(case: &Case, version: FhirVersion) {
+    let definitions = Definitions::of(version);
+    let limits = Limits::default();
+    let (old, new) = (read(&case.input, definitions), read(case.output.as_ref().unwrap(), definitions));
+    let patch = |parameters: &Value| FhirPathPatch::parse(parameters, definitions, &limits).unwrap();
+    let theirs = patch(&read(&case.diff, definitions));
+    let ours = patch(&fhirpath_diff(&old, &new, definitions).unwrap());
+    let name = &case.name;
+    assert_eq!(ours.apply(&old, &limits).unwrap(), new, "{version} {name}");
+    assert!(ours.len() <= theirs.len(), "{version} {name}: {ours:?}");
 }

@@ -1,7 +1,7 @@
 //! One small resource per sort of fault, with exactly what is found in it: `cases/*.txt`.
 //!
 //! A case is a title behind `== `, the versions (`all` or some of them), the resource, a line `--`, and the findings
-//! as `expression: rule: sentence`. `FIRELOCK_REWRITE=1 cargo test -p fhir-validate --test it cases` writes what is
+//! as `expression: rule: sentence`. Files whose names start with `strict` are validated at that level. `FIRELOCK_REWRITE=1 cargo test -p fhir-validate --test it cases` writes what is
 //! found into the files; the difference is then for a person to judge.
 
 use std::collections::BTreeSet;
@@ -11,10 +11,11 @@ use std::path::{Path, PathBuf};
 
 use fhir_definitions::{Definitions, FhirVersion};
 use fhir_model::json::{Limits, parse};
-use fhir_validate::{Finding, Rule, Settings, validate};
+use fhir_validate::{Finding, Level, Rule, Settings, validate};
 
 struct Case {
     title: String,
+    level: Level,
     versions: Vec<FhirVersion>,
     versions_text: String,
     resource: String,
@@ -31,7 +32,8 @@ fn every_case_gives_exactly_its_findings() {
     let mut faults = Vec::new();
     for file in files() {
         let text = fs::read_to_string(&file).expect("the case file is readable");
-        let cases = read(&text);
+        let is_strict = file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("strict"));
+        let cases = read(&text, if is_strict { Level::Strict } else { Level::Structure });
         assert!(!cases.is_empty(), "{} has no case", file.display());
         if std::env::var_os("FIRELOCK_REWRITE").is_some() {
             fs::write(&file, rewritten(&text, &cases)).expect("the case file is writable");
@@ -73,7 +75,7 @@ fn files() -> Vec<PathBuf> {
 fn run(case: &Case, version: FhirVersion) -> Vec<Finding> {
     let tree = parse(case.resource.as_bytes(), &Limits::default())
         .unwrap_or_else(|error| panic!("{}: {error}", case.title));
-    validate(&tree, Definitions::of(version), &Settings::default())
+    validate(&tree, Definitions::of(version), &Settings { level: case.level, ..Settings::default() })
 }
 
 /// A finding as it stands in the files, the version's name replaced.
@@ -82,12 +84,12 @@ fn line(finding: &Finding, version: FhirVersion) -> String {
     format!("{}: {}: {message}", finding.expression, finding.rule)
 }
 
-fn read(text: &str) -> Vec<Case> {
+fn read(text: &str, level: Level) -> Vec<Case> {
     let blocks = text.split("\n== ").skip(1);
-    blocks.map(|block| read_case(block).unwrap_or_else(|| panic!("malformed case: {block}"))).collect()
+    blocks.map(|block| read_case(block, level).unwrap_or_else(|| panic!("malformed case: {block}"))).collect()
 }
 
-fn read_case(block: &str) -> Option<Case> {
+fn read_case(block: &str, level: Level) -> Option<Case> {
     let (title, rest) = block.split_once('\n')?;
     let (versions_text, rest) = rest.split_once('\n')?;
     let (resource, expected) = rest.split_once("\n--\n")?;
@@ -98,6 +100,7 @@ fn read_case(block: &str) -> Option<Case> {
     let expected = expected.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect();
     Some(Case {
         title: title.to_owned(),
+        level,
         versions,
         versions_text: versions_text.to_owned(),
         resource: resource.to_owned(),

@@ -1,17 +1,18 @@
-//! Every official example of every version passes, apart from the faults listed in `known-faults.txt`.
+//! Every official example of every version passes, apart from the faults listed in `known-faults.txt`, and keeps the
+//! rules of level `strict`, apart from those in `known-breaches.txt`.
 //!
 //! Set `FIRELOCK_EXAMPLES_STU3`, `_R4`, `_R4B` or `_R5` to a folder of example files (searched at every depth); for
 //! each that is not set the test says that it is skipped. `cargo xtask packages --only examples` fetches them. It is
 //! 450 MB of JSON: use `--release`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use fhir_definitions::{Definitions, FhirVersion};
 use fhir_model::json::{Limits, Value, parse};
-use fhir_validate::{Finding, Settings, validate};
+use fhir_validate::{Finding, Level, Rule, Settings, validate};
 
 #[test]
 fn stu3() {
@@ -36,13 +37,18 @@ fn r5() {
 /// Validates all examples of one version: every fault found must be a known one, and every known one in a file that
 /// was there must be found.
 fn check(version: FhirVersion) {
-    let settings = Settings { findings_max: usize::MAX, ..Settings::default() };
+    let settings = Settings { level: Level::Strict, findings_max: usize::MAX, ..Settings::default() };
     let mut files = BTreeSet::new();
     let mut found = BTreeSet::new();
+    let mut rules = RuleCount::default();
     let walked = for_each_example(version, |file, resource| {
         files.insert(file.to_owned());
-        let findings = validate(resource, Definitions::of(version), &settings);
-        found.extend(findings.iter().map(|finding| line(version, file, finding)));
+        for finding in validate(resource, Definitions::of(version), &settings) {
+            match finding.rule {
+                Rule::Invariant | Rule::InvariantUnchecked => rules.add(file, &finding),
+                _ => drop(found.insert(line(version, file, &finding))),
+            }
+        }
     });
     if !walked {
         return;
@@ -55,10 +61,45 @@ fn check(version: FhirVersion) {
         faulty.len(),
         found.len()
     ));
-    let known = known_faults(version, &files);
-    let new: Vec<&String> = found.difference(&known).collect();
-    let gone: Vec<&String> = known.difference(&found).collect();
+    compare(version, &known_faults(version, &files), &found);
+    compare(version, &lines_of(include_str!("known-breaches.txt"), version), &rules.lines(version));
+}
+
+#[track_caller]
+fn compare(version: FhirVersion, known: &BTreeSet<String>, found: &BTreeSet<String>) {
+    let new: Vec<&String> = found.difference(known).collect();
+    let gone: Vec<&String> = known.difference(found).collect();
     assert!(new.is_empty() && gone.is_empty(), "{version}: not known: {new:#?}\nnot found: {gone:#?}");
+}
+
+/// The rules in FHIRPath that examples break or that cannot be evaluated, with the files.
+#[derive(Default)]
+struct RuleCount {
+    files: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl RuleCount {
+    /// Counts errors, and rules without a result; warnings are advice.
+    fn add(&mut self, file: &str, finding: &Finding) {
+        let key = finding.message.split("rule ").last().and_then(|rest| rest.split([')', ' ']).next());
+        let what = match finding.rule {
+            Rule::InvariantUnchecked => "not evaluated",
+            _ if finding.is_error() => "broken",
+            _ => return,
+        };
+        let line = format!("{} {what}", key.unwrap_or_default());
+        self.files.entry(line).or_default().insert(file.to_owned());
+    }
+
+    fn lines(&self, version: FhirVersion) -> BTreeSet<String> {
+        self.files.iter().map(|(rule, files)| format!("{version} {rule} in {}", files.len())).collect()
+    }
+}
+
+/// The lines of a list that are about a version.
+fn lines_of(list: &str, version: FhirVersion) -> BTreeSet<String> {
+    let prefix = format!("{version} ");
+    list.lines().filter(|line| line.starts_with(&prefix)).map(str::to_owned).collect()
 }
 
 /// Calls `visit` with the name and the tree of each example; false, and a word about it, if there are none.
@@ -93,15 +134,11 @@ fn line(version: FhirVersion, file: &str, finding: &Finding) -> String {
 
 /// The faults listed in `known-faults.txt` for files that are there.
 fn known_faults(version: FhirVersion, files: &BTreeSet<String>) -> BTreeSet<String> {
-    let lines =
-        include_str!("known-faults.txt").lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let prefix = format!("{version} ");
-    let of_version = lines.filter(|line| line.starts_with(&prefix));
-    let is_there = |line: &&str| {
-        let file = line.strip_prefix(&prefix).and_then(|rest| rest.split(": ").next());
+    let is_there = |line: &String| {
+        let file = line.split_once(' ').and_then(|(_, rest)| rest.split(": ").next());
         file.is_some_and(|file| files.contains(file))
     };
-    of_version.filter(is_there).map(str::to_owned).collect()
+    lines_of(include_str!("known-faults.txt"), version).into_iter().filter(is_there).collect()
 }
 
 /// The JSON files under `folder`, sorted.

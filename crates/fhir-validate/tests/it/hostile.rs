@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use fhir_definitions::{Definitions, FhirVersion};
 use fhir_model::json::{DEPTH_CEILING, Limits, Object, Value, parse};
-use fhir_validate::{Finding, Rule, Settings, validate};
+use fhir_validate::{Finding, Level, Rule, Settings, validate};
 
 /// Far above what any of these takes, also without optimisation on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -172,4 +172,20 @@ fn an_object_full_of_choices() {
     let findings = validate(&read(&text), r5, &settings);
     assert!(findings.len() > 15_000, "{}", findings.len());
     assert!(start.elapsed() < PATIENCE, "{:?}", start.elapsed());
+}
+
+/// Rules that look at the whole resource from each of its parts end, and say that they did.
+#[test]
+fn rules_made_to_cost() {
+    let instance = "{\"key\":\"a\",\"structureType\":{\"code\":\"Patient\"},\"title\":\"x\",\
+                    \"containedInstance\":[{\"instanceReference\":\"a\"}]}";
+    let instances = vec![instance; 3_000].join(",");
+    let text =
+        format!("{{\"resourceType\":\"ExampleScenario\",\"status\":\"draft\",\"instance\":[{instances}]}}");
+    let settings = Settings { level: Level::Strict, findings_max: usize::MAX, ..Settings::default() };
+    let start = Instant::now();
+    let findings = validate(&read(&text), Definitions::of(FhirVersion::R5), &settings);
+    assert!(start.elapsed() < 3 * PATIENCE, "{:?}", start.elapsed());
+    let unchecked = findings.iter().filter(|finding| finding.rule == Rule::InvariantUnchecked).count();
+    assert!((1..100).contains(&unchecked), "{unchecked}");
 }

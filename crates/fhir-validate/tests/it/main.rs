@@ -6,3 +6,4 @@ mod cases;
 mod examples;
 mod hostile;
 mod mutations;
+mod severities;

@@ -52,10 +52,12 @@ pub(crate) fn evaluate<'a>(
     context: Item<'a>,
     environment: &'a Environment<'a>,
 ) -> Evaluated<'a> {
-    let budget = Budget::new(environment.limits);
+    let budget = Budget::new(environment.limits_now());
     let evaluator = Evaluator { environment, context, budget };
     let scope = Scope { this: std::slice::from_ref(&evaluator.context), index: None, total: None };
-    evaluator.node(root, scope)
+    let found = evaluator.node(root, scope);
+    environment.spend(evaluator.budget.used());
+    found
 }
 
 /// The truth value of a collection (FHIRPath, "Singleton Evaluation of Collections").

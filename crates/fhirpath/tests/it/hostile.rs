@@ -161,3 +161,20 @@ fn limits_are_those_of_the_environment() {
         assert_eq!(found.err(), Some(error), "{text}");
     }
 }
+
+#[test]
+fn an_allowance_is_shared_by_all_evaluations() {
+    let tree = small_tree();
+    let definitions = Definitions::of(FhirVersion::R4);
+    let steps_left = std::cell::Cell::new(60);
+    let environment = Environment::new(definitions).with_allowance(&steps_left);
+    let expression = Expression::parse("(1 | 2 | 3).select($this + 1 + 2)").unwrap();
+    let evaluate =
+        || expression.evaluate(Item::resource(&tree, definitions), &environment).map(|found| found.len());
+    assert_eq!(evaluate(), Ok(3));
+    let after_one = steps_left.get();
+    assert!(after_one > 0 && after_one < 60, "{after_one}");
+    let refused = (0..60).find_map(|_| evaluate().err());
+    assert!(matches!(refused, Some(EvalError::TooManySteps { steps_max }) if steps_max < 60), "{refused:?}");
+    assert_eq!((steps_left.get(), evaluate()), (0, Err(EvalError::TooManySteps { steps_max: 0 })));
+}

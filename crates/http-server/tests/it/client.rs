@@ -49,6 +49,11 @@ impl Request {
         self.header("If-Match", value)
     }
 
+    /// Only if there is nothing yet.
+    pub(crate) fn if_none_match(self) -> Self {
+        self.header("If-None-Match", "*")
+    }
+
     pub(crate) fn body(mut self, body: impl AsRef<[u8]>) -> Self {
         self.body = body.as_ref().to_vec();
         self

@@ -9,6 +9,7 @@ mod history;
 mod metadata;
 mod mounts;
 mod operations;
+mod patch;
 mod protocol;
 mod slow;
 mod spine;

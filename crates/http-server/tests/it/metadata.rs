@@ -1,6 +1,6 @@
 //! Capabilities: what `metadata` says, and by which requests.
 
-use fhir_definitions::{FhirVersion, resource_types};
+use fhir_definitions::{Definitions, FhirVersion, resource_types};
 use fhir_model::json::Value;
 
 use crate::bad_input::check_outcome;
@@ -36,7 +36,7 @@ fn the_statement_names_version_types_and_interactions() {
         let expected: &[&str] = if spine {
             &["read", "update", "delete", "create"]
         } else {
-            &["read", "vread", "update", "delete", "history-instance", "history-type", "create"]
+            &["read", "vread", "update", "patch", "delete", "history-instance", "history-type", "create"]
         };
         assert_eq!(interactions, expected, "{path}");
         let system = texts(&statement, "rest.0.interaction", "code");
@@ -98,5 +98,187 @@ fn modes_from_r4_on() {
         assert_eq!(server.send(&Request::get(&target)).text("resourceType"), "CapabilityStatement", "{path}");
         let strict = server.send(&Request::get(&target).header("Prefer", "handling=strict"));
         check_outcome(&strict, if path == "/STU3" { 400 } else { 422 }, path);
+    }
+}
+
+#[test]
+fn the_statements_are_valid() {
+    let server = TestServer::start();
+    for path in PATHS {
+        let definitions = Definitions::of(version(path));
+        for mode in ["full", "terminology"] {
+            let statement = server.send(&Request::get(&format!("{path}/metadata?mode={mode}"))).json();
+            let settings =
+                fhir_validate::Settings { level: fhir_validate::Level::Strict, ..Default::default() };
+            let findings = fhir_validate::validate(&statement, definitions, &settings);
+            let errors: Vec<String> =
+                findings.iter().filter(|finding| finding.is_error()).map(ToString::to_string).collect();
+            assert_eq!(errors, Vec::<String>::new(), "{path} {mode}");
+        }
+    }
+}
+
+/// A small resource of any type: nothing is validated here.
+fn small(resource_type: &str, id: &str) -> String {
+    format!(r#"{{"resourceType":"{resource_type}","id":"{id}"}}"#)
+}
+
+/// Failure 18: whatever the statement names is there, on every type it names.
+#[test]
+fn what_the_statement_names_is_served() {
+    let server = TestServer::start();
+    for path in PATHS {
+        let statement = server.send(&Request::get(&format!("{path}/metadata"))).json();
+        let mut connection = server.connect();
+        let resources = at(&statement, "rest.0.resource").and_then(Value::as_array).expect("types");
+        for resource in resources {
+            let resource_type = text_at(resource, "type").expect("a type");
+            let has = |code: &str| texts(resource, "interaction", "code").iter().any(|known| known == code);
+            let base = format!("{path}/{resource_type}");
+            let place = |response: &crate::client::Response| {
+                let location = response.header("location").expect("a location").to_owned();
+                let resource = location.split("/_history/").next().unwrap_or_default();
+                resource.strip_prefix("http://server.example").expect("our URL").to_owned()
+            };
+            assert!(has("create"), "{base}");
+            let body = format!(r#"{{"resourceType":"{resource_type}"}}"#);
+            let created = connection.send(&Request::post(&base, body));
+            assert_eq!(created.status, 201, "{base}");
+            let instance = place(&created);
+            let id = instance.rsplit('/').next().unwrap_or_default().to_owned();
+            let mut check = |code: &str, request: Request, status: u16| {
+                let expected = if has(code) { status } else { 404 };
+                let answer = connection.send(&request.header("Accept", "application/fhir+json"));
+                assert_eq!(answer.status, expected, "{code} on {base}");
+                answer
+            };
+            check("read", Request::get(&instance), 200);
+            let version_id = created.etag();
+            let version_id = version_id.trim_start_matches("W/").trim_matches('"').to_owned();
+            check("vread", Request::get(&format!("{instance}/_history/{version_id}")), 200);
+            check("history-instance", Request::get(&format!("{instance}/_history")), 200);
+            check("history-type", Request::get(&format!("{base}/_history")), 200);
+            let unconditional =
+                connection_status(&server, Request::put(&instance, small(&resource_type, &id)));
+            let versioning = text_at(resource, "versioning").expect("versioning");
+            assert_eq!(unconditional == 412, versioning == "versioned-update", "{base}: {versioning}");
+            let update = Request::put(&instance, small(&resource_type, &id)).if_match(created.etag());
+            let mut latest = check("update", update, 200).etag();
+            if has("patch") {
+                let patch = Request::new("PATCH", &instance)
+                    .header("Content-Type", "application/json-patch+json")
+                    .body(r#"[{"op":"add","path":"/language","value":"en"}]"#);
+                latest = check("patch", patch.if_match(latest), 200).etag();
+            }
+            let create = Request::put(&format!("{base}/new"), small(&resource_type, "new"));
+            let create = connection_status(&server, create.if_none_match());
+            let update_create = at(resource, "updateCreate").and_then(Value::as_bool).expect("updateCreate");
+            assert_eq!(create == 201, update_create, "{base}: {create}");
+            check("delete", Request::delete(&instance).if_match(latest), 204);
+        }
+    }
+}
+
+fn connection_status(server: &TestServer, request: Request) -> u16 {
+    server.send(&request).status
+}
+
+/// Failure 18, the other way round: what the statement does not name is refused, not ignored.
+#[test]
+fn what_the_statement_does_not_name_is_refused() {
+    let server = TestServer::start();
+    for path in PATHS {
+        let statement = server.send(&Request::get(&format!("{path}/metadata"))).json();
+        let resource = at(&statement, "rest.0.resource.0").expect("a type");
+        let flag = |name: &str| at(resource, name).and_then(Value::as_bool);
+        let codes = texts(resource, "interaction", "code");
+        let has = |code: &str| codes.iter().any(|known| known == code);
+        assert_eq!(flag("conditionalCreate"), Some(false), "{path}");
+        let create = Request::post(&format!("{path}/Flag"), r#"{"resourceType":"Flag"}"#);
+        check_outcome(&server.send(&create.header("If-None-Exist", "identifier=1")), 400, path);
+        assert_eq!(flag("conditionalUpdate"), Some(false), "{path}");
+        let update = Request::put(&format!("{path}/Flag?identifier=1"), r#"{"resourceType":"Flag"}"#);
+        check_outcome(&server.send(&update), 405, path);
+        assert_eq!(text_at(resource, "conditionalDelete").as_deref(), Some("not-supported"), "{path}");
+        check_outcome(&server.send(&Request::delete(&format!("{path}/Flag?identifier=1"))), 405, path);
+        assert!(!has("search-type"), "{path}");
+        let patch = Request::new("PATCH", &format!("{path}/Flag/a")).body("[]");
+        let patch = patch.header("Content-Type", "application/json-patch+json");
+        check_outcome(&server.send(&patch), if has("patch") { 404 } else { 405 }, path);
+        check_outcome(&server.send(&Request::get(&format!("{path}/Flag?status=active"))), 405, path);
+        check_outcome(&server.send(&Request::post(&format!("{path}/Flag/_search"), "")), 405, path);
+        let system = texts(&statement, "rest.0.interaction", "code");
+        assert!(!system.iter().any(|code| code == "transaction" || code == "batch"), "{path}");
+        let bundle = Request::post(path, r#"{"resourceType":"Bundle","type":"batch"}"#);
+        check_outcome(&server.send(&bundle), 405, path);
+        let operations = texts(&statement, "rest.0.operation", "name");
+        let validate = Request::post(&format!("{path}/Flag/$validate"), r#"{"resourceType":"Flag"}"#);
+        let expected = if operations.iter().any(|name| name == "validate") { 200 } else { 404 };
+        assert_eq!(server.send(&validate).status, expected, "{path}");
+        check_outcome(&server.send(&Request::post(&format!("{path}/Flag/$everything"), "{}")), 404, path);
+    }
+}
+
+/// Every format that the statement names is given and taken, and no other.
+#[test]
+fn the_formats_are_those_of_the_statement() {
+    let server = TestServer::start();
+    for path in PATHS {
+        let statement = server.send(&Request::get(&format!("{path}/metadata"))).json();
+        let formats: Vec<&str> = at(&statement, "format")
+            .and_then(Value::as_array)
+            .expect("formats")
+            .iter()
+            .filter_map(Value::as_str)
+            .collect();
+        for format in ["application/fhir+json", "application/fhir+xml", "json", "xml", "ttl", "text/turtle"] {
+            let asked = format.replace('+', "%2B");
+            let answer = server.send(&Request::get(&format!("{path}/metadata?_format={asked}")));
+            let expected = if formats.contains(&format) { 200 } else { 406 };
+            assert_eq!(answer.status, expected, "{path} {format}");
+            let media = answer.header("content-type").unwrap_or_default();
+            assert_eq!(media.contains("xml"), format.contains("xml"), "{path} {format}: {media}");
+        }
+        for format in formats.iter().filter(|format| format.contains('/')) {
+            let body = if format.contains("xml") {
+                r#"<Flag xmlns="http://hl7.org/fhir"/>"#
+            } else {
+                r#"{"resourceType":"Flag"}"#
+            };
+            let mut create = Request::post(&format!("{path}/Flag"), body);
+            create.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("content-type"));
+            assert_eq!(server.send(&create.header("Content-Type", format)).status, 201, "{path} {format}");
+        }
+    }
+}
+
+/// Every patch format that the statement names is taken, and no other.
+#[test]
+fn the_patch_formats_are_those_of_the_statement() {
+    let server = TestServer::start();
+    for path in PATHS {
+        let statement = server.send(&Request::get(&format!("{path}/metadata"))).json();
+        let formats = at(&statement, "patchFormat").and_then(Value::as_array).unwrap_or_default();
+        let target = format!("{path}/Flag/a");
+        assert_eq!(path.starts_with("/spine"), formats.is_empty(), "{path}");
+        if formats.is_empty() {
+            continue;
+        }
+        assert_eq!(server.send(&Request::put(&target, small("Flag", "a"))).status, 201);
+        let known = |format: &str| formats.iter().any(|known| known.as_str() == Some(format));
+        for (format, body) in [
+            ("application/json-patch+json", r#"[{"op":"test","path":"/id","value":"a"}]"#),
+            ("application/merge-patch+json", "{}"),
+            ("application/xml-patch+xml", r#"<diff xmlns:f="http://hl7.org/fhir"/>"#),
+            ("application/fhir+json", r#"{"resourceType":"Parameters"}"#),
+            ("application/fhir+xml", r#"<Parameters xmlns="http://hl7.org/fhir"/>"#),
+            ("application/json", "[]"),
+            ("text/plain", "change it"),
+        ] {
+            let patch = Request::new("PATCH", &target).header("Content-Type", format).body(body);
+            let answer = server.send(&patch);
+            assert_eq!(answer.status, if known(format) { 200 } else { 415 }, "{path} {format}");
+            assert_eq!(answer.header("accept-patch").is_some(), !known(format), "{path} {format}");
+        }
     }
 }

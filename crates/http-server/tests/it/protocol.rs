@@ -83,7 +83,7 @@ fn a_large_body_where_it_is_refused_early() {
         for (method, below, status) in [
             ("PUT", "/Flagg/a", 404),
             ("PUT", "/nothing", 404),
-            ("PATCH", "/Flag/a", 405),
+            ("PATCH", "/Flag", 405),
             ("POST", "/Flag/a", 405),
         ] {
             let mut connection = server.connect();
@@ -232,12 +232,12 @@ fn methods_that_do_not_exist() {
     let server = TestServer::start();
     for path in PATHS {
         let mut connection = server.connect();
-        for method in
-            ["PATCH", "TRACE", "BREW", "get", "PROPFIND", "X-VERY-LONG-METHOD-NAME-THAT-GOES-ON-AND-ON"]
-        {
+        for method in ["TRACE", "BREW", "get", "PROPFIND", "X-VERY-LONG-METHOD-NAME-THAT-GOES-ON-AND-ON"] {
             let answer = connection.send(&Request::new(method, &format!("{path}/Flag/a")));
             check_outcome(&answer, 405, &format!("{method} on {path}"));
-            assert_eq!(answer.header("allow"), Some("GET, HEAD, PUT, DELETE, OPTIONS"), "{path}");
+            let patch = if path.starts_with("/spine") { "" } else { "PATCH, " };
+            let allow = format!("GET, HEAD, PUT, {patch}DELETE, OPTIONS");
+            assert_eq!(answer.header("allow"), Some(allow.as_str()), "{path}");
         }
         goes_on(&mut connection, path);
     }

@@ -58,6 +58,7 @@ fn requests() -> Vec<Sample> {
         same(Failure::UnknownType { name: text(), version: FhirVersion::Stu3 }, 404),
         same(Failure::MethodNotAllowed { method: text(), allow: &["GET"] }, 405),
         same(Failure::NotOffered(Interaction::Vread), 404),
+        same(Failure::ConditionalNotOffered { header: "If-None-Exist" }, 400),
         same(Failure::UriTooLong { max: 1 }, 414),
         same(Failure::HeadersTooLarge { max: 1 }, 431),
         same(Failure::BodyTooLarge { max: 1 }, 413),
@@ -105,6 +106,9 @@ fn contents() -> Vec<Sample> {
         same(Failure::Json(json), 400),
         same(Failure::Xml(Box::new(xml)), 400),
         same(Failure::Invalid(findings), 422),
+        same(Failure::PatchMalformed { why: text() }, 400),
+        same(Failure::PatchNotApplicable { why: text() }, 422),
+        same(Failure::PatchedIdentity, 422),
         same(Failure::NotRepresentable { why: text() }, 406),
         same(Failure::NoResource(not_a_resource), 400),
         same(Failure::WrongType { url: text(), body: text() }, 400),
@@ -161,6 +165,7 @@ pub(crate) fn name(failure: &Failure) -> &'static str {
         Failure::UnknownType { .. } => "UnknownType",
         Failure::MethodNotAllowed { .. } => "MethodNotAllowed",
         Failure::NotOffered(_) => "NotOffered",
+        Failure::ConditionalNotOffered { .. } => "ConditionalNotOffered",
         Failure::UriTooLong { .. } => "UriTooLong",
         Failure::HeadersTooLarge { .. } => "HeadersTooLarge",
         Failure::BodyTooLarge { .. } => "BodyTooLarge",
@@ -192,6 +197,9 @@ pub(crate) fn name(failure: &Failure) -> &'static str {
         Failure::Json(_) => "Json",
         Failure::Xml(_) => "Xml",
         Failure::Invalid(_) => "Invalid",
+        Failure::PatchMalformed { .. } => "PatchMalformed",
+        Failure::PatchNotApplicable { .. } => "PatchNotApplicable",
+        Failure::PatchedIdentity => "PatchedIdentity",
         Failure::NotRepresentable { .. } => "NotRepresentable",
         Failure::NoResource(_) => "NoResource",
         Failure::WrongType { .. } => "WrongType",
@@ -209,4 +217,4 @@ pub(crate) fn name(failure: &Failure) -> &'static str {
 }
 
 /// How many names [`name`] can give.
-pub(crate) const NAMES: usize = 48;
+pub(crate) const NAMES: usize = 52;

@@ -1,0 +1,148 @@
+//! patch: a change told as a change, applied to exactly the version that the client named, or to
+//! the newest one, again if another writer was faster.
+
+use fhir_definitions::Definitions;
+use fhir_model::json::{self, Object, Value};
+use fhir_model::{Instant, Resource, Splice, splice, xml};
+use fhir_patch::{FhirPathPatch, JsonPatch, MergePatch, XmlPatch};
+use rulebook::{Failure, Interaction, Success};
+use storage_api::{Body, Head, Key, Method};
+use versioning_core::{Change, WriteOperation};
+
+use crate::answer::Answer;
+use crate::content::Incoming;
+use crate::present::Format;
+use crate::request::{Patch, PatchFormat};
+use crate::service::{Context, Service, damaged};
+use crate::write::{Loaded, Write};
+
+/// A patch that was read once and may be applied to several versions.
+enum Parsed {
+    Json(JsonPatch),
+    Merge(MergePatch),
+    FhirPath(FhirPathPatch),
+    Xml(XmlPatch),
+}
+
+impl Service {
+    pub(crate) async fn patch(&self, key: &Key, patch: &Patch, context: &Context) -> Result<Answer, Failure> {
+        let write = Write {
+            operation: WriteOperation::Patch,
+            interaction: Interaction::Patch,
+            method: Method::Patch,
+            key,
+            precondition: &context.precondition,
+            claim: context.claim.as_ref(),
+        };
+        // Read on the first attempt only, and not at all for a client that is stale.
+        let parsed = std::sync::OnceLock::new();
+        let prepare = |loaded: Loaded<'_>| {
+            let (Some(head), Some(body)) = (loaded.head, loaded.body) else { return Err(Failure::Internal) };
+            if parsed.get().is_none() {
+                let _ = parsed.set(self.parse_patch(patch)?);
+            }
+            let Some(parsed) = parsed.get() else { return Err(Failure::Internal) };
+            self.patched(key, head, body, parsed)
+        };
+        let written = self.write(write, prepare).await?;
+        let success = match written.change {
+            Some(Change::Created | Change::Updated | Change::Restored | Change::Deleted) => Success::Updated,
+            None => Success::Unchanged,
+        };
+        self.written(&written.outcome(success), context)
+    }
+
+    fn parse_patch(&self, patch: &Patch) -> Result<Parsed, Failure> {
+        if patch.bytes.trim_ascii().is_empty() {
+            return Err(Failure::EmptyBody);
+        }
+        let definitions = Definitions::of(self.rulebook.version());
+        let limits = &self.limits.patch;
+        let json = || json::parse(&patch.bytes, &self.limits.json).map_err(Failure::Json);
+        let fhirpath = |parameters: Value| {
+            FhirPathPatch::parse(&parameters, definitions, limits).map(Parsed::FhirPath).map_err(malformed)
+        };
+        match patch.format {
+            PatchFormat::Json => JsonPatch::parse(&json()?, limits).map(Parsed::Json).map_err(malformed),
+            PatchFormat::Merge => MergePatch::parse(json()?).map(Parsed::Merge).map_err(malformed),
+            PatchFormat::Xml => XmlPatch::parse(&patch.bytes, limits).map(Parsed::Xml).map_err(malformed),
+            PatchFormat::FhirPath(Format::Json) => fhirpath(json()?),
+            PatchFormat::FhirPath(Format::Xml) => {
+                let parameters = xml::parse(&patch.bytes, definitions, &self.limits.json);
+                fhirpath(parameters.map_err(|error| Failure::Xml(Box::new(error)))?)
+            }
+        }
+    }
+
+    /// The stored body of the next version. The patch meets the representation that a read gives,
+    /// version meta included, so a test on `/meta/versionId` works as a lock; afterwards version
+    /// meta is the server's again.
+    fn patched(&self, key: &Key, head: Head, body: &Body, patch: &Parsed) -> Result<Body, Failure> {
+        let version_id = self.version_id(&key.kind, head.version);
+        let shown = Splice::from_i64(body.splice)
+            .and_then(|place| {
+                splice(&body.bytes, place, version_id.as_str(), Instant::from_micros(head.at.0))
+            })
+            .map_err(|error| damaged(key, &error))?;
+        let before = json::parse(&shown, &self.limits.stored()).map_err(|_| Failure::Internal)?;
+        let after = self.apply(patch, &before)?;
+        let resource = Resource::from_value(after).map_err(Failure::NoResource)?;
+        if resource.resource_type().as_str() != key.kind || resource.id() != Some(key.id.as_str()) {
+            return Err(Failure::PatchedIdentity);
+        }
+        let resource = without_stale_narrative(resource, &before);
+        self.check_valid(Incoming::from(resource))?.into_body()
+    }
+
+    fn apply(&self, patch: &Parsed, before: &Value) -> Result<Value, Failure> {
+        let limits = &self.limits.patch;
+        match patch {
+            Parsed::Json(patch) => patch.apply(before, limits).map_err(not_applicable),
+            Parsed::Merge(patch) => Ok(patch.apply(before)),
+            Parsed::FhirPath(patch) => patch.apply(before, limits).map_err(not_applicable),
+            Parsed::Xml(patch) => {
+                let definitions = Definitions::of(self.rulebook.version());
+                let Value::Object(resource) = before else { return Err(Failure::Internal) };
+                let mut text = Vec::new();
+                xml::write(resource, definitions, &mut text)
+                    .map_err(|error| Failure::NotRepresentable { why: error.to_string() })?;
+                let after = patch.apply(&text, limits).map_err(not_applicable)?;
+                xml::parse(after.as_bytes(), definitions, &self.limits.json).map_err(|error| {
+                    Failure::PatchNotApplicable { why: format!("the result is no resource: {error}") }
+                })
+            }
+        }
+    }
+}
+
+/// A generated narrative tells what the data was. It goes when the data changes and it does not;
+/// a narrative that a person wrote stays.
+fn without_stale_narrative(resource: Resource, before: &Value) -> Resource {
+    let generated =
+        |text: &Value| matches!(text.get("status").and_then(Value::as_str), Some("generated" | "extensions"));
+    let narrative = resource.object().get("text").filter(|text| generated(text)).cloned();
+    let untouched = narrative.is_some() && before.get("text") == narrative.as_ref();
+    if !untouched || !data_differs(resource.object(), before) {
+        return resource;
+    }
+    let Value::Object(mut object) = resource.clone().into_value() else { return resource };
+    object.remove("text");
+    Resource::from_value(Value::Object(object)).unwrap_or(resource)
+}
+
+/// Whether anything but narrative and meta is another.
+fn data_differs(after: &Object, before: &Value) -> bool {
+    const NO_DATA: [&str; 2] = ["text", "meta"];
+    let Value::Object(before) = before else { return true };
+    let data = |object: &Object| object.names().filter(|name| !NO_DATA.contains(name)).count();
+    data(after) != data(before)
+        || after.iter().any(|(name, value)| !NO_DATA.contains(&name) && before.get(name) != Some(value))
+}
+
+fn malformed(error: impl std::fmt::Display) -> Failure {
+    Failure::PatchMalformed { why: error.to_string() }
+}
+
+fn not_applicable(error: impl std::fmt::Display) -> Failure {
+    Failure::PatchNotApplicable { why: error.to_string() }
+}
