@@ -1,8 +1,7 @@
 //! Making sure of what an earlier process left.
 
 use std::fs::OpenOptions;
-use std::io::{self, ErrorKind};
-use std::os::unix::fs::FileExt;
+use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
 /// Read and written at a time.
@@ -15,7 +14,7 @@ const STEP_BYTES: usize = 1 << 20;
 /// so does everything behind them. A sync alone would not help where one has failed before: the system counts those
 /// pages as written. Until the log is whole nobody has seen anything of this, so it does no harm to be killed here.
 pub(crate) fn renew(log: &Path) -> io::Result<()> {
-    let file = match OpenOptions::new().read(true).write(true).open(log) {
+    let mut file = match OpenOptions::new().read(true).write(true).open(log) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error),
@@ -23,9 +22,10 @@ pub(crate) fn renew(log: &Path) -> io::Result<()> {
     let mut step = vec![0; STEP_BYTES];
     let mut place = 0;
     loop {
-        let length = file.read_at(&mut step, place)?;
+        let length = file.read(&mut step)?;
         let Some(content) = step.get(..length).filter(|content| !content.is_empty()) else { break };
-        file.write_all_at(content, place)?;
+        file.seek(SeekFrom::Start(place))?;
+        file.write_all(content)?;
         place += length as u64;
     }
     file.sync_all()

@@ -201,6 +201,7 @@ impl Inner {
             let _ = running.writer.join();
             self.shared.log.end();
             let _ = running.checkpointer.join();
+            self.shared.log.without_helper(|| {});
         }
     }
 }

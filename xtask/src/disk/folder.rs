@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::log::Event;
 use super::model::Disk;
@@ -84,33 +84,52 @@ impl Disk {
     }
 
     /// The changes that lead from what was recorded to what the folder holds. A process that is killed between a
-    /// change and its record leaves one; more than one would mean that the recorder does not see everything. SQLite's
-    /// index of its log is changed through a mapping and not compared.
+    /// change and its record leaves one; more would mean that the recorder does not see everything. SQLite's index of
+    /// its log is changed through a mapping and not compared.
     pub(crate) fn missed(&self, folder: &Path) -> Result<Vec<Event>> {
-        let live = self.live();
         let found = found(folder)?;
+        let mut live = self.live().0;
         let mut missed = Vec::new();
+        for (from, to) in self.missed_renames(&live, &found) {
+            let content = live.remove(&from).flatten();
+            live.insert(to.clone(), content);
+            missed.push(Event::Rename { from, to });
+        }
         for Found { path, inode, content } in &found {
-            if path.ends_with("-shm") && live.0.contains_key(path) {
+            if path.ends_with("-shm") && live.contains_key(path) {
                 continue;
             }
-            match (live.0.get(path), content) {
+            match (live.get(path), content) {
                 (Some(before), now) if before == now => {}
                 (Some(Some(before)), Some(now)) => missed.push(difference(*inode, before, now)),
                 (None, None) => missed.push(Event::MakeFolder { path: path.clone(), inode: *inode }),
-                (_, Some(now)) => {
+                (None, Some(now)) => {
                     missed.push(Event::Create { path: path.clone(), inode: *inode });
                     if !now.is_empty() {
                         missed.push(Event::Write { inode: *inode, place: 0, bytes: now.clone() });
                     }
                 }
-                (Some(Some(_)), None) => anyhow::bail!("{path} was a file and is a folder"),
-                (Some(None), None) => {}
+                (Some(_), _) => bail!("{path} is a file and was a folder, or the other way round"),
             }
         }
-        let gone = live.0.keys().filter(|path| found.iter().all(|found| found.path != **path));
-        missed.extend(gone.map(|path| Event::Unlink { path: path.clone() }));
+        let gone = live.into_keys().filter(|path| found.iter().all(|found| found.path != *path));
+        missed.extend(gone.map(|path| Event::Unlink { path }));
         Ok(missed)
+    }
+
+    /// Files that have another name than was recorded.
+    fn missed_renames(
+        &self,
+        live: &BTreeMap<String, Option<Vec<u8>>>,
+        found: &[Found],
+    ) -> Vec<(String, String)> {
+        let is_new = |found: &&Found| found.content.is_some() && !live.contains_key(&found.path);
+        let is_gone = |path: &String| found.iter().all(|found| found.path != *path);
+        let renamed = |found: &Found| {
+            let from = self.path_of(found.inode).filter(is_gone)?;
+            Some((from, found.path.clone()))
+        };
+        found.iter().filter(is_new).filter_map(renamed).collect()
     }
 }
 

@@ -186,6 +186,18 @@ impl Disk {
         self.by_inode.get(&inode).copied().with_context(|| format!("inode {inode} was never recorded"))
     }
 
+    /// Where a file is for running processes.
+    pub(super) fn path_of(&self, inode: u64) -> Option<String> {
+        self.path_below(ROOT, "", self.node(inode).ok()?)
+    }
+
+    fn path_below(&self, folder: usize, path: &str, wanted: usize) -> Option<String> {
+        self.names(folder).ok()?.iter().find_map(|(name, node)| {
+            let path = if path.is_empty() { name.clone() } else { format!("{path}/{name}") };
+            if *node == wanted { Some(path) } else { self.path_below(*node, &path, wanted) }
+        })
+    }
+
     fn change(&mut self, inode: u64, change: Change) -> Result<()> {
         let node = self.node(inode)?;
         let Node::File(file) = &mut self.nodes[node] else { bail!("inode {inode} is a folder") };

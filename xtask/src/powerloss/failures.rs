@@ -26,8 +26,14 @@ fn chosen(all: u64, points: Option<u64>) -> impl Iterator<Item = u64> {
     (0..all).step_by(usize::try_from(step).unwrap_or(usize::MAX))
 }
 
-/// What a failed sync leaves, and what the power leaves: each point takes the next combination.
-fn fates(point: u64) -> (FailedSync, Survival) {
+/// What a failed sync leaves, and what the power leaves.
+type Fate = (FailedSync, Survival);
+
+/// How many fates there are.
+const FATES: u64 = 2 * Survival::LOSSES.len() as u64;
+
+/// Each point of failure takes the next one.
+fn fate(point: u64) -> Fate {
     let failed = if point.is_multiple_of(2) { FailedSync::Lost } else { FailedSync::Done };
     let losses = Survival::LOSSES;
     (failed, usize::try_from(point / 2).map_or(losses[0], |point| losses[point % losses.len()]))
@@ -108,7 +114,7 @@ fn run_with_failure(
     point: u64,
     course: Course,
 ) -> Result<bool> {
-    let (failed, survival) = fates(point);
+    let (failed, survival) = fate(point);
     scene.recorder.set_sync_delay_us(0)?;
     let mut server = scene.start(bench, &[])?;
     scene.recorder.fail(what, point, if course == Course::Once { 1 } else { u64::MAX })?;
@@ -146,11 +152,21 @@ fn starts(bench: &mut Bench, what: Faulty, points: Option<u64>) -> Result<()> {
         let before = healthy.recorder.seen(what)?;
         healthy.start(bench, &[])?.kill()?;
         for point in chosen(healthy.recorder.seen(what)? - before, points) {
-            let scene = Scene::new(bench)?;
-            let started = keeping(scene, |scene| start_with_failure(bench, scene, what, point, is_used))
-                .with_context(|| format!("an I/O error at {what:?} {point} of a start, used: {is_used}"))?;
-            tried += 1;
-            refused += u32::from(!started);
+            // Failed syncs are few and easily passed over, so each meets every fate.
+            let fates: Vec<_> = match what {
+                Faulty::Writes => vec![fate(point)],
+                Faulty::Syncs => (0..FATES).map(fate).collect(),
+            };
+            for fate in fates {
+                let scene = Scene::new(bench)?;
+                let started =
+                    keeping(scene, |scene| start_with_failure(bench, scene, what, point, is_used, fate))
+                        .with_context(|| {
+                            format!("an I/O error at {what:?} {point} of a start, used: {is_used}")
+                        })?;
+                tried += 1;
+                refused += u32::from(!started);
+            }
         }
     }
     println!(
@@ -177,11 +193,11 @@ fn start_with_failure(
     what: Faulty,
     point: u64,
     is_used: bool,
+    (failed, survival): Fate,
 ) -> Result<bool> {
     if is_used {
         use_disk(bench, scene)?;
     }
-    let (failed, survival) = fates(point);
     scene.recorder.set_sync_delay_us(0)?;
     scene.recorder.fail(what, point, 1)?;
     let server = scene.start(bench, &[]).ok();
