@@ -1,7 +1,10 @@
 #![doc = include_str!("../README.md")]
 
 mod append;
+mod archive;
+mod backup;
 mod blobs;
+mod bulk;
 mod caches;
 mod check;
 mod checkpoint;
@@ -22,6 +25,7 @@ mod queue;
 mod reader;
 mod recovery;
 mod report;
+mod restore;
 mod rows;
 mod schema;
 mod shared;
@@ -30,9 +34,12 @@ mod symbols;
 mod term_index;
 mod writer;
 
+pub use archive::{ArchiveError, ArchiveSummary, ArchiveWriter, verify};
+pub use backup::{BackupError, BackupProgress, BackupReport, backup};
 pub use check::check;
 pub use error::OpenError;
 pub use metrics::Metrics;
 pub use options::{Durability, Options};
 pub use report::{CheckDepth, CheckFault, CheckProgress, CheckReport, Problem};
+pub use restore::{RestoreError, RestoreOptions, RestoredPartition, restore};
 pub use store::SqliteStore;
