@@ -1,10 +1,14 @@
 //! The Firelock server: configuration, wiring, commands and signals.
 
+mod backup;
 mod check;
 mod cli;
 mod config;
 mod logging;
 mod mounts;
+mod progress;
+mod purge;
+mod restore;
 mod serve;
 
 use std::process::ExitCode;
@@ -22,6 +26,9 @@ fn main() -> ExitCode {
             Ok(ExitCode::SUCCESS)
         }),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Backup(arguments) => backup::run(&arguments),
+        Command::Restore(arguments) => restore::run(&arguments),
+        Command::Purge(arguments) => purge::run(&arguments),
     };
     match done {
         Ok(code) => code,
