@@ -1,14 +1,15 @@
 //! `firelock backup`
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::BufWriter;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use storage_sqlite::{ArchiveWriter, backup};
 
 use crate::cli::BackupArguments;
+use crate::new_file::NewFile;
 use crate::{mounts, progress};
 
 pub(crate) fn run(arguments: &BackupArguments) -> Result<ExitCode> {
@@ -41,44 +42,4 @@ fn write(file: &File, partitions: &[PathBuf]) -> Result<u64> {
     }
     let (_, bytes) = archive.finish()?;
     Ok(bytes)
-}
-
-/// A file that appears under its name when it is whole.
-pub(crate) struct NewFile {
-    path: PathBuf,
-    unfinished: PathBuf,
-    file: File,
-}
-
-impl NewFile {
-    pub(crate) fn create(path: &Path) -> Result<Self> {
-        ensure!(!path.exists(), "{} exists; choose another name, or remove it first", path.display());
-        let mut name = path.as_os_str().to_owned();
-        name.push(format!(".unfinished-{}", std::process::id()));
-        let unfinished = PathBuf::from(name);
-        let file = File::create(&unfinished).with_context(|| format!("cannot write {}", path.display()))?;
-        Ok(Self { path: path.to_path_buf(), unfinished, file })
-    }
-
-    /// Has the file written, brings it onto the disk and gives it its name; or removes it.
-    pub(crate) fn write<T>(self, content: impl FnOnce(&File) -> Result<T>) -> Result<T> {
-        let Self { path, unfinished, file } = self;
-        let written = content(&file).and_then(|written| {
-            file.sync_all().and_then(|()| name(&unfinished, &path))?;
-            Ok(written)
-        });
-        if written.is_err() {
-            // What remains is named in a way that says what it is.
-            let _ = fs::remove_file(&unfinished);
-        }
-        written.with_context(|| format!("{} was not made", path.display()))
-    }
-}
-
-/// Nothing that appeared meanwhile is replaced.
-fn name(unfinished: &Path, path: &Path) -> std::io::Result<()> {
-    fs::hard_link(unfinished, path)?;
-    fs::remove_file(unfinished)?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }

@@ -36,6 +36,10 @@ pub(crate) enum Command {
     Restore(RestoreArguments),
     /// Remove a resource with its history for good.
     Purge(PurgeArguments),
+    /// Write stores as text, a line of JSON for each version.
+    Export(ExportArguments),
+    /// Read a store from an export.
+    Import(ImportArguments),
 }
 
 /// Flags win over the configuration file, which wins over the defaults.
@@ -149,4 +153,47 @@ pub(crate) struct PurgeArguments {
     /// Do it; without this the command only says what would be removed
     #[arg(long)]
     pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Versions come in commit order, while the server runs or not: everything that was \
+    acknowledged before the command began.\nClaims of idempotency keys are not exported; a backup has them.\n\n\
+    To use it: firelock import FILE --data DIR --mount PATH")]
+pub(crate) struct ExportArguments {
+    /// File to write, which must not exist; - for the standard output
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Folder with the data
+    #[arg(long, value_name = "DIR", default_value = "./firelock-data")]
+    pub(crate) data: PathBuf,
+    /// Path of the one API whose store is exported, such as /R4 [default: all]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) mount: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "The server must be stopped. The store must be empty, and becomes the one that was \
+    exported, with its version numbers, tags and times, or stays as it is.\n\n\
+    With --append the store keeps what it has, and each line becomes a new version of its resource, one \
+    commit each, with the number and the time that come next. If that fails, the versions before the fault \
+    stay, and the message says how to go on behind them.")]
+pub(crate) struct ImportArguments {
+    /// File that `firelock export` wrote
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Folder with the data
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: PathBuf,
+    /// Path of the API that the versions will belong to, such as /R4
+    #[arg(long, value_name = "PATH")]
+    pub(crate) mount: String,
+    /// Path of the API that they were exported from [default: the same]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) from: Option<String>,
+    /// Add to what is there, as new versions
+    #[arg(long)]
+    pub(crate) append: bool,
+    /// Leave out the first lines of the file
+    #[arg(long, value_name = "LINES", default_value_t = 0, requires = "append")]
+    pub(crate) skip: u64,
 }

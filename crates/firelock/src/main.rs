@@ -4,8 +4,12 @@ mod backup;
 mod check;
 mod cli;
 mod config;
+mod export;
+mod import;
+mod line;
 mod logging;
 mod mounts;
+mod new_file;
 mod progress;
 mod purge;
 mod restore;
@@ -29,6 +33,8 @@ fn main() -> ExitCode {
         Command::Backup(arguments) => backup::run(&arguments),
         Command::Restore(arguments) => restore::run(&arguments),
         Command::Purge(arguments) => purge::run(&arguments),
+        Command::Export(arguments) => export::run(&arguments),
+        Command::Import(arguments) => import::run(&arguments),
     };
     match done {
         Ok(code) => code,

@@ -72,6 +72,17 @@ pub(crate) fn expect_finished(data: &Path) -> Result<()> {
     Ok(())
 }
 
+/// A path that a mount could have, so that its folder is inside of the data folder.
+pub(crate) fn expect_plain(mount: &str) -> Result<()> {
+    let name = folder(mount);
+    let is_plain = mount.starts_with('/')
+        && !name.is_empty()
+        && !name.starts_with('.')
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    ensure!(is_plain, "{mount:?} is no path of an API; write it as in the configuration, such as /R4");
+    Ok(())
+}
+
 /// The existing partition of a mount in a data folder.
 pub(crate) fn partition(data: &Path, mount: &str) -> Result<PathBuf> {
     let name = folder(mount);
@@ -90,7 +101,9 @@ pub(crate) fn partitions(data: &Path) -> Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(data).with_context(|| format!("cannot read {}", data.display()))?;
     for entry in entries {
         let entry = entry?;
-        if entry.file_type()?.is_dir() {
+        // Names of stores begin with a letter, a digit, '-' or '_'; others are being made.
+        let is_store = !entry.file_name().as_encoded_bytes().starts_with(b".");
+        if is_store && entry.file_type()?.is_dir() {
             partitions.push(entry.path());
         }
     }

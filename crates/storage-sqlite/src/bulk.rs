@@ -65,6 +65,11 @@ impl Bulk {
         Ok(Self { connection, blobs, directory: directory.to_path_buf(), bytes: 0, _lock: lock })
     }
 
+    /// For tables of one's own.
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
     /// Says whether the content is what its hash says; only then is it kept.
     pub(crate) fn content(&mut self, hash: &Hash, bytes: &[u8]) -> Result<bool, OpenError> {
         Ok(self.blobs.store(bytes)?.hash == *hash)

@@ -3,5 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a panic in a test is the report")]
 
 mod backups;
+mod exports;
 mod process;
 mod purges;
