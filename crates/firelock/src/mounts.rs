@@ -62,6 +62,9 @@ pub(crate) fn folder(path: &str) -> String {
 /// Where a restore works, inside of the data folder, until everything is in place.
 pub(crate) const UNFINISHED_RESTORE: &str = ".restoring";
 
+/// What file systems have in their root, which a data folder may be.
+pub(crate) const LOST_AND_FOUND: &str = "lost+found";
+
 /// Refuses a data folder that a restore did not finish.
 pub(crate) fn expect_finished(data: &Path) -> Result<()> {
     ensure!(
@@ -102,7 +105,8 @@ pub(crate) fn partitions(data: &Path) -> Result<Vec<PathBuf>> {
     for entry in entries {
         let entry = entry?;
         // Names of stores begin with a letter, a digit, '-' or '_'; others are being made.
-        let is_store = !entry.file_name().as_encoded_bytes().starts_with(b".");
+        let name = entry.file_name();
+        let is_store = !name.as_encoded_bytes().starts_with(b".") && name != LOST_AND_FOUND;
         if is_store && entry.file_type()?.is_dir() {
             partitions.push(entry.path());
         }

@@ -39,7 +39,10 @@ pub(crate) fn run(arguments: &RestoreArguments) -> Result<ExitCode> {
 fn expect_empty(data: &Path) -> Result<()> {
     mounts::expect_finished(data)?;
     let is_empty = match fs::read_dir(data) {
-        Ok(mut entries) => entries.next().is_none(),
+        Ok(mut entries) => entries.all(|entry| {
+            // One that cannot be looked at is there.
+            entry.is_ok_and(|entry| entry.file_name() == mounts::LOST_AND_FOUND)
+        }),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
         Err(error) => return Err(error).with_context(|| format!("cannot read {}", data.display())),
     };

@@ -4,11 +4,13 @@ use std::path::Path;
 
 use pollster::block_on;
 use storage_api::{
-    Commit, Current, Guard, Key, Scope, Store, StoredVersion, Timestamp, VersionSelector, VersionTag, Write,
+    Commit, Current, Guard, Key, Scope, Store, StoreError, StoredVersion, Timestamp, VersionSelector,
+    VersionTag, Write,
 };
 use storage_sqlite::{
-    ArchiveError, ArchiveWriter, BackupProgress, BackupReport, CheckDepth, Durability, Options, RestoreError,
-    RestoreOptions, RestoredPartition, SqliteStore, backup, check, restore, verify,
+    ArchiveError, ArchiveWriter, BackupProgress, BackupReport, CheckDepth, Durability, Import, Options,
+    RestoreError, RestoreOptions, RestoredPartition, SqliteStore, VersionPages, backup, check, restore,
+    verify,
 };
 
 use crate::checking::fill;
@@ -209,4 +211,49 @@ fn a_claim_made_later_is_not_in_the_backup() {
     assert!(done);
     assert_eq!(report.claims, 1);
     bring_back(&bytes, &directory.path().join("to"), 0, 0);
+}
+
+#[test]
+fn pages_of_a_store_in_use_make_the_same_store() {
+    let directory = tempfile::tempdir().unwrap();
+    let (from, to) = (directory.path().join("from"), directory.path().join("to"));
+    let store = open(&from, Options { durability: Durability::Normal, ..Options::default() });
+    for _ in 0..1_100 {
+        put(&store, &key("a"), "a");
+        put(&store, &key("b"), "b");
+    }
+    put(&store, &key("large"), vec![b'x'; 2 << 20]);
+    delete(&store, &key("a"));
+    let before = history(&store);
+    let mut pages = VersionPages::open(&from).unwrap();
+    let mut import = Import::create(&to).unwrap();
+    let mut count = 0;
+    while let Some(page) = pages.next_page().unwrap() {
+        count += 1;
+        for version in &page {
+            import.version(version).unwrap();
+        }
+        put(&store, &key("later"), "later");
+        if count == 1 {
+            purge(&store, &key("b"));
+        }
+    }
+    assert!(count >= 2, "{count} pages");
+    let floors: Result<(), StoreError> = pages.floors(&mut |key, floor| {
+        import.floor(&key, floor).unwrap();
+        Ok(())
+    });
+    floors.unwrap();
+    import.finish().unwrap();
+    let report = check(&to, CheckDepth::Pages, &mut |_| ()).unwrap();
+    assert!(report.is_whole(), "{:?}", report.faults);
+    let made = open(&to, Options::default());
+    // Places in the commit order close up where something is gone; all else is kept.
+    let content = |versions: Vec<StoredVersion>| -> Vec<StoredVersion> {
+        let kept = versions.into_iter().filter(|version| version.key != key("b"));
+        kept.map(|version| StoredVersion { seq: storage_api::Seq(0), ..version }).collect()
+    };
+    assert!(content(history(&made)) == content(before), "the histories differ");
+    assert_eq!(current(&made, &key("b")).number().get(), 1_100);
+    assert_eq!(current(&made, &key("later")), Current::NEVER);
 }
