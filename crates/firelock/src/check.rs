@@ -3,20 +3,14 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, ensure};
-use indicatif::{ProgressBar, ProgressStyle};
+use anyhow::{Context, Result};
 use storage_sqlite::{CheckDepth, CheckReport, check};
 
 use crate::cli::CheckArguments;
-use crate::mounts;
+use crate::{mounts, progress};
 
 pub(crate) fn run(arguments: &CheckArguments) -> Result<ExitCode> {
     let partitions = mounts::partitions(&arguments.data)?;
-    ensure!(
-        !partitions.is_empty(),
-        "there is no store in {}; --data names the folder that the server was started with",
-        arguments.data.display()
-    );
     let depth = if arguments.pages { CheckDepth::Pages } else { CheckDepth::Rows };
     let mut whole = true;
     for partition in partitions {
@@ -29,12 +23,9 @@ pub(crate) fn run(arguments: &CheckArguments) -> Result<ExitCode> {
     Ok(if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn look(partition: &Path, name: &str, depth: CheckDepth) -> Result<CheckReport> {
-    // Shown on a terminal only.
-    let bar = ProgressBar::new(0).with_prefix(name.to_owned());
-    if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:40} {pos}/{len} rows, {eta} left") {
-        bar.set_style(style);
-    }
+/// Checks a partition with a bar on the terminal.
+pub(crate) fn look(partition: &Path, name: &str, depth: CheckDepth) -> Result<CheckReport> {
+    let bar = progress::bar(name, "{pos}/{len} rows, {eta} left");
     let report = check(partition, depth, &mut |progress| {
         bar.set_length(progress.total);
         bar.set_position(progress.done);
@@ -43,7 +34,8 @@ fn look(partition: &Path, name: &str, depth: CheckDepth) -> Result<CheckReport> 
     Ok(report)
 }
 
-fn print(name: &str, report: &CheckReport) {
+/// Says what a check found.
+pub(crate) fn print(name: &str, report: &CheckReport) {
     let CheckReport { resources, versions, tombstones, terms, claims, files, faults, faults_total } = report;
     println!(
         "{name}: {resources} resources, {versions} versions ({tombstones} deletions), {terms} index entries, \

@@ -30,6 +30,16 @@ pub(crate) enum Command {
     Config(ConfigArguments),
     /// Verify every version chain of a data folder, without changing anything.
     Check(CheckArguments),
+    /// Write all stores of a data folder into one file, while the server runs or not.
+    Backup(BackupArguments),
+    /// Make a data folder from a backup.
+    Restore(RestoreArguments),
+    /// Remove a resource with its history for good.
+    Purge(PurgeArguments),
+    /// Write stores as text, a line of JSON for each version.
+    Export(ExportArguments),
+    /// Read a store from an export.
+    Import(ImportArguments),
 }
 
 /// Flags win over the configuration file, which wins over the defaults.
@@ -91,4 +101,99 @@ pub(crate) struct CheckArguments {
     /// Also look at the structure of every page of the files, which takes longer
     #[arg(long)]
     pub(crate) pages: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "The backup is one state of each store: everything that was acknowledged before the \
+    command began.\nThe file appears under its name when it is whole and on the disk.\n\n\
+    To use it: firelock restore FILE --data DIR")]
+pub(crate) struct BackupArguments {
+    /// File to write; must not exist
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Folder with the data
+    #[arg(long, value_name = "DIR", default_value = "./firelock-data")]
+    pub(crate) data: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "The checksum of the file is verified before anything is written, and the stores \
+    are checked before they are put in place.\n\n\
+    What was written after the backup is lost, but clients may still hold the version ids of it. So that \
+    none of these ids comes back for another content, every resource gets a version like its newest, with a \
+    number that is higher by --margin. Choose more than the number of times that any resource can have \
+    changed since the backup.")]
+pub(crate) struct RestoreArguments {
+    /// File that `firelock backup` wrote
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Folder to make; must be empty if it exists
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: PathBuf,
+    /// How far version numbers are raised; 0 for a copy without a change, if nothing was written after
+    /// the backup
+    #[arg(long, value_name = "NUMBER", default_value_t = 1_000)]
+    pub(crate) margin: u32,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "The server must be stopped. The resource is gone with every version, as if it had \
+    never been, except that its version numbers are not used again. Backups and exports made before still \
+    have it.")]
+pub(crate) struct PurgeArguments {
+    /// Resource to remove, such as Patient/example
+    #[arg(value_name = "TYPE/ID")]
+    pub(crate) resource: String,
+    /// Path of the API that it belongs to, such as /R4
+    #[arg(long, value_name = "PATH")]
+    pub(crate) mount: String,
+    /// Folder with the data
+    #[arg(long, value_name = "DIR", default_value = "./firelock-data")]
+    pub(crate) data: PathBuf,
+    /// Do it; without this the command only says what would be removed
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Versions come in commit order, while the server runs or not: everything that was \
+    acknowledged before the command began.\nClaims of idempotency keys are not exported; a backup has them.\n\n\
+    To use it: firelock import FILE --data DIR --mount PATH")]
+pub(crate) struct ExportArguments {
+    /// File to write, which must not exist; - for the standard output
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Folder with the data
+    #[arg(long, value_name = "DIR", default_value = "./firelock-data")]
+    pub(crate) data: PathBuf,
+    /// Path of the one API whose store is exported, such as /R4 [default: all]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) mount: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "The server must be stopped. The store must be empty, and becomes the one that was \
+    exported, with its version numbers, tags and times, or stays as it is.\n\n\
+    With --append the store keeps what it has, and each line becomes a new version of its resource, one \
+    commit each, with the number and the time that come next. If that fails, the versions before the fault \
+    stay, and the message says how to go on behind them.")]
+pub(crate) struct ImportArguments {
+    /// File that `firelock export` wrote
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Folder with the data
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: PathBuf,
+    /// Path of the API that the versions will belong to, such as /R4
+    #[arg(long, value_name = "PATH")]
+    pub(crate) mount: String,
+    /// Path of the API that they were exported from [default: the same]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) from: Option<String>,
+    /// Add to what is there, as new versions
+    #[arg(long)]
+    pub(crate) append: bool,
+    /// Leave out the first lines of the file
+    #[arg(long, value_name = "LINES", default_value_t = 0, requires = "append")]
+    pub(crate) skip: u64,
 }

@@ -1,10 +1,18 @@
 //! The Firelock server: configuration, wiring, commands and signals.
 
+mod backup;
 mod check;
 mod cli;
 mod config;
+mod export;
+mod import;
+mod line;
 mod logging;
 mod mounts;
+mod new_file;
+mod progress;
+mod purge;
+mod restore;
 mod serve;
 
 use std::process::ExitCode;
@@ -22,6 +30,11 @@ fn main() -> ExitCode {
             Ok(ExitCode::SUCCESS)
         }),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Backup(arguments) => backup::run(&arguments),
+        Command::Restore(arguments) => restore::run(&arguments),
+        Command::Purge(arguments) => purge::run(&arguments),
+        Command::Export(arguments) => export::run(&arguments),
+        Command::Import(arguments) => import::run(&arguments),
     };
     match done {
         Ok(code) => code,

@@ -1,9 +1,10 @@
 //! From configured mounts to services on stores.
 
-use std::path::Path;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use fhir_service::{Ids, Service, SystemClock};
 use http_server::Mount;
 use rulebook::{FhirRulebook, Rulebook, SpineRulebook};
@@ -15,6 +16,9 @@ use crate::config::{Config, MountConfig, RulebookKind, StoreKind};
 
 /// Opens the store of every mount.
 pub(crate) fn open(config: &Config) -> Result<Vec<Mount>> {
+    if config.store == StoreKind::Sqlite {
+        expect_finished(&config.data)?;
+    }
     config
         .mounts
         .iter()
@@ -55,16 +59,63 @@ pub(crate) fn folder(path: &str) -> String {
     path.trim_start_matches('/').replace('/', "-")
 }
 
-/// The partitions in a data folder: its folders, in order.
-pub(crate) fn partitions(data: &Path) -> Result<Vec<std::path::PathBuf>> {
+/// Where a restore works, inside of the data folder, until everything is in place.
+pub(crate) const UNFINISHED_RESTORE: &str = ".restoring";
+
+/// What file systems have in their root, which a data folder may be.
+pub(crate) const LOST_AND_FOUND: &str = "lost+found";
+
+/// Refuses a data folder that a restore did not finish.
+pub(crate) fn expect_finished(data: &Path) -> Result<()> {
+    ensure!(
+        !data.join(UNFINISHED_RESTORE).exists(),
+        "a restore into {} was interrupted; delete that folder and run the restore again",
+        data.display()
+    );
+    Ok(())
+}
+
+/// A path that a mount could have, so that its folder is inside of the data folder.
+pub(crate) fn expect_plain(mount: &str) -> Result<()> {
+    let name = folder(mount);
+    let is_plain = mount.starts_with('/')
+        && !name.is_empty()
+        && !name.starts_with('.')
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    ensure!(is_plain, "{mount:?} is no path of an API; write it as in the configuration, such as /R4");
+    Ok(())
+}
+
+/// The existing partition of a mount in a data folder.
+pub(crate) fn partition(data: &Path, mount: &str) -> Result<PathBuf> {
+    let name = folder(mount);
+    let partitions = partitions(data)?;
+    let found = partitions.iter().find(|partition| partition.file_name() == Some(OsStr::new(&name)));
+    found.cloned().with_context(|| {
+        let names: Vec<_> = partitions.iter().filter_map(|partition| partition.file_name()).collect();
+        format!("there is no store of {mount} in {}; it has {names:?}", data.display())
+    })
+}
+
+/// The partitions in a data folder: its folders, in order. At least one.
+pub(crate) fn partitions(data: &Path) -> Result<Vec<PathBuf>> {
+    expect_finished(data)?;
     let mut partitions = Vec::new();
     let entries = std::fs::read_dir(data).with_context(|| format!("cannot read {}", data.display()))?;
     for entry in entries {
         let entry = entry?;
-        if entry.file_type()?.is_dir() {
+        // Names of stores begin with a letter, a digit, '-' or '_'; others are being made.
+        let name = entry.file_name();
+        let is_store = !name.as_encoded_bytes().starts_with(b".") && name != LOST_AND_FOUND;
+        if is_store && entry.file_type()?.is_dir() {
             partitions.push(entry.path());
         }
     }
+    ensure!(
+        !partitions.is_empty(),
+        "there is no store in {}; --data names the folder that the server was started with",
+        data.display()
+    );
     partitions.sort();
     Ok(partitions)
 }

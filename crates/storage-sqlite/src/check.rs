@@ -9,6 +9,7 @@ use storage_api::Key;
 
 use crate::OpenError;
 use crate::blobs::{Blobs, Hash};
+use crate::bulk::RESTORE_REQUEST;
 use crate::connection::open_read_only;
 use crate::encoding::unpack;
 use crate::layout::Layout;
@@ -157,7 +158,7 @@ impl Checker<'_> {
             return Ok(());
         };
         let mut next = Some(newest);
-        let mut newer: Option<Link> = None;
+        let mut newer: Option<(i64, Link)> = None;
         let mut number = row.number;
         while let Some(seq) = next {
             let Some(link) = Link::find(self.connection, seq)? else {
@@ -165,11 +166,14 @@ impl Checker<'_> {
                 return Ok(());
             };
             if link.res != row.res
-                || newer.is_some_and(|newer| newer.at < link.at)
+                || newer.is_some_and(|(_, newer)| newer.at < link.at)
                 || self.reached.insert(seq)
             {
                 self.fault(key, Problem::ChainBroken { row: seq });
                 return Ok(());
+            }
+            if link.number < number && self.is_raise(newer)? {
+                number = link.number;
             }
             if link.number != number {
                 self.fault(key, Problem::NumberGap { expected: number, found: link.number });
@@ -180,12 +184,19 @@ impl Checker<'_> {
             }
             number = number.saturating_sub(1);
             next = link.prev;
-            newer = Some(link);
+            newer = Some((seq, link));
         }
         if number != floor {
             self.fault(key, Problem::NumberGap { expected: number, found: floor });
         }
         Ok(())
+    }
+
+    /// Whether a restore made this version, which may have passed over numbers.
+    fn is_raise(&self, link: Option<(i64, Link)>) -> rusqlite::Result<bool> {
+        let Some((seq, _)) = link else { return Ok(false) };
+        let sql = "SELECT request = ?2 FROM version WHERE seq = ?1";
+        self.connection.prepare_cached(sql)?.query_row((seq, RESTORE_REQUEST), |row| row.get(0))
     }
 
     /// The resource row must say the same as its newest version.

@@ -1,7 +1,10 @@
 #![doc = include_str!("../README.md")]
 
 mod append;
+mod archive;
+mod backup;
 mod blobs;
+mod bulk;
 mod caches;
 mod check;
 mod checkpoint;
@@ -11,17 +14,20 @@ mod error;
 mod folder;
 mod group;
 mod history;
+mod import;
 mod layout;
 mod lock;
 mod matching;
 mod metrics;
 mod options;
+mod pages;
 mod pool;
 mod position;
 mod queue;
 mod reader;
 mod recovery;
 mod report;
+mod restore;
 mod rows;
 mod schema;
 mod search;
@@ -31,9 +37,14 @@ mod symbols;
 mod term_index;
 mod writer;
 
+pub use archive::{ArchiveError, ArchiveSummary, ArchiveWriter, verify};
+pub use backup::{BackupError, BackupProgress, BackupReport, backup};
 pub use check::check;
 pub use error::OpenError;
+pub use import::{Import, ImportError};
 pub use metrics::Metrics;
 pub use options::{Durability, Options};
+pub use pages::VersionPages;
 pub use report::{CheckDepth, CheckFault, CheckProgress, CheckReport, Problem};
+pub use restore::{RestoreError, RestoreOptions, RestoredPartition, restore};
 pub use store::SqliteStore;

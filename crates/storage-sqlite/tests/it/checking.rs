@@ -14,7 +14,7 @@ fn report(directory: &Path) -> CheckReport {
 }
 
 /// A store with something of everything. Rows: `a` has 1, 2 and 5, `b` 3 and 4, `p` 6.
-fn fill(directory: &Path) {
+pub(crate) fn fill(directory: &Path) {
     let store = open(directory, Options { body_inline_max: 100, ..Options::default() });
     let terms = vec![
         Term::new("code", Value::Token(Coding { code: "x".into(), system: Some("s".into()) })),

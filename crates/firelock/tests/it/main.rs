@@ -1,0 +1,8 @@
+//! The program as its users run it: processes, files, and HTTP between them.
+
+#![allow(clippy::unwrap_used, reason = "a panic in a test is the report")]
+
+mod backups;
+mod exports;
+mod process;
+mod purges;
