@@ -217,6 +217,9 @@ fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_time_max)
+        // A client that says it sends no more still waits for its answer; without this a request
+        // that is being handled would be dropped, and a write be done without a word.
+        .half_close(true)
         .max_buf_size(buffer_bytes_max)
         .max_headers(256);
     builder
