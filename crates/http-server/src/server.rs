@@ -23,6 +23,7 @@ use crate::Limits;
 use crate::cors::Cors;
 use crate::opening::Opening;
 use crate::origin::{Origin, Peer};
+use crate::sending::Sending;
 use crate::tls::{TlsError, TlsFiles};
 use crate::traffic::Traffic;
 
@@ -168,7 +169,7 @@ async fn connection<S>(
         let shared = Arc::clone(&shared);
         async move { Ok::<_, Infallible>(shared.handle(request, peer).await) }
     });
-    let stream = Opening::new(stream, limits.header_time_max);
+    let stream = Opening::new(Sending::new(stream, limits.send_time_max), limits.header_time_max);
     let connection = builder(&limits).serve_connection(TokioIo::new(stream), handle).into_owned();
     if let Err(error) = watcher.watch(connection).await {
         tracing::debug!(%error, "connection ended");
