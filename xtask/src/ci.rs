@@ -12,6 +12,7 @@ const STEPS: &[(&str, &[&str])] = &[
     ("lints", &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]),
     ("tests", &["test", "--workspace", "--locked"]),
     ("crashes", &["xtask", "crash", "--kills", "5"]),
+    ("requests", &["xtask", "requests", "--count", "20000"]),
 ];
 
 /// Runs every step and stops at the first that fails.

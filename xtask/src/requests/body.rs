@@ -103,7 +103,9 @@ fn resource(chance: &mut Chance, kind: &str, id: &str) -> Value {
         remove(&mut value, other);
     }
     value["resourceType"] = kind.into();
-    value["id"] = id.into();
+    if !id.is_empty() {
+        value["id"] = id.into();
+    }
     value["language"] = format!("en-{}", chance.below(1000)).into();
     if chance.percent(30) {
         value["meta"] =
@@ -245,8 +247,9 @@ fn xml_body(chance: &mut Chance, kind: &str, id: &str) -> Vec<u8> {
         _ => "<code><text value=\"anything\"/></code>",
     };
     let language = chance.below(1000);
+    let id = if id.is_empty() { String::new() } else { format!("<id value=\"{id}\"/>") };
     let mut text = format!(
-        "<{kind} xmlns=\"http://hl7.org/fhir\"><id value=\"{id}\"/><language value=\"en-{language}\"/>{content}</{kind}>"
+        "<{kind} xmlns=\"http://hl7.org/fhir\">{id}<language value=\"en-{language}\"/>{content}</{kind}>"
     );
     if chance.percent(35) {
         for _ in 0..=chance.below(2) {

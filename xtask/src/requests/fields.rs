@@ -15,7 +15,7 @@ pub(crate) fn fields(chance: &mut Chance, etag: Option<&str>) -> Vec<Field> {
         2 => fields.push(("host", chance.line(40))),
         _ => fields.push(("host", b"fuzz.example:8080".to_vec())),
     }
-    if chance.percent(35) {
+    if chance.percent(30) {
         fields.push(("if-match", tags(chance, etag)));
     }
     if chance.percent(10) {
@@ -74,7 +74,7 @@ fn tags(chance: &mut Chance, etag: Option<&str>) -> Vec<u8> {
         "W/\"01\"",
     ];
     match (chance.below(100), etag) {
-        (0..45, Some(etag)) => etag.as_bytes().to_vec(),
+        (0..70, Some(etag)) => etag.as_bytes().to_vec(),
         (0..92, _) => chance.one_of(&TAGS).into(),
         (92..94, _) => "W/\"1\", ".repeat(chance.below(300)).into_bytes(),
         _ => chance.line(60),

@@ -2,37 +2,20 @@
 
 use super::chance::Chance;
 
-/// Where the server answers by default, and one place where it does not.
-const MOUNTS: [&str; 7] = ["/R4", "/R4", "/STU3", "/R4B", "/R5", "/spine/STU3", "/R6"];
+/// Where the server answers by default.
+const MOUNTS: [&str; 6] = ["/R4", "/R4", "/STU3", "/R4B", "/R5", "/spine/STU3"];
 
-/// Types that every version has, among some that none or only some have.
-const TYPES: [&str; 14] = [
-    "Patient",
-    "Patient",
-    "Observation",
-    "Observation",
-    "Flag",
-    "Flag",
-    "Basic",
-    "Binary",
-    "Bundle",
-    "Sequence",
-    "SubscriptionStatus",
-    "Unknown",
-    "patient",
-    "Resource",
-];
+/// Types that every version has.
+const TYPES: [&str; 6] = ["Patient", "Observation", "Flag", "Basic", "Binary", "Bundle"];
+
+/// Types that only some versions have, or none.
+const ODD_TYPES: [&str; 5] = ["Sequence", "SubscriptionStatus", "Unknown", "patient", "Resource"];
 
 /// Few, so that requests meet what others made.
-const IDS: [&str; 14] = [
-    "a",
-    "b",
-    "c",
-    "d",
-    "e",
-    "f",
-    "0",
-    "A-b.9",
+const IDS: [&str; 8] = ["a", "b", "c", "d", "e", "f", "0", "A-b.9"];
+
+/// Ids that nothing has or can have.
+const ODD_IDS: [&str; 6] = [
     "never",
     "a_b",
     "caf%C3%A9",
@@ -71,9 +54,9 @@ pub(crate) struct Target {
 
 /// A method and a target, most often such as belong together.
 pub(crate) fn target(chance: &mut Chance) -> Target {
-    let mount = chance.one_of(&MOUNTS);
-    let kind = chance.one_of(&TYPES);
-    let id = chance.one_of(&IDS);
+    let mount = if chance.percent(98) { chance.one_of(&MOUNTS) } else { "/R6" };
+    let kind = if chance.percent(93) { chance.one_of(&TYPES) } else { chance.one_of(&ODD_TYPES) };
+    let id = if chance.percent(93) { chance.one_of(&IDS) } else { chance.one_of(&ODD_IDS) };
     let (methods, mut path): (&[&str], String) = match chance.below(100) {
         0..46 => (&["PUT", "PUT", "PUT", "GET", "GET", "HEAD", "DELETE"], format!("{mount}/{kind}/{id}")),
         46..58 => (&["POST"], format!("{mount}/{kind}")),
@@ -93,7 +76,7 @@ pub(crate) fn target(chance: &mut Chance) -> Target {
     if chance.percent(5) {
         bend(chance, &mut path);
     }
-    if chance.percent(35) {
+    if chance.percent(25) {
         path.push('?');
         path.push_str(&query(chance));
     }
@@ -158,7 +141,7 @@ fn bend(chance: &mut Chance, path: &mut String) {
         1 => path.push_str(&"x".repeat(chance.below(10_000))),
         2 => path.push_str(&"/a".repeat(chance.below(200))),
         3 => {
-            let at = chance.below(path.len());
+            let at = 1 + chance.below(path.len());
             if path.is_char_boundary(at) {
                 path.insert_str(at, &format!("%{:02X}", chance.below(256)));
             }
