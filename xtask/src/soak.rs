@@ -172,7 +172,7 @@ async fn churn(
         churned.times.saturating_record(micros);
         *churned.statuses.entry((name, reply.status)).or_default() += 1;
         if !allowed.contains(&reply.status) && churned.unexpected.len() < 5 {
-            let body = String::from_utf8_lossy(&reply.body).into_owned();
+            let body: String = String::from_utf8_lossy(&reply.body).chars().take(300).collect();
             churned.unexpected.push(format!("{name} {target}: {} {body}", reply.status));
         }
     }
