@@ -13,6 +13,7 @@ const STEPS: &[(&str, &[&str])] = &[
     ("tests", &["test", "--workspace", "--locked"]),
     ("crashes", &["xtask", "crash", "--kills", "5"]),
     ("power loss", &["xtask", "powerloss", "--rounds", "4", "--points", "6"]),
+    ("requests", &["xtask", "requests", "--count", "20000"]),
 ];
 
 /// Runs every step and stops at the first that fails.

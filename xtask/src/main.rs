@@ -9,7 +9,9 @@ mod http;
 mod load;
 mod packages;
 mod powerloss;
+mod requests;
 mod server;
+mod soak;
 mod tidy;
 mod workload;
 
@@ -41,6 +43,10 @@ enum Command {
     Packages(packages::Arguments),
     /// Take away what the server did not sync, and let its disk fail and fill up.
     Powerloss(powerloss::Arguments),
+    /// Send a server what a grammar makes of valid and broken parts, and judge each answer.
+    Requests(requests::Arguments),
+    /// Load a server for a while and require memory, open files and latency to be flat.
+    Soak(soak::Arguments),
     /// Check the crate graph and which crate names which library.
     Tidy,
 }
@@ -54,6 +60,8 @@ fn main() -> ExitCode {
         Command::Load(arguments) => load::run(&arguments),
         Command::Packages(arguments) => packages::run(&arguments),
         Command::Powerloss(arguments) => powerloss::run(&arguments),
+        Command::Requests(arguments) => requests::run(&arguments),
+        Command::Soak(arguments) => soak::run(&arguments),
         Command::Tidy => tidy::run(),
     };
     match outcome {

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -76,6 +76,11 @@ impl Server {
         Ok(Self { child, address })
     }
 
+    /// The number of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// SIGKILL: the process gets no chance to do anything more.
     pub(crate) fn kill(mut self) -> Result<()> {
         self.child.kill()?;
@@ -88,6 +93,11 @@ impl Server {
         let sent = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status()?;
         ensure!(sent.success(), "SIGTERM could not be sent");
         Ok(())
+    }
+
+    /// Waits until the process has ended by itself.
+    pub(crate) fn wait(mut self) -> Result<ExitStatus> {
+        Ok(self.child.wait()?)
     }
 }
 

@@ -219,6 +219,8 @@ impl Service {
                         Settled::NotFound(_) => *in_doubt = true,
                         Settled::Stale | Settled::Unknown => {}
                     }
+                    // What was read belongs to a head that is no longer the newest.
+                    stored = None;
                     match settled {
                         Settled::Committed(committed) => {
                             return Ok(Driven::Written(Written {

@@ -100,6 +100,9 @@ impl Shared {
                 let mut response = response(service.present(answer, &presentation, trace), trace);
                 response.extensions_mut().insert(interaction);
                 prefer::add_handling(response.headers_mut(), handling);
+                if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+                    add_allow(response.headers_mut(), below, service.rulebook().version());
+                }
                 response
             }
             Ok(Prepared::Options(allow)) => {
@@ -405,6 +408,16 @@ fn refuse_unknown(query: Query, handling: Option<Handling>) -> Result<(), Failur
             problem: ParameterProblem::Unknown,
         }),
         _ => Ok(()),
+    }
+}
+
+/// RFC 9110 15.5.6: every 405 lists the methods, also where it was the content that was refused.
+fn add_allow(headers: &mut HeaderMap, below: &str, version: FhirVersion) {
+    let Ok(target) = Target::parse(below, version) else { return };
+    if let (false, Ok(value)) =
+        (headers.contains_key(ALLOW), HeaderValue::try_from(target.allow().join(", ")))
+    {
+        headers.insert(ALLOW, value);
     }
 }
 

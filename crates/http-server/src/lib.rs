@@ -16,6 +16,7 @@ mod prefer;
 mod query;
 mod response;
 mod route;
+mod sending;
 mod server;
 mod tls;
 mod traffic;

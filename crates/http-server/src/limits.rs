@@ -22,6 +22,9 @@ pub struct Limits {
     pub header_time_max: Duration,
     /// Time for a body to arrive; above it 408.
     pub body_time_max: Duration,
+    /// Time for a client to take the next 64 KiB of an answer, or the rest of it, once the server has
+    /// to wait for it; then the connection is closed.
+    pub send_time_max: Duration,
     /// Time that a shutdown waits for requests that were accepted.
     pub shutdown_time_max: Duration,
 }
@@ -36,6 +39,7 @@ impl Default for Limits {
             drain_bytes_max: 256 * 1024 * 1024,
             header_time_max: Duration::from_secs(30),
             body_time_max: Duration::from_mins(1),
+            send_time_max: Duration::from_secs(30),
             shutdown_time_max: Duration::from_secs(30),
         }
     }

@@ -23,6 +23,7 @@ use crate::Limits;
 use crate::cors::Cors;
 use crate::opening::Opening;
 use crate::origin::{Origin, Peer};
+use crate::sending::Sending;
 use crate::tls::{TlsError, TlsFiles};
 use crate::traffic::Traffic;
 
@@ -168,7 +169,7 @@ async fn connection<S>(
         let shared = Arc::clone(&shared);
         async move { Ok::<_, Infallible>(shared.handle(request, peer).await) }
     });
-    let stream = Opening::new(stream, limits.header_time_max);
+    let stream = Opening::new(Sending::new(stream, limits.send_time_max), limits.header_time_max);
     let connection = builder(&limits).serve_connection(TokioIo::new(stream), handle).into_owned();
     if let Err(error) = watcher.watch(connection).await {
         tracing::debug!(%error, "connection ended");
@@ -217,6 +218,9 @@ fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_time_max)
+        // A client that says it sends no more still waits for its answer; without this a request
+        // that is being handled would be dropped, and a write be done without a word.
+        .half_close(true)
         .max_buf_size(buffer_bytes_max)
         .max_headers(256);
     builder

@@ -49,6 +49,7 @@ pub(super) struct FileLimits {
     pub(super) body_bytes_max: Option<usize>,
     pub(super) header_time_max_s: Option<u64>,
     pub(super) body_time_max_s: Option<u64>,
+    pub(super) send_time_max_s: Option<u64>,
     pub(super) shutdown_time_max_s: Option<u64>,
     pub(super) depth_max: Option<usize>,
     pub(super) page_default: Option<usize>,

@@ -145,6 +145,7 @@ impl Config {
                 body_bytes_max: Some(http.body_bytes_max),
                 header_time_max_s: Some(http.header_time_max.as_secs()),
                 body_time_max_s: Some(http.body_time_max.as_secs()),
+                send_time_max_s: Some(http.send_time_max.as_secs()),
                 shutdown_time_max_s: Some(http.shutdown_time_max.as_secs()),
                 depth_max: Some(service.json.depth_max),
                 page_default: Some(service.page_default),
@@ -178,6 +179,7 @@ impl FileLimits {
             |target: &mut Duration, value: Option<u64>| *target = value.map_or(*target, Duration::from_secs);
         set(&mut http.header_time_max, self.header_time_max_s);
         set(&mut http.body_time_max, self.body_time_max_s);
+        set(&mut http.send_time_max, self.send_time_max_s);
         set(&mut http.shutdown_time_max, self.shutdown_time_max_s);
         if let Some(seconds) = self.idempotency_time_s {
             ensure!(seconds >= 0, "limits.idempotency_time_s must not be negative");

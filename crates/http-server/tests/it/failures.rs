@@ -228,6 +228,19 @@ fn failure_07_checked_in_the_handler_and_written_without_guard() {
     }
 }
 
+/// Who loses a race of deletions finds nothing to delete. A broken server then shows what it read
+/// before, under the version of the tombstone.
+#[test]
+fn racing_deletions_show_nothing() {
+    const RACERS: usize = 8;
+    for path in FHIR_PATHS {
+        let server = TestServer::gated(parse(&format!("{path} {}", &path[1..])), RACERS);
+        let (target, _) = server.flag(path);
+        let answers = server.race((0..RACERS).map(|_| Request::delete(&target)).collect());
+        assert_eq!(count(&answers), [(204, RACERS)], "{path}");
+    }
+}
+
 /// A broken server looks at If-Match on PUT only: a deletion removes a version that its client
 /// never saw.
 #[test]

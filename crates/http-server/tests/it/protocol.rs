@@ -7,7 +7,7 @@ use http_server::{Limits, Settings};
 use crate::bad_input::{check_outcome, goes_on};
 use crate::client::{Connection, Request, Response};
 use crate::harness::TestServer;
-use crate::mounts::{FHIR_PATHS, PATHS, default_mounts};
+use crate::mounts::{FHIR_PATHS, PATHS, default_mounts, parse};
 
 /// Sends bytes as they are and reads one response.
 #[track_caller]
@@ -420,4 +420,18 @@ fn head_is_get_without_content() {
             assert_eq!(fields(&head), fields(&get), "{path}");
         }
     }
+}
+
+/// A client may close its side as soon as it has sent its request, which does not end the request.
+#[test]
+fn a_client_that_sends_no_more_gets_its_answer() {
+    // Two requests wait for each other in the store, so the end of the first is seen while it is handled.
+    let server = TestServer::gated(parse("/R4 R4"), 2);
+    let mut first = server.connect();
+    first.write(&Request::get("/R4/Flag/a").bytes()).expect("write");
+    first.finish_writing();
+    std::thread::sleep(Duration::from_millis(100));
+    check_outcome(&server.send(&Request::get("/R4/Flag/a")), 404, "the second");
+    check_outcome(&first.receive(false), 404, "the first");
+    assert!(first.is_closed(), "nothing more can come on this connection");
 }

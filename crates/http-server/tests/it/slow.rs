@@ -82,6 +82,34 @@ fn a_body_that_stalls() {
     check_outcome(&answer, 404, "a stalled body that nobody wants");
 }
 
+/// A client that asks for much and takes nothing is disconnected, and its place is free again.
+#[test]
+fn a_client_that_never_reads() {
+    const LENGTH: usize = 8 << 20;
+    const ANSWERS: usize = 4;
+    let server = TestServer::limited(|limits| {
+        limits.connections_max = 1;
+        limits.send_time_max = Duration::from_millis(500);
+    });
+    let body = format!(r#"{{"resourceType":"Flag","id":"a","status":"{}"}}"#, "x".repeat(LENGTH));
+    let get = Request::get("/R4/Flag/a").bytes();
+    let mut reader = server.connect();
+    assert_eq!(reader.send(&Request::put("/R4/Flag/a", body)).status, 201);
+    // Who reads with pauses, but reads, gets all.
+    for _ in 0..ANSWERS {
+        reader.write(&get).expect("write");
+        std::thread::sleep(Duration::from_millis(200));
+        assert!(reader.receive(false).body.len() > LENGTH);
+    }
+    // More than fits between the two, and nobody takes it.
+    reader.write(&get.repeat(ANSWERS)).expect("write");
+    let started = Instant::now();
+    goes_on(&mut server.connect(), "/R4");
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    let taken = (0..ANSWERS).take_while(|_| reader.try_receive(false).is_ok()).count();
+    assert!(taken < ANSWERS, "all was sent, so nobody waited");
+}
+
 /// A request that the server has taken up gets its answer after the stop; new connections do not.
 #[test]
 fn a_stop_finishes_what_was_accepted() {
