@@ -17,7 +17,7 @@ use hyper::header::{ALLOW, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::http::uri::Authority;
 use hyper::{Method, Response, StatusCode, Version};
-use rulebook::{Failure, Interaction, ParameterProblem};
+use rulebook::{Failure, Interaction, ParameterProblem, Rulebook};
 use storage_api::HistoryScope;
 use versioning_core::Usage;
 
@@ -101,7 +101,7 @@ impl Shared {
                 response.extensions_mut().insert(interaction);
                 prefer::add_handling(response.headers_mut(), handling);
                 if response.status() == StatusCode::METHOD_NOT_ALLOWED {
-                    add_allow(response.headers_mut(), below, service.rulebook().version());
+                    add_allow(response.headers_mut(), below, service.rulebook());
                 }
                 response
             }
@@ -412,10 +412,10 @@ fn refuse_unknown(query: Query, handling: Option<Handling>) -> Result<(), Failur
 }
 
 /// RFC 9110 15.5.6: every 405 lists the methods, also where it was the content that was refused.
-fn add_allow(headers: &mut HeaderMap, below: &str, version: FhirVersion) {
-    let Ok(target) = Target::parse(below, version) else { return };
+fn add_allow(headers: &mut HeaderMap, below: &str, rulebook: &dyn Rulebook) {
+    let Ok(target) = Target::parse(below, rulebook.version()) else { return };
     if let (false, Ok(value)) =
-        (headers.contains_key(ALLOW), HeaderValue::try_from(target.allow().join(", ")))
+        (headers.contains_key(ALLOW), HeaderValue::try_from(target.allow(rulebook).join(", ")))
     {
         headers.insert(ALLOW, value);
     }
