@@ -8,7 +8,7 @@ use fhir_model::Id;
 use fhir_search::Extractor;
 use rulebook::{ClientId, Failure, Interaction, Resource, Success};
 use storage_api::{Key, Method, Query, SearchRequest, StoredVersion};
-use versioning_core::{Change, Refusal, UpdateCreate, WriteOperation};
+use versioning_core::{Refusal, UpdateCreate, WriteOperation};
 
 use crate::answer::Answer;
 use crate::content::Prepared;
@@ -206,13 +206,7 @@ impl Service {
                 None => self.once_more(&mut lost, &asked, context)?,
             }
         };
-        let success = match written.change {
-            Some(Change::Created) => Success::Created,
-            Some(Change::Restored) => Success::Restored,
-            Some(Change::Updated | Change::Deleted) => Success::Updated,
-            None => Success::Unchanged,
-        };
-        self.written(&written.outcome(success), context)
+        self.written(&written.outcome(written.updated()), context)
     }
 
     /// The id that a conditional update without match creates under: the body's, from R4 on.
@@ -303,11 +297,7 @@ impl Service {
             match self.resolve(&asked, context).await? {
                 Found::One(version) => {
                     if let Some(written) = self.delete_matched(&asked, &version.key, context).await? {
-                        let success = match written.change {
-                            Some(_) => Success::Deleted,
-                            None => Success::NothingToDelete,
-                        };
-                        return self.written(&written.outcome(success), context);
+                        return self.written(&written.outcome(written.deleted()), context);
                     }
                 }
                 Found::None => {

@@ -1,6 +1,6 @@
 //! delete: a tombstone, which is a version like any other.
 
-use rulebook::{Failure, Interaction, Success};
+use rulebook::{Failure, Interaction};
 use storage_api::{Key, Method};
 use versioning_core::WriteOperation;
 
@@ -21,10 +21,6 @@ impl Service {
         };
         // A deletion has no content, so the core never asks for any.
         let written = self.write_alone(write, |_| Err(Failure::Internal)).await?;
-        let success = match written.change {
-            Some(_) => Success::Deleted,
-            None => Success::NothingToDelete,
-        };
-        self.written(&written.outcome(success), context)
+        self.written(&written.outcome(written.deleted()), context)
     }
 }

@@ -1,8 +1,8 @@
 //! update: a new version under an id, replacing exactly the version the client named.
 
-use rulebook::{Failure, Interaction, Success};
+use rulebook::{Failure, Interaction};
 use storage_api::{Key, Method};
-use versioning_core::{Change, WriteOperation};
+use versioning_core::WriteOperation;
 
 use crate::answer::Answer;
 use crate::request::Content;
@@ -31,12 +31,6 @@ impl Service {
             self.prepared(incoming, &context.base)
         };
         let written = self.write_alone(write, prepare).await?;
-        let success = match written.change {
-            Some(Change::Created) => Success::Created,
-            Some(Change::Restored) => Success::Restored,
-            Some(Change::Updated | Change::Deleted) => Success::Updated,
-            None => Success::Unchanged,
-        };
-        self.written(&written.outcome(success), context)
+        self.written(&written.outcome(written.updated()), context)
     }
 }

@@ -63,6 +63,21 @@ pub(crate) struct Written {
 }
 
 impl Written {
+    /// What an update, conditional or not, came to.
+    pub(crate) fn updated(&self) -> Success {
+        match self.change {
+            Some(Change::Created) => Success::Created,
+            Some(Change::Restored) => Success::Restored,
+            Some(Change::Updated | Change::Deleted) => Success::Updated,
+            None => Success::Unchanged,
+        }
+    }
+
+    /// What a deletion, conditional or not, came to.
+    pub(crate) fn deleted(&self) -> Success {
+        if self.change.is_some() { Success::Deleted } else { Success::NothingToDelete }
+    }
+
     pub(crate) fn outcome(&self, success: Success) -> Outcome<'_> {
         let body = match (self.version, self.at, &self.body) {
             (Some(version), Some(at), Some(body)) => Some((version, at, body)),
