@@ -11,7 +11,7 @@ use storage_api::{Key, Method, Query, SearchRequest, StoredVersion};
 use versioning_core::{Refusal, UpdateCreate, WriteOperation};
 
 use crate::answer::Answer;
-use crate::content::Prepared;
+use crate::content::Incoming;
 use crate::request::{Content, Criteria, Patch};
 use crate::service::{Context, Outcome, Service, shortened, store_failure};
 use crate::write::{Ended, Loaded, Matched, Write, Written};
@@ -51,7 +51,8 @@ impl Service {
         context: &Context,
     ) -> Result<Asked<'a>, Failure> {
         let extractor = Extractor::of(self.rulebook.version());
-        let query = extractor.criteria(resource_type, &criteria.0, &[&context.base]);
+        let pairs = self.rulebook.search(resource_type, criteria.0.clone(), &context.caller)?;
+        let query = extractor.criteria(resource_type, &pairs, &[&context.base]);
         let query = query.map_err(|error| Failure::Query(Box::new(error)))?;
         Ok(Asked { resource_type, criteria, query, interaction })
     }
@@ -136,6 +137,7 @@ impl Service {
             version: Some(version.version),
             at: Some(version.at),
             body,
+            warnings: &[],
         };
         self.written(&outcome, context)
     }
@@ -148,7 +150,7 @@ impl Service {
         body: &Content,
         context: &Context,
     ) -> Result<Option<Written>, Failure> {
-        let drawn = Id::parse(&self.ids.resource_id().to_string()).map_err(|_| Failure::Internal)?;
+        let drawn = self.new_id(asked.resource_type)?;
         let is_create = asked.interaction == Interaction::ConditionalCreate;
         let key = Key::new(asked.resource_type, id.unwrap_or(&drawn).as_str());
         let client_id = if is_create { self.rulebook.client_id() } else { ClientId::Ignored };
@@ -158,8 +160,7 @@ impl Service {
             interaction: asked.interaction,
             method: if is_create { Method::Post } else { Method::Put },
             key: &key,
-            precondition: &context.precondition,
-            claim: context.claim.as_ref(),
+            context,
             matched: Some(&matched),
         };
         let prepare = |_: Loaded<'_>| {
@@ -167,7 +168,7 @@ impl Service {
             if id.is_none() {
                 incoming.set_new_id(&drawn, client_id)?;
             }
-            self.prepared(incoming, &context.base)
+            Ok(incoming)
         };
         self.ended(write, prepare).await
     }
@@ -176,7 +177,7 @@ impl Service {
     async fn ended(
         &self,
         write: Write<'_>,
-        prepare: impl Fn(Loaded<'_>) -> Result<Prepared, Failure>,
+        prepare: impl Fn(Loaded<'_>) -> Result<Incoming, Failure>,
     ) -> Result<Option<Written>, Failure> {
         match self.write(write, prepare).await? {
             Ended::Written(written) => Ok(Some(written)),
@@ -238,8 +239,7 @@ impl Service {
             interaction: asked.interaction,
             method: Method::Put,
             key,
-            precondition: &context.precondition,
-            claim: context.claim.as_ref(),
+            context,
             matched: Some(&matched),
         };
         let prepare = |_: Loaded<'_>| {
@@ -249,7 +249,7 @@ impl Service {
                 incoming.set_new_id(&id, ClientId::Ignored)?;
             }
             incoming.check_url_id(&key.id)?;
-            self.prepared(incoming, &context.base)
+            Ok(incoming)
         };
         self.ended(write, prepare).await
     }
@@ -304,7 +304,8 @@ impl Service {
                     let Resource { resource_type, id } = asked.resource();
                     let key = Key::new(resource_type, id);
                     let success = Success::NothingToDelete;
-                    let outcome = Outcome { key: &key, success, version: None, at: None, body: None };
+                    let outcome =
+                        Outcome { key: &key, success, version: None, at: None, body: None, warnings: &[] };
                     return self.written(&outcome, context);
                 }
             }
@@ -324,8 +325,7 @@ impl Service {
             interaction: asked.interaction,
             method: Method::Delete,
             key,
-            precondition: &context.precondition,
-            claim: context.claim.as_ref(),
+            context,
             matched: Some(&matched),
         };
         // A deletion has no content, so the core never asks for any.

@@ -15,8 +15,7 @@ impl Service {
             interaction: Interaction::Delete,
             method: Method::Delete,
             key,
-            precondition: &context.precondition,
-            claim: context.claim.as_ref(),
+            context,
             matched: None,
         };
         // A deletion has no content, so the core never asks for any.

@@ -74,6 +74,7 @@ impl Service {
         context: &Context,
     ) -> Result<Answer, Failure> {
         let (paging, parameters) = Paging::take(parameters)?;
+        let parameters = self.rulebook.search(resource_type, parameters, &context.caller)?;
         let extractor = Extractor::of(self.rulebook.version());
         let understood = extractor
             .search(resource_type, &parameters, &[&context.base])

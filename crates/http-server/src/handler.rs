@@ -21,6 +21,7 @@ use rulebook::{Failure, Interaction, ParameterProblem, Rulebook};
 use storage_api::HistoryScope;
 use versioning_core::Usage;
 
+use crate::admission::{admit, check_offered, check_operation};
 use crate::body::Upload;
 use crate::origin::Peer;
 use crate::query::Query;
@@ -86,7 +87,7 @@ impl Shared {
                 apis: self.mounts.iter().map(|mount| mount.path.clone()).collect(),
             };
             let failure = check_host(parts).err().unwrap_or_else(no_route);
-            let presentation = presentation_of_failure(parts, self.fallback.rulebook().version());
+            let presentation = presentation_of_failure(parts, self.fallback.rulebook());
             let answer = self.fallback.refuse(&failure, trace);
             return response(self.fallback.present(answer, &presentation, trace), trace);
         };
@@ -111,7 +112,7 @@ impl Shared {
                 response
             }
             Err(failure) => {
-                let presentation = presentation_of_failure(parts, service.rulebook().version());
+                let presentation = presentation_of_failure(parts, service.rulebook());
                 let mut refusal = service.refuse(&failure, trace);
                 refusal.accepts_patch =
                     parts.method == Method::PATCH && matches!(failure, Failure::UnsupportedMediaType { .. });
@@ -133,6 +134,7 @@ impl Shared {
         let rulebook = mount.service.rulebook();
         let version = rulebook.version();
         let target = Target::parse(below, version)?;
+        check_operation(rulebook, &target, below)?;
         // What an API does not offer has no methods that could be listed.
         if let Some(interaction) = target.only_interaction().filter(|only| !rulebook.offers(*only)) {
             return Err(Failure::NotOffered(interaction));
@@ -154,10 +156,9 @@ impl Shared {
                 interaction => interaction,
             }
         };
-        if !rulebook.offers(interaction) {
-            return Err(Failure::NotOffered(interaction));
-        }
+        check_offered(rulebook, &target, interaction)?;
         self.check_sizes(parts)?;
+        let caller = admit(&mount.service, &target, interaction, &parts.headers)?;
         target.check_id()?;
         // A body where none has a meaning is read all the same: a request counts when it is whole.
         let bytes = upload.read(&self.limits).await?;
@@ -174,7 +175,7 @@ impl Shared {
             ) => criteria::in_url(&mut query),
             _ => Criteria::default(),
         };
-        let presentation = presentation(&mut query, &parts.headers, version, target.is_binary())?;
+        let presentation = presentation(&mut query, &parts.headers, rulebook, target.is_binary())?;
         let bytes = compression::decode(&parts.headers, bytes, self.limits.body_bytes_max)?;
         if let Target::Search(_) = target {
             criteria = Criteria(criteria::in_form(&parts.headers, &bytes)?);
@@ -184,6 +185,7 @@ impl Shared {
             | Interaction::ConditionalCreate
             | Interaction::Update
             | Interaction::ConditionalUpdate
+            | Interaction::Operation
             | Interaction::Validate => {
                 negotiate::content(&parts.headers, &bytes, version, target.is_binary())?
             }
@@ -221,7 +223,7 @@ impl Shared {
         let base = format!("{}{}", self.origin.url(parts, peer), mount.path);
         let idempotency_key = if interaction.is_safe() { None } else { idempotency_key(&parts.headers)? };
         let trace = trace.to_owned();
-        let request = Request { operation, precondition, preferences, idempotency_key, base, trace };
+        let request = Request { operation, precondition, preferences, idempotency_key, base, trace, caller };
         Ok(Prepared::Request(Box::new((request, presentation))))
     }
 
@@ -298,12 +300,12 @@ enum Prepared {
 fn presentation(
     query: &mut Query,
     headers: &HeaderMap,
-    version: FhirVersion,
+    rulebook: &dyn Rulebook,
     binary: bool,
 ) -> Result<Presentation, Failure> {
     let format = query.take("_format")?;
     let native = binary && format.is_none() && !negotiate::names_fhir(headers);
-    let format = match negotiate::accepted(headers, format.as_deref(), version) {
+    let format = match negotiate::accepted(headers, format.as_deref(), rulebook) {
         Ok(format) => format,
         // Whoever asks for an image gets one; an outcome is given in the usual format.
         Err(_) if native => Format::default(),
@@ -333,10 +335,11 @@ fn presentation(
 
 /// The same for a request that failed before it was read so far: what cannot be read counts as
 /// not asked for.
-fn presentation_of_failure(parts: &Parts, version: FhirVersion) -> Presentation {
+fn presentation_of_failure(parts: &Parts, rulebook: &dyn Rulebook) -> Presentation {
     let mut query = Query::parse(parts.uri.query()).unwrap_or_default();
     let format = query.take("_format").unwrap_or_default();
-    let format = negotiate::accepted(&parts.headers, format.as_deref(), version).unwrap_or_default();
+    let format =
+        negotiate::accepted(&parts.headers, format.as_deref(), rulebook).unwrap_or(rulebook.default_format());
     let pretty = query.take("_pretty").unwrap_or_default().is_some_and(|pretty| pretty != "false");
     Presentation { format, pretty, subset: Subset::Whole, native: false }
 }
@@ -384,6 +387,7 @@ fn operation(
             Interaction::Delete => Operation::Delete(key),
             _ => Operation::Read(key),
         }),
+        Target::Operation(name) => Ok(Operation::Perform { name, body }),
         Target::Base | Target::Metadata => Ok(Operation::Capabilities(capability_mode(query, version)?)),
     }
 }

@@ -30,6 +30,8 @@ pub(crate) enum Target {
     Version(Key, String),
     /// `[base]/[type]/$validate` with an empty id, `[base]/[type]/[id]/$validate`
     Validate(Key),
+    /// `[base]/$[name]`
+    Operation(String),
 }
 
 impl Target {
@@ -65,6 +67,7 @@ impl Target {
             [""] => Ok(Self::Base),
             ["metadata"] => Ok(Self::Metadata),
             ["_history"] => Ok(Self::SystemHistory),
+            [name] if name.starts_with('$') => Ok(Self::Operation(name[1..].to_owned())),
             [name] => Ok(Self::Type(resource_type(name)?)),
             [name, "_search"] => Ok(Self::Search(resource_type(name)?)),
             [name, "_history"] => Ok(Self::TypeHistory(resource_type(name)?)),
@@ -92,6 +95,26 @@ impl Target {
         }
     }
 
+    /// The resource type that it names.
+    pub(crate) fn resource_type(&self) -> Option<&str> {
+        match self {
+            Self::Type(name) | Self::Search(name) | Self::TypeHistory(name) => Some(name),
+            Self::Instance(key)
+            | Self::InstanceHistory(key)
+            | Self::Version(key, _)
+            | Self::Validate(key) => Some(&key.kind),
+            Self::Base | Self::Metadata | Self::SystemHistory | Self::Operation(_) => None,
+        }
+    }
+
+    /// The operation that it names, without `$`.
+    pub(crate) fn operation(&self) -> Option<&str> {
+        match self {
+            Self::Operation(name) => Some(name),
+            _ => None,
+        }
+    }
+
     /// Whether content may come and go in its own form here.
     pub(crate) fn is_binary(&self) -> bool {
         match self {
@@ -109,7 +132,12 @@ impl Target {
             Self::TypeHistory(_) => Some(Interaction::HistoryType),
             Self::InstanceHistory(_) => Some(Interaction::HistoryInstance),
             Self::Version(..) => Some(Interaction::Vread),
-            Self::Base | Self::Type(_) | Self::Search(_) | Self::Instance(_) | Self::Validate(_) => None,
+            Self::Base
+            | Self::Type(_)
+            | Self::Search(_)
+            | Self::Instance(_)
+            | Self::Validate(_)
+            | Self::Operation(_) => None,
         }
     }
 
@@ -128,7 +156,7 @@ impl Target {
                 &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
             }
             Self::Type(_) => &["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"],
-            Self::Search(_) | Self::Validate(_) => &["POST", "OPTIONS"],
+            Self::Search(_) | Self::Validate(_) | Self::Operation(_) => &["POST", "OPTIONS"],
             Self::Instance(_) if rulebook.offers(Interaction::Patch) => {
                 &["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"]
             }
@@ -161,6 +189,7 @@ impl Target {
             }
             (Self::Type(_), &Method::DELETE) if searches => Ok(Interaction::ConditionalDelete),
             (Self::Search(_), &Method::POST) => Ok(Interaction::SearchType),
+            (Self::Operation(_), &Method::POST) => Ok(Interaction::Operation),
             (Self::Validate(_), &Method::POST) => Ok(Interaction::Validate),
             _ => Err(Failure::MethodNotAllowed {
                 method: method.as_str().chars().take(32).collect(),

@@ -1,15 +1,21 @@
 #![doc = include_str!("../README.md")]
 
+mod admission;
+mod change;
 mod failure;
 mod fhir;
 mod interaction;
+mod offers;
 mod rule;
 mod spine;
 mod success;
 
+pub use admission::{Caller, RequestHead};
+pub use change::{Breach, Change, Found, Lookup, SideWrite, Transition, Unique, Warning, scopes};
 pub use failure::{Failure, ParameterProblem, Refused, Resource};
 pub use fhir::{FhirRulebook, LockSettings};
 pub use interaction::Interaction;
+pub use offers::{Format, OperationOffer, SearchOffer, TypeOffer};
 pub use rule::{ClientId, LocationForm, OutcomeShape, Return, Rule, RuleCoding, Rulebook, Verdict, Wording};
 pub use spine::{ConflictBody, SpineRulebook};
 pub use success::Success;

@@ -5,10 +5,13 @@ use core::fmt::Debug;
 use fhir_definitions::FhirVersion;
 use fhir_model::json::Value;
 use fhir_model::{Coding, Issue, IssueSeverity, IssueType, OperationOutcome};
-use fhir_validate::Finding;
+use fhir_validate::{Finding, Settings};
 use versioning_core::LockPolicy;
 
-use crate::{Failure, Interaction, Resource, Success};
+use crate::{
+    Caller, Change, Failure, Format, Found, Interaction, Lookup, OperationOffer, RequestHead, Resource,
+    Success, Transition, TypeOffer, Warning,
+};
 
 /// A row's `issue.details.coding`, which is the same on every occasion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +105,111 @@ pub trait Rulebook: Debug + Send + Sync {
     /// Whether the API has this interaction at all.
     fn offers(&self, interaction: Interaction) -> bool;
 
+    /// Whether the API has this interaction for this type.
+    fn offers_on(&self, interaction: Interaction, resource_type: &str) -> bool {
+        let _ = resource_type;
+        self.offers(interaction)
+    }
+
+    /// The types that the API has, with what it says of them; `None` for every type of its FHIR
+    /// version, by the tables.
+    fn types(&self) -> Option<&[TypeOffer]> {
+        None
+    }
+
+    /// The operations that the API has on the whole system.
+    fn operations(&self) -> &[OperationOffer] {
+        &[]
+    }
+
+    /// The format of an answer to a client that neither asks for one nor sends one.
+    fn default_format(&self) -> Format {
+        Format::default()
+    }
+
+    /// The header fields that [`admit`](Self::admit) reads, in lower case. None for an API that
+    /// admits everyone.
+    fn request_fields(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Who asks, or why they may not. Called before anything is read or written.
+    fn admit(&self, head: &RequestHead<'_>) -> Result<Caller, Failure> {
+        let _ = head;
+        Ok(Caller::default())
+    }
+
+    /// The parameters of a search or of criteria as they are to be carried out, or what is wrong
+    /// with them: an API may restrict what is asked for, and read values in its own way.
+    fn search(
+        &self,
+        resource_type: &str,
+        parameters: Vec<(String, String)>,
+        caller: &Caller,
+    ) -> Result<Vec<(String, String)>, Failure> {
+        let _ = (resource_type, caller);
+        Ok(parameters)
+    }
+
+    /// Changes a resource as it was received into what is validated; the warnings tell the client
+    /// of what it did not ask for.
+    fn receive(&self, resource_type: &str, resource: &mut Value) -> Vec<Warning> {
+        let _ = (resource_type, resource);
+        Vec::new()
+    }
+
+    /// How resources are validated where the mount's own setting is not enough: profiles that are
+    /// always enforced.
+    fn validation(&self) -> Option<&Settings> {
+        None
+    }
+
+    /// Whether [`lookups`](Self::lookups) and [`transition`](Self::transition), or for a read
+    /// [`show`](Self::show), have something to say about this interaction. An API without such
+    /// rules costs nothing.
+    fn judges(&self, interaction: Interaction, resource_type: &str) -> bool {
+        let _ = (interaction, resource_type);
+        false
+    }
+
+    /// What has to be looked up before a change can be judged. `after` is what was sent, or the
+    /// Parameters of an operation; nothing for a deletion.
+    fn lookups(&self, change: &Change<'_>, after: Option<&Value>) -> Result<Vec<Lookup>, Failure> {
+        let _ = (change, after);
+        Ok(Vec::new())
+    }
+
+    /// Whether the change is allowed, and what it comes to. `found` has what each lookup found, in
+    /// their order. Called again with what is there then when another writer was faster.
+    fn transition(
+        &self,
+        change: &Change<'_>,
+        after: Option<Value>,
+        found: &[Vec<Found>],
+    ) -> Result<Transition, Failure> {
+        let _ = (change, found);
+        Ok(Transition::to(after))
+    }
+
+    /// Whether a resource may be read. `resource` is what is stored, without version meta.
+    fn show(&self, resource_type: &str, id: &str, resource: &Value, caller: &Caller) -> Result<(), Failure> {
+        let _ = (resource_type, id, resource, caller);
+        Ok(())
+    }
+
+    /// The id of a new resource. `uuid` is drawn for it; `random` draws more where that is not
+    /// enough.
+    fn new_id(&self, resource_type: &str, uuid: &str, random: &dyn Fn() -> u64) -> String {
+        let _ = (resource_type, random);
+        uuid.to_owned()
+    }
+
+    /// What a write answers with.
+    fn returns(&self, success: Success, preferred: Option<Return>) -> Return {
+        let _ = success;
+        preferred.unwrap_or(self.default_return())
+    }
+
     /// The locking rules of one resource type.
     fn lock_policy(&self, resource_type: &str) -> &LockPolicy;
 
@@ -150,20 +258,28 @@ pub trait Rulebook: Debug + Send + Sync {
     }
 
     /// Status and OperationOutcome of a success.
-    fn accept(&self, success: Success, resource: &Resource, trace: &str) -> Verdict {
+    fn accept(&self, success: Success, resource: &Resource, warnings: &[Warning], trace: &str) -> Verdict {
         let (coding, diagnostics) = self.success(success, resource);
         let severity = IssueSeverity::Information;
         let issue = IssueType::Informational;
         let status = success.status(true);
         let rule = Rule { status, severity, issue, coding };
-        let wording = Wording { severity, issue, coding, diagnostics, place: None };
-        verdict(self.version(), self.outcome_shape(&rule), status, vec![wording], trace)
+        let done = Wording { severity, issue, coding, diagnostics, place: None };
+        let warned = warnings.iter().map(|warning| Wording {
+            severity: IssueSeverity::Warning,
+            issue: warning.issue,
+            coding: warning.coding,
+            diagnostics: warning.diagnostics.clone(),
+            place: None,
+        });
+        let wordings = core::iter::once(done).chain(warned).collect();
+        verdict(self.version(), self.outcome_shape(&rule), status, wordings, trace)
     }
 
     /// The outcome of a validation that was asked for: its findings, or that there are none.
     fn validated(&self, findings: &[Finding], resource: &Resource, trace: &str) -> Verdict {
         if findings.is_empty() {
-            return self.accept(Success::Valid, resource, trace);
+            return self.accept(Success::Valid, resource, &[], trace);
         }
         let status = Success::Valid.status(true);
         let rule = self.rule(&Failure::Invalid(Vec::new()));

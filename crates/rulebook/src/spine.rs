@@ -125,7 +125,8 @@ impl Rulebook for SpineRulebook {
             | Interaction::ConditionalUpdate
             | Interaction::ConditionalPatch
             | Interaction::ConditionalDelete
-            | Interaction::SearchType => false,
+            | Interaction::SearchType
+            | Interaction::Operation => false,
         }
     }
 
@@ -154,6 +155,9 @@ impl Rulebook for SpineRulebook {
     }
 
     fn rule(&self, failure: &Failure) -> Rule {
+        if let Failure::Rule(breach) = failure {
+            return breach.rule;
+        }
         let (status, issue, coding) = match failure {
             Failure::Refused(refused) => self.refusal(&refused.refusal, refused.interaction),
             Failure::NoRoute { .. }
@@ -204,7 +208,8 @@ impl Rulebook for SpineRulebook {
                 (503, IssueType::Transient, INTERNAL_SERVER_ERROR)
             }
             Failure::StoreFull => (503, IssueType::NoStore, INTERNAL_SERVER_ERROR),
-            Failure::Internal => (500, IssueType::Exception, INTERNAL_SERVER_ERROR),
+            // The first is dealt with above.
+            Failure::Rule(_) | Failure::Internal => (500, IssueType::Exception, INTERNAL_SERVER_ERROR),
         };
         Rule { status, severity: IssueSeverity::Error, issue, coding }
     }
@@ -217,6 +222,7 @@ impl Rulebook for SpineRulebook {
             | Success::NotModified
             | Success::Updated
             | Success::Unchanged
+            | Success::Performed
             | Success::Matched => (RESOURCE_UPDATED, "updated"),
             Success::Deleted | Success::NothingToDelete => (RESOURCE_DELETED, "removed"),
         };
