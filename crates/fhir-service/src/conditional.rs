@@ -5,7 +5,6 @@
 
 use fhir_definitions::FhirVersion;
 use fhir_model::Id;
-use fhir_search::Extractor;
 use rulebook::{ClientId, Failure, Interaction, Resource, Success};
 use storage_api::{Key, Method, Query, SearchRequest, StoredVersion};
 use versioning_core::{Refusal, UpdateCreate, WriteOperation};
@@ -50,7 +49,7 @@ impl Service {
         interaction: Interaction,
         context: &Context,
     ) -> Result<Asked<'a>, Failure> {
-        let extractor = Extractor::of(self.rulebook.version());
+        let extractor = self.rulebook.extractor();
         let pairs = self.rulebook.search(resource_type, criteria.0.clone(), &context.caller)?;
         let query = extractor.criteria(resource_type, &pairs, &[&context.base]);
         let query = query.map_err(|error| Failure::Query(Box::new(error)))?;

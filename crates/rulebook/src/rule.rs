@@ -5,6 +5,7 @@ use core::fmt::Debug;
 use fhir_definitions::FhirVersion;
 use fhir_model::json::Value;
 use fhir_model::{Coding, Issue, IssueSeverity, IssueType, OperationOutcome};
+use fhir_search::Extractor;
 use fhir_validate::{Finding, Settings};
 use versioning_core::LockPolicy;
 
@@ -137,6 +138,11 @@ pub trait Rulebook: Debug + Send + Sync {
     fn admit(&self, head: &RequestHead<'_>) -> Result<Caller, Failure> {
         let _ = head;
         Ok(Caller::default())
+    }
+
+    /// What resources are found by.
+    fn extractor(&self) -> &Extractor {
+        Extractor::of(self.version())
     }
 
     /// The parameters of a search or of criteria as they are to be carried out, or what is wrong
