@@ -144,8 +144,10 @@ impl Target {
     /// The methods that this target has, for `Allow`.
     pub(crate) fn allow(&self, rulebook: &dyn Rulebook) -> &'static [&'static str] {
         match self {
-            // An API without search has no criteria either.
             Self::Type(_) if !rulebook.offers(Interaction::SearchType) => &["POST", "OPTIONS"],
+            Self::Type(_) if !rulebook.offers(Interaction::ConditionalUpdate) => {
+                &["GET", "HEAD", "POST", "OPTIONS"]
+            }
             Self::Base => &["OPTIONS"],
             Self::Metadata
             | Self::SystemHistory
@@ -160,6 +162,7 @@ impl Target {
             Self::Instance(_) if rulebook.offers(Interaction::Patch) => {
                 &["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"]
             }
+            Self::Instance(_) if !rulebook.offers(Interaction::Delete) => &["GET", "HEAD", "PUT", "OPTIONS"],
             Self::Instance(_) => &["GET", "HEAD", "PUT", "DELETE", "OPTIONS"],
         }
     }
@@ -173,6 +176,7 @@ impl Target {
         let read = matches!(*method, Method::GET | Method::HEAD);
         let patch = rulebook.offers(Interaction::Patch);
         let searches = rulebook.offers(Interaction::SearchType);
+        let conditional = searches && rulebook.offers(Interaction::ConditionalUpdate);
         if let Some(only) = self.only_interaction().filter(|_| read) {
             return Ok(only);
         }
@@ -180,14 +184,16 @@ impl Target {
             (Self::Instance(_), _) if read => Ok(Interaction::Read),
             (Self::Instance(_), &Method::PUT) => Ok(Interaction::Update),
             (Self::Instance(_), &Method::PATCH) if patch => Ok(Interaction::Patch),
-            (Self::Instance(_), &Method::DELETE) => Ok(Interaction::Delete),
+            (Self::Instance(_), &Method::DELETE) if rulebook.offers(Interaction::Delete) => {
+                Ok(Interaction::Delete)
+            }
             (Self::Type(_), _) if read && searches => Ok(Interaction::SearchType),
             (Self::Type(_), &Method::POST) => Ok(Interaction::Create),
-            (Self::Type(_), &Method::PUT) if searches => Ok(Interaction::ConditionalUpdate),
+            (Self::Type(_), &Method::PUT) if conditional => Ok(Interaction::ConditionalUpdate),
             (Self::Type(_), &Method::PATCH) if rulebook.offers(Interaction::ConditionalPatch) => {
                 Ok(Interaction::ConditionalPatch)
             }
-            (Self::Type(_), &Method::DELETE) if searches => Ok(Interaction::ConditionalDelete),
+            (Self::Type(_), &Method::DELETE) if conditional => Ok(Interaction::ConditionalDelete),
             (Self::Search(_), &Method::POST) => Ok(Interaction::SearchType),
             (Self::Operation(_), &Method::POST) => Ok(Interaction::Operation),
             (Self::Validate(_), &Method::POST) => Ok(Interaction::Validate),

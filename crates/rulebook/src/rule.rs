@@ -11,7 +11,7 @@ use versioning_core::LockPolicy;
 
 use crate::{
     Caller, Change, Failure, Format, Found, Interaction, Lookup, OperationOffer, RequestHead, Resource,
-    Success, Transition, TypeOffer, Warning,
+    StatementOffer, Success, Transition, TypeOffer, Warning,
 };
 
 /// A row's `issue.details.coding`, which is the same on every occasion.
@@ -115,6 +115,11 @@ pub trait Rulebook: Debug + Send + Sync {
     /// The types that the API has, with what it says of them; `None` for every type of its FHIR
     /// version, by the tables.
     fn types(&self) -> Option<&[TypeOffer]> {
+        None
+    }
+
+    /// What the API's CapabilityStatement says of the whole, where that is published.
+    fn statement(&self) -> Option<StatementOffer> {
         None
     }
 
@@ -265,6 +270,11 @@ pub trait Rulebook: Debug + Send + Sync {
 
     /// Status and OperationOutcome of a success.
     fn accept(&self, success: Success, resource: &Resource, warnings: &[Warning], trace: &str) -> Verdict {
+        self.worded(success, resource, warnings, trace)
+    }
+
+    #[doc(hidden)]
+    fn worded(&self, success: Success, resource: &Resource, warnings: &[Warning], trace: &str) -> Verdict {
         let (coding, diagnostics) = self.success(success, resource);
         let severity = IssueSeverity::Information;
         let issue = IssueType::Informational;
