@@ -6,6 +6,7 @@ use fhir_definitions::FhirVersion;
 use fhir_model::json::Value;
 use fhir_model::{Coding, Issue, IssueSeverity, IssueType, OperationOutcome};
 use fhir_validate::{Finding, Settings};
+use storage_api::Timestamp;
 use versioning_core::LockPolicy;
 
 use crate::{
@@ -151,6 +152,70 @@ pub trait Rulebook: Debug + Send + Sync {
         Ok(parameters)
     }
 
+    /// The same for criteria that name what is written.
+    fn criteria(
+        &self,
+        interaction: Interaction,
+        resource_type: &str,
+        parameters: Vec<(String, String)>,
+        caller: &Caller,
+    ) -> Result<Vec<(String, String)>, Failure> {
+        let _ = interaction;
+        self.search(resource_type, parameters, caller)
+    }
+
+    /// Whether criteria mean less than a search by them finds: then [`means`](Self::means) is asked.
+    fn narrows_criteria(&self) -> bool {
+        false
+    }
+
+    /// Whether criteria, as the client wrote them, mean a resource that the search by them finds.
+    /// `resource` is what is stored, without version meta.
+    fn means(&self, criteria: &[(String, String)], resource: &Value) -> bool {
+        let _ = (criteria, resource);
+        true
+    }
+
+    /// What `_format` may say, apart from what no API understands.
+    fn check_format(&self, format: &str) -> Result<(), Failure> {
+        let _ = format;
+        Ok(())
+    }
+
+    /// Whether the answer to a search depends on what it finds: then [`searched`](Self::searched)
+    /// is asked.
+    fn judges_searches(&self) -> bool {
+        false
+    }
+
+    /// Whether the client may see what a search found, or that it found nothing. `parameters` are
+    /// those that the client sent.
+    fn searched(&self, parameters: &[(String, String)], found: &[Value]) -> Result<(), Failure> {
+        let _ = (parameters, found);
+        Ok(())
+    }
+
+    /// Adds to a resource that was received what the server adds, before it is validated.
+    fn complete(&self, interaction: Interaction, resource: &mut Value, now: Timestamp) {
+        let _ = (interaction, resource, now);
+    }
+
+    /// A FHIRPath Patch as it is to be applied, from the Parameters that were sent.
+    fn read_patch(&self, parameters: Value) -> Result<Value, Failure> {
+        Ok(parameters)
+    }
+
+    /// Whether patches come in other forms than FHIRPath Patch.
+    fn patches_freely(&self) -> bool {
+        true
+    }
+
+    /// Why a deletion that finds nothing fails, where it does.
+    fn nothing_to_delete(&self, resource: &Resource) -> Option<Failure> {
+        let _ = resource;
+        None
+    }
+
     /// Changes a resource as it was received into what is validated; the warnings tell the client
     /// of what it did not ask for.
     fn receive(&self, resource_type: &str, resource: &mut Value) -> Vec<Warning> {
@@ -231,8 +296,27 @@ pub trait Rulebook: Debug + Send + Sync {
     /// The row that a failure falls under.
     fn rule(&self, failure: &Failure) -> Rule;
 
+    /// The diagnostics that the API's table prints for a failure, where it prints the same whatever
+    /// the reason. The reason then stands in `details.text`.
+    fn fixed_words(&self, failure: &Failure) -> Option<String> {
+        let _ = failure;
+        None
+    }
+
     /// The code and the diagnostics of a success.
     fn success(&self, success: Success, resource: &Resource) -> (RuleCoding, String);
+
+    /// The same where the words name the URL of the resource, which is below `base`.
+    fn success_below(&self, success: Success, resource: &Resource, base: &str) -> (RuleCoding, String) {
+        let _ = base;
+        self.success(success, resource)
+    }
+
+    /// What stands in `details.text` of a success, if anything does.
+    fn success_text(&self, trace: &str) -> Option<String> {
+        let _ = trace;
+        None
+    }
 
     /// Issue type and code of a finding of the validator.
     fn finding(&self, finding: &Finding) -> (IssueType, RuleCoding);
@@ -244,33 +328,41 @@ pub trait Rulebook: Debug + Send + Sync {
     /// wants one.
     fn refuse(&self, failure: &Failure, trace: &str) -> Verdict {
         let rule = self.rule(failure);
-        let issues = match failure {
-            Failure::Invalid(findings) if !findings.is_empty() => self.finding_issues(findings),
-            _ => vec![Wording {
-                severity: rule.severity,
-                issue: rule.issue,
-                coding: rule.coding,
-                diagnostics: failure.to_string(),
-                place: failure.place(),
-            }],
+        let issues = match (self.fixed_words(failure), failure) {
+            (Some(words), _) => vec![Wording::of(failure, &rule).in_words(words)],
+            (None, Failure::Invalid(findings)) if !findings.is_empty() => self.finding_issues(findings),
+            (None, _) => vec![Wording::of(failure, &rule)],
         };
         verdict(self.version(), self.outcome_shape(&rule), rule.status, issues, trace)
     }
 
     /// Status and OperationOutcome of a success.
     fn accept(&self, success: Success, resource: &Resource, warnings: &[Warning], trace: &str) -> Verdict {
-        let (coding, diagnostics) = self.success(success, resource);
+        self.accept_below(success, (resource, ""), warnings, trace)
+    }
+
+    /// The same for a resource with the URL of the API that it is below, without a slash at its end.
+    fn accept_below(
+        &self,
+        success: Success,
+        (resource, base): (&Resource, &str),
+        warnings: &[Warning],
+        trace: &str,
+    ) -> Verdict {
+        let (coding, diagnostics) = self.success_below(success, resource, base);
         let severity = IssueSeverity::Information;
         let issue = IssueType::Informational;
         let status = success.status(true);
         let rule = Rule { status, severity, issue, coding };
-        let done = Wording { severity, issue, coding, diagnostics, place: None };
+        let text = self.success_text(trace);
+        let done = Wording { severity, issue, coding, diagnostics, place: None, text };
         let warned = warnings.iter().map(|warning| Wording {
             severity: IssueSeverity::Warning,
             issue: warning.issue,
             coding: warning.coding,
             diagnostics: warning.diagnostics.clone(),
             place: None,
+            text: None,
         });
         let wordings = core::iter::once(done).chain(warned).collect();
         verdict(self.version(), self.outcome_shape(&rule), status, wordings, trace)
@@ -297,6 +389,7 @@ pub trait Rulebook: Debug + Send + Sync {
                 coding,
                 diagnostics: format!("{}.", finding.message),
                 place,
+                text: None,
             }
         };
         findings.iter().map(wording).collect()
@@ -312,6 +405,29 @@ pub struct Wording {
     coding: RuleCoding,
     diagnostics: String,
     place: Option<String>,
+    /// `details.text`.
+    text: Option<String>,
+}
+
+impl Wording {
+    /// A failure in its own words.
+    fn of(failure: &Failure, rule: &Rule) -> Self {
+        Self {
+            severity: rule.severity,
+            issue: rule.issue,
+            coding: rule.coding,
+            diagnostics: failure.to_string(),
+            place: failure.place(),
+            text: None,
+        }
+    }
+
+    /// The same in other words, with its own beside them.
+    fn in_words(self, words: String) -> Self {
+        let place = self.place.map_or_else(String::new, |place| format!("{place}: "));
+        let text = Some(printable(&format!("{place}{}", self.diagnostics)));
+        Self { diagnostics: words, place: None, text, ..self }
+    }
 }
 
 fn verdict(
@@ -331,14 +447,17 @@ fn verdict(
 }
 
 fn issue(version: FhirVersion, shape: OutcomeShape, wording: Wording) -> Issue {
-    let Wording { severity, issue, coding: RuleCoding { system, code, display }, mut diagnostics, place } =
-        wording;
+    let Wording { severity, issue, coding, mut diagnostics, place, text } = wording;
+    let RuleCoding { system, code, display } = coding;
     let mut issue = Issue::new(severity, issue_type(issue, version)).coding(Coding {
         system: Some(system.to_owned()),
         code: Some(code.to_owned()),
         display: display.map(str::to_owned),
         version: None,
     });
+    if let Some(text) = text {
+        issue = issue.text(text);
+    }
     if let Some(place) = place {
         if shape.has_expression {
             issue = issue.expression(place);
