@@ -7,7 +7,7 @@ mod fhir;
 mod interaction;
 mod offers;
 mod rule;
-mod spine;
+pub mod spine;
 mod success;
 
 pub use admission::{Caller, RequestHead};

@@ -1,0 +1,13 @@
+//! The APIs of NHS Spine (STU3): what all of them share, and each of them.
+
+pub mod catalogue;
+mod core;
+pub mod directory;
+pub mod headers;
+pub mod identifiers;
+pub mod jwt;
+
+pub use self::core::{ConflictBody, SpineRulebook};
+pub use self::directory::{Directory, DirectoryError};
+pub use self::headers::{HeaderMode, Security};
+pub use self::jwt::{JwtTexts, TimeCheck};
