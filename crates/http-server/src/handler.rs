@@ -163,6 +163,9 @@ impl Shared {
         // A body where none has a meaning is read all the same: a request counts when it is whole.
         let bytes = upload.read(&self.limits).await?;
         let mut query = Query::parse(parts.uri.query())?;
+        rulebook.check_query(interaction, query.pairs())?;
+        // How many resources there are is for the search to say, not for how it is shown.
+        let counts = interaction == Interaction::SearchType && query.takes_count();
         let mut criteria = match (&target, interaction) {
             (Target::Type(name), Interaction::ConditionalCreate) => {
                 criteria::if_none_exist(&parts.headers, name)?
@@ -180,6 +183,9 @@ impl Shared {
         if let Target::Search(_) = target {
             criteria = Criteria(criteria::in_form(&parts.headers, &bytes)?);
         }
+        if counts {
+            query.put("_summary", "count");
+        }
         let encoding = match interaction {
             Interaction::Create
             | Interaction::ConditionalCreate
@@ -193,7 +199,7 @@ impl Shared {
         };
         let patch_format = match interaction {
             Interaction::Patch | Interaction::ConditionalPatch => {
-                Some(negotiate::patch(&parts.headers, version)?)
+                Some(negotiate::patch(&parts.headers, rulebook)?)
             }
             _ => None,
         };

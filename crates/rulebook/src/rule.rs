@@ -176,9 +176,10 @@ pub trait Rulebook: Debug + Send + Sync {
         true
     }
 
-    /// What `_format` may say, apart from what no API understands.
-    fn check_format(&self, format: &str) -> Result<(), Failure> {
-        let _ = format;
+    /// Whether the parameters in a URL are of those that the API has, apart from what no API
+    /// understands.
+    fn check_query(&self, interaction: Interaction, parameters: &[(String, String)]) -> Result<(), Failure> {
+        let _ = (interaction, parameters);
         Ok(())
     }
 
@@ -205,7 +206,8 @@ pub trait Rulebook: Debug + Send + Sync {
         Ok(parameters)
     }
 
-    /// Whether patches come in other forms than FHIRPath Patch.
+    /// Whether patches come in other forms than FHIRPath Patch. Where they do not, a generic media
+    /// type such as `application/json` is one too.
     fn patches_freely(&self) -> bool {
         true
     }

@@ -1,8 +1,6 @@
 //! The update rules that NHS Spine has for every resource (STU3): If-Match compulsory, 409 and
 //! 412, opaque version ids, Prefer with default minimal, Spine codes in every outcome.
 
-pub(crate) mod nrl;
-
 use fhir_definitions::FhirVersion;
 use fhir_model::{IssueSeverity, IssueType};
 use fhir_validate::Finding;

@@ -6,8 +6,10 @@ pub mod directory;
 pub mod headers;
 pub mod identifiers;
 pub mod jwt;
+pub mod nrl;
 
 pub use self::core::{ConflictBody, SpineRulebook};
 pub use self::directory::{Directory, DirectoryError};
 pub use self::headers::{HeaderMode, Security};
 pub use self::jwt::{JwtTexts, TimeCheck};
+pub use self::nrl::{NrlRulebook, NrlSpec};

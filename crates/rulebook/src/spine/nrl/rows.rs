@@ -5,10 +5,8 @@
 
 use fhir_model::{IssueSeverity, IssueType};
 
+use crate::spine::catalogue::concept;
 use crate::{Breach, Failure, Rule, RuleCoding};
-
-/// The code system of all rows but one.
-pub(super) const SYSTEM: &str = "https://fhir.nhs.uk/STU3/CodeSystem/Spine-ErrorOrWarningCode-1";
 
 /// The code system that the row of unsupported media types prints, which is none of today's.
 const OLD_SYSTEM: &str = "https://fhir.nhs.uk/ValueSet/spine-response-code-2-0";
@@ -16,51 +14,42 @@ const OLD_SYSTEM: &str = "https://fhir.nhs.uk/ValueSet/spine-response-code-2-0";
 /// The profile of outcomes with a code of [`OLD_SYSTEM`].
 pub(super) const OLD_PROFILE: &str = "https://fhir.nhs.uk/StructureDefinition/spine-operationoutcome-1-0";
 
-const fn row(status: u16, issue: IssueType, code: &'static str, display: &'static str) -> Rule {
-    let coding = RuleCoding { system: SYSTEM, code, display: Some(display) };
+const fn row(status: u16, issue: IssueType, coding: RuleCoding) -> Rule {
     Rule { status, severity: IssueSeverity::Error, issue, coding }
 }
 
+/// A concept in the words of this table, where they are not the code system's.
+const fn displayed(coding: RuleCoding, display: &'static str) -> RuleCoding {
+    RuleCoding { display: Some(display), ..coding }
+}
+
 /// No pointer, or no patient.
-pub(super) const NOT_FOUND: Rule = row(404, IssueType::NotFound, "NO_RECORD_FOUND", "No record found");
+pub(super) const NOT_FOUND: Rule = row(404, IssueType::NotFound, concept::NO_RECORD_FOUND);
 /// A header field apart from Authorization.
-pub(super) const HEADER: Rule = row(
-    400,
-    IssueType::Invalid,
-    "MISSING_OR_INVALID_HEADER",
-    "There is a required header missing or invalid",
-);
+pub(super) const HEADER: Rule = row(400, IssueType::Invalid, concept::MISSING_OR_INVALID_HEADER);
 /// A parameter, or a reference that is no URL of the expected form.
-pub(super) const PARAMETER: Rule = row(400, IssueType::Invalid, "INVALID_PARAMETER", "Invalid parameter");
+pub(super) const PARAMETER: Rule = row(400, IssueType::Invalid, concept::INVALID_PARAMETER);
 /// A resource that is not as its profile wants it, or not the sender's.
-pub(super) const RESOURCE: Rule =
-    row(400, IssueType::Invalid, "INVALID_RESOURCE", "Invalid validation of resource");
+pub(super) const RESOURCE: Rule = row(400, IssueType::Invalid, concept::INVALID_RESOURCE);
 /// A master identifier that was used.
-pub(super) const DUPLICATE: Rule = row(
-    400,
-    IssueType::Duplicate,
-    "DUPLICATE_REJECTED",
-    "Create would lead to creation of a duplicate resource",
-);
+pub(super) const DUPLICATE: Rule = row(400, IssueType::Duplicate, concept::DUPLICATE_REJECTED);
 /// A pointer that is not current.
-pub(super) const INACTIVE: Rule = row(400, IssueType::Invalid, "BAD_REQUEST", "Bad request");
+pub(super) const INACTIVE: Rule = row(400, IssueType::Invalid, concept::BAD_REQUEST);
 /// A body that cannot be read.
 pub(super) const MESSAGE: Rule =
-    row(400, IssueType::Value, "INVALID_REQUEST_MESSAGE", "Invalid Request Message");
+    row(400, IssueType::Value, displayed(concept::INVALID_REQUEST_MESSAGE, "Invalid Request Message"));
 /// An organisation that nobody knows.
-pub(super) const ORGANISATION: Rule =
-    row(400, IssueType::NotFound, "ORGANISATION_NOT_FOUND", "Organisation not found");
+pub(super) const ORGANISATION: Rule = row(400, IssueType::NotFound, concept::ORGANISATION_NOT_FOUND);
 /// A number that is no NHS number.
-pub(super) const NHS_NUMBER: Rule = row(400, IssueType::Invalid, "INVALID_NHS_NUMBER", "Invalid NHS number");
+pub(super) const NHS_NUMBER: Rule = row(400, IssueType::Invalid, concept::INVALID_NHS_NUMBER);
 /// A format that is not understood or cannot be given.
-pub(super) const MEDIA_TYPE: Rule = Rule {
-    coding: RuleCoding {
-        system: OLD_SYSTEM,
-        code: "UNSUPPORTED_MEDIA_TYPE",
-        display: Some("Unsupported Media Type"),
-    },
-    ..row(415, IssueType::Invalid, "", "")
-};
+pub(super) const MEDIA_TYPE: Rule = row(
+    415,
+    IssueType::Invalid,
+    RuleCoding { system: OLD_SYSTEM, ..displayed(concept::UNSUPPORTED_MEDIA_TYPE, "Unsupported Media Type") },
+);
+/// An update, whose display differs from the code system's.
+pub(super) const UPDATED: RuleCoding = displayed(concept::RESOURCE_UPDATED, "Resource has been updated");
 
 /// The rows, in the order of the published table; Authorization is a row of the token's rules.
 #[cfg(test)]

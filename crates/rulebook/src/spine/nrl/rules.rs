@@ -6,9 +6,9 @@ use fhir_model::json::Value;
 use super::pointer::{Identifier, Pointer};
 use super::rows;
 use super::status::Status;
-use super::stub::Directory;
 use super::terminology::{PROFILE, Terminology};
 use super::urls;
+use crate::spine::Directory;
 use crate::{Breach, Caller, Failure};
 
 /// The longest master identifier, system and value together, in bytes.
@@ -58,7 +58,7 @@ pub(super) fn check<'a>(
     check_contents(pointer)?;
     check_sender(custodian, caller, directory)?;
     for code in [custodian, author] {
-        if !directory.has_organisation(code) {
+        if !directory.knows_organization(code) {
             let sentence = "The ODS code in the custodian and/or author element is not resolvable - ";
             return Err(Breach::failure(rows::ORGANISATION, format!("{sentence}{}", urls::shortened(code))));
         }
@@ -190,110 +190,106 @@ mod tests {
         }
     }
 
-    /// One edit of a good pointer, and the row that it meets.
+    /// One edit of a good pointer, the code of the row that it meets, the beginning of its words.
+    const BREACHES: &[(&str, &str, &str, &str)] = &[
+        (
+            "meta.profile.0",
+            r#""http://example.org/p""#,
+            "INVALID_RESOURCE",
+            "DocumentReference.meta.profile: There must be a single",
+        ),
+        (
+            "masterIdentifier",
+            r#"{"value":"urn:oid:1"}"#,
+            "INVALID_RESOURCE",
+            "DocumentReference.masterIdentifier: If the masterIdentifier",
+        ),
+        (
+            "masterIdentifier.system",
+            r#""""#,
+            "INVALID_RESOURCE",
+            "DocumentReference.masterIdentifier: If the masterIdentifier",
+        ),
+        ("status", r#""superseded""#, "INVALID_RESOURCE", "DocumentReference.status: The status of a new"),
+        (
+            "status",
+            r#""entered-in-error""#,
+            "INVALID_RESOURCE",
+            "DocumentReference.status: The status of a new",
+        ),
+        ("subject.reference", r#""Patient/9876543210""#, "INVALID_PARAMETER", "The given resource URL"),
+        (
+            "subject.reference",
+            r#""https://demographics.spineservices.nhs.uk/STU3/Patient/9876543211""#,
+            "INVALID_NHS_NUMBER",
+            "The NHS number does not conform to the NHS Number format: 9876543211",
+        ),
+        ("author.0.reference", r#""Organization/RGD""#, "INVALID_PARAMETER", "The given resource URL"),
+        (
+            "custodian.reference",
+            r#""http://directory.spineservices.nhs.uk/STU3/Organization/RR8""#,
+            "INVALID_PARAMETER",
+            "The given resource URL",
+        ),
+        (
+            "author.0.reference",
+            r#""https://directory.spineservices.nhs.uk/STU3/Organization/ZZZ""#,
+            "ORGANISATION_NOT_FOUND",
+            "The ODS code in the custodian and/or author element is not resolvable - ZZZ",
+        ),
+        (
+            "custodian.reference",
+            r#""https://directory.spineservices.nhs.uk/STU3/Organization/RXA""#,
+            "INVALID_RESOURCE",
+            "DocumentReference.custodian: The Custodian ODS code is not affiliated with the sender ASID.",
+        ),
+        (
+            "type.coding.0.display",
+            r#""Mental health crisis plan (record artifact)""#,
+            "INVALID_RESOURCE",
+            "DocumentReference.type: The display of 736253002",
+        ),
+        (
+            "class.coding.0.display",
+            r#""Care Plan""#,
+            "INVALID_RESOURCE",
+            "DocumentReference.class: The display of 734163000",
+        ),
+        (
+            "context.practiceSetting.coding.0.display",
+            r#""mental health service""#,
+            "INVALID_RESOURCE",
+            "DocumentReference.context.practiceSetting: ",
+        ),
+        (
+            "content.0.format.display",
+            r#""unstructured""#,
+            "INVALID_RESOURCE",
+            "DocumentReference.content[0].format: ",
+        ),
+        (
+            "content.0.extension.0.valueCodeableConcept.coding.0.display",
+            r#""STATIC""#,
+            "INVALID_RESOURCE",
+            "DocumentReference.content[0].extension: ",
+        ),
+        (
+            "content.0.attachment.url",
+            r#""/record.pdf""#,
+            "INVALID_RESOURCE",
+            "DocumentReference.content[0].attachment.url: The URL of the record must be absolute",
+        ),
+        (
+            "content.0.attachment.url",
+            r#""https://proxy.example/https%3A%2F%2Fp1.nhs.uk%2Fa.pdf""#,
+            "INVALID_RESOURCE",
+            "DocumentReference.content[0].attachment.url: The URL of the record must not include",
+        ),
+    ];
+
     #[test]
     fn every_rule_refuses_what_breaks_it() {
-        let rows = [
-            (
-                "meta.profile.0",
-                r#""http://example.org/p""#,
-                "INVALID_RESOURCE",
-                "DocumentReference.meta.profile: There must be a single",
-            ),
-            (
-                "masterIdentifier",
-                r#"{"value":"urn:oid:1"}"#,
-                "INVALID_RESOURCE",
-                "DocumentReference.masterIdentifier: If the masterIdentifier",
-            ),
-            (
-                "masterIdentifier.system",
-                r#""""#,
-                "INVALID_RESOURCE",
-                "DocumentReference.masterIdentifier: If the masterIdentifier",
-            ),
-            (
-                "status",
-                r#""superseded""#,
-                "INVALID_RESOURCE",
-                "DocumentReference.status: The status of a new",
-            ),
-            (
-                "status",
-                r#""entered-in-error""#,
-                "INVALID_RESOURCE",
-                "DocumentReference.status: The status of a new",
-            ),
-            ("subject.reference", r#""Patient/9876543210""#, "INVALID_PARAMETER", "The given resource URL"),
-            (
-                "subject.reference",
-                r#""https://demographics.spineservices.nhs.uk/STU3/Patient/9876543211""#,
-                "INVALID_NHS_NUMBER",
-                "The NHS number does not conform to the NHS Number format: 9876543211",
-            ),
-            ("author.0.reference", r#""Organization/RGD""#, "INVALID_PARAMETER", "The given resource URL"),
-            (
-                "custodian.reference",
-                r#""http://directory.spineservices.nhs.uk/STU3/Organization/RR8""#,
-                "INVALID_PARAMETER",
-                "The given resource URL",
-            ),
-            (
-                "author.0.reference",
-                r#""https://directory.spineservices.nhs.uk/STU3/Organization/ZZZ""#,
-                "ORGANISATION_NOT_FOUND",
-                "The ODS code in the custodian and/or author element is not resolvable - ZZZ",
-            ),
-            (
-                "custodian.reference",
-                r#""https://directory.spineservices.nhs.uk/STU3/Organization/RXA""#,
-                "INVALID_RESOURCE",
-                "DocumentReference.custodian: The Custodian ODS code is not affiliated with the sender ASID.",
-            ),
-            (
-                "type.coding.0.display",
-                r#""Mental health crisis plan (record artifact)""#,
-                "INVALID_RESOURCE",
-                "DocumentReference.type: The display of 736253002",
-            ),
-            (
-                "class.coding.0.display",
-                r#""Care Plan""#,
-                "INVALID_RESOURCE",
-                "DocumentReference.class: The display of 734163000",
-            ),
-            (
-                "context.practiceSetting.coding.0.display",
-                r#""mental health service""#,
-                "INVALID_RESOURCE",
-                "DocumentReference.context.practiceSetting: ",
-            ),
-            (
-                "content.0.format.display",
-                r#""unstructured""#,
-                "INVALID_RESOURCE",
-                "DocumentReference.content[0].format: ",
-            ),
-            (
-                "content.0.extension.0.valueCodeableConcept.coding.0.display",
-                r#""STATIC""#,
-                "INVALID_RESOURCE",
-                "DocumentReference.content[0].extension: ",
-            ),
-            (
-                "content.0.attachment.url",
-                r#""/record.pdf""#,
-                "INVALID_RESOURCE",
-                "DocumentReference.content[0].attachment.url: The URL of the record must be absolute",
-            ),
-            (
-                "content.0.attachment.url",
-                r#""https://proxy.example/https%3A%2F%2Fp1.nhs.uk%2Fa.pdf""#,
-                "INVALID_RESOURCE",
-                "DocumentReference.content[0].attachment.url: The URL of the record must not include",
-            ),
-        ];
-        for (place, value, code, start) in rows {
+        for (place, value, code, start) in BREACHES.iter().copied() {
             let (found, diagnostics) = refusal(&edited(place, value), &sender("200000000118"));
             assert_eq!(found, code, "{place}: {diagnostics}");
             assert!(diagnostics.starts_with(start), "{diagnostics}");

@@ -2,10 +2,11 @@
 //! refused: a criterion passed over would widen what is shown or changed.
 
 use super::rows;
-use super::stub::Directory;
 use super::terminology::Terminology;
 use super::urls;
-use crate::Failure;
+use crate::spine::Directory;
+use crate::spine::identifiers::ORGANIZATION_URL;
+use crate::{Failure, Interaction};
 
 /// Decoded names and values, as they stood in the URL.
 type Parameters = Vec<(String, String)>;
@@ -46,11 +47,8 @@ pub(super) fn search(parameters: &[(String, String)], directory: &Directory) -> 
             "custodian" => ("custodian", known_organisation(urls::organisation(value)?, directory)?),
             "custodian.identifier" => ("custodian", custodian_by_identifier(value, directory)?),
             "type" | "type.coding" => ("type", record_type(value)?),
-            // The page size that the general machinery adds to its links.
-            "_count" | "_cursor" => (name.as_str(), value.clone()),
             _ => {
-                let sent = urls::shortened(&format!("{name}={value}"));
-                return Err(rows::parameter(format!("Unsupported search parameter - {sent}")));
+                return Err(unsupported(name, value));
             }
         };
         criteria.push((name.to_owned(), value));
@@ -60,9 +58,40 @@ pub(super) fn search(parameters: &[(String, String)], directory: &Directory) -> 
     Ok(Search::Patient { nhs_number, criteria })
 }
 
+/// Checks what shapes an answer: its format, and for a search of a patient that it is only a
+/// count. A pointer that is named by its id takes nothing else.
+pub(super) fn check_query(interaction: Interaction, parameters: &[(String, String)]) -> Result<(), Failure> {
+    let has = |name: &str| parameters.iter().any(|(known, _)| known == name);
+    for (name, value) in parameters {
+        match (name.as_str(), interaction) {
+            ("_format", _) => check_format(value)?,
+            ("_pretty", _) | (_, Interaction::Capabilities) => {}
+            ("_summary", Interaction::SearchType) if value == "count" && has("subject") => {
+                let others = ["subject", "_summary", "_format", "_pretty"];
+                if parameters.iter().any(|(name, _)| !others.contains(&name.as_str())) {
+                    return Err(rows::parameter(
+                        "The parameter _summary=count goes with subject; only _format may accompany them",
+                    ));
+                }
+            }
+            ("_summary" | "_elements", _)
+            | (_, Interaction::Read | Interaction::Create | Interaction::Patch | Interaction::Delete) => {
+                return Err(unsupported(name, value));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn unsupported(name: &str, value: &str) -> Failure {
+    let sent = urls::shortened(&format!("{name}={value}"));
+    rows::parameter(format!("Unsupported search parameter - {sent}"))
+}
+
 /// Whether `_format` is one of the media types that the API lists. A plus that was not encoded
 /// arrives as a blank.
-pub(super) fn check_format(format: &str) -> Result<(), Failure> {
+fn check_format(format: &str) -> Result<(), Failure> {
     const LISTED: [&str; 7] = [
         "application/fhir+json",
         "application/json+fhir",
@@ -82,8 +111,8 @@ pub(super) fn check_format(format: &str) -> Result<(), Failure> {
 
 /// The URL of an organisation that someone has.
 fn known_organisation(code: &str, directory: &Directory) -> Result<String, Failure> {
-    if directory.has_organisation(code) {
-        return Ok(format!("{}{code}", urls::ORGANISATIONS));
+    if directory.knows_organization(code) {
+        return Ok(format!("{ORGANIZATION_URL}{code}"));
     }
     let sentence = "The ODS code in the custodian and/or author element is not resolvable - ";
     Err(crate::Breach::failure(rows::ORGANISATION, format!("{sentence}{}", urls::shortened(code))))
@@ -124,8 +153,7 @@ pub(super) fn named(parameters: &[(String, String)], by_id: bool) -> Result<Name
             "identifier" => &mut identifier,
             "_id" if by_id => &mut id,
             _ => {
-                let sent = urls::shortened(&format!("{name}={value}"));
-                return Err(rows::parameter(format!("Unsupported search parameter - {sent}")));
+                return Err(unsupported(name, value));
             }
         };
         if slot.replace(value).is_some() {
@@ -158,7 +186,9 @@ mod tests {
     const CUSTODIAN: &str = "https://directory.spineservices.nhs.uk/STU3/Organization/RR8";
     const OLD_CUSTODIAN: &str = "https://fhir.nhs.uk/Id/ods-organization-code|RR8";
 
-    fn pairs(text: &[(&str, &str)]) -> Parameters {
+    type Pairs<'a> = &'a [(&'a str, &'a str)];
+
+    fn pairs(text: Pairs<'_>) -> Parameters {
         text.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
 
@@ -171,7 +201,7 @@ mod tests {
     fn a_search_is_by_id_or_by_patient() {
         let directory = Directory::demo();
         assert_eq!(search(&pairs(&[("_id", "x")]), &directory), Ok(Search::Id("x".into())));
-        let rows: [(&[(&str, &str)], &[(&str, &str)]); 4] = [
+        let rows: [(Pairs<'_>, Pairs<'_>); 4] = [
             (&[("subject", SUBJECT)], &[("subject", SUBJECT), ("status", "current")]),
             (
                 &[("type.coding", TYPE), ("subject", SUBJECT)],
@@ -195,7 +225,7 @@ mod tests {
     #[test]
     fn other_searches_are_refused() {
         let directory = Directory::demo();
-        let rows: [(&[(&str, &str)], &str); 12] = [
+        let rows: [(Pairs<'_>, &str); 12] = [
             (&[], "INVALID_PARAMETER"),
             (&[("type", TYPE)], "INVALID_PARAMETER"),
             (&[("subject", "9876543210")], "INVALID_PARAMETER"),
@@ -216,7 +246,7 @@ mod tests {
             let failure = search(&pairs(sent), &directory).expect_err("refused");
             assert_eq!(code(&failure), expected, "{sent:?}");
         }
-        let unknown = pairs(&[("subject", SUBJECT), ("custodian", &format!("{}ZZZ", urls::ORGANISATIONS))]);
+        let unknown = pairs(&[("subject", SUBJECT), ("custodian", &format!("{ORGANIZATION_URL}ZZZ"))]);
         assert_eq!(code(&search(&unknown, &directory).expect_err("refused")), "ORGANISATION_NOT_FOUND");
     }
 

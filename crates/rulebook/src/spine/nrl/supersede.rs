@@ -4,6 +4,7 @@ use super::pointer::{Identifier, Pointer, Replaced};
 use super::rows;
 use super::status::{Event, Status, next};
 use super::urls;
+use crate::spine::identifiers::{ORGANIZATION_URL, PATIENT_URL};
 use crate::{Failure, Found, Lookup};
 
 /// The only resource type there is.
@@ -35,7 +36,7 @@ pub(super) fn lookup(pointer: Pointer<'_>, nhs_number: &str, base: &str) -> Resu
 pub(super) fn criteria(identifier: Identifier<'_>, nhs_number: &str) -> Vec<(String, String)> {
     let Identifier { system, value } = identifier;
     let token = format!("{}|{}", urls::escaped(system), urls::escaped(value));
-    vec![("subject".to_owned(), format!("{}{nhs_number}", urls::PATIENTS)), ("identifier".to_owned(), token)]
+    vec![("subject".to_owned(), format!("{PATIENT_URL}{nhs_number}")), ("identifier".to_owned(), token)]
 }
 
 /// The pointer that is meant, among those found, with what it becomes. `is_own` says whether the
@@ -66,7 +67,7 @@ pub(super) fn replace<'a>(
     }
     let custodian = old.custodian().unwrap_or_default();
     if !is_own(custodian) {
-        let code = custodian.strip_prefix(urls::ORGANISATIONS).unwrap_or(custodian);
+        let code = custodian.strip_prefix(ORGANIZATION_URL).unwrap_or(custodian);
         let sentence = format!("Resolved DocumentReference is not associated with custodian {code}");
         return Err(refused(&sentence));
     }
@@ -96,6 +97,8 @@ mod tests {
     use super::*;
     use crate::spine::nrl::samples::{edit, pointer};
 
+    type Edits<'a> = &'a [(&'a str, &'a str)];
+
     const BASE: &str = "http://server.example/nrl/STU3";
 
     fn replacing(target: &str) -> Value {
@@ -106,7 +109,7 @@ mod tests {
         resource
     }
 
-    fn stored(edits: &[(&str, &str)]) -> Found {
+    fn stored(edits: Edits<'_>) -> Found {
         let version = VersionToken { number: VersionNumber::new(1), tag: VersionTag(0) };
         let mut resource = pointer();
         for (place, replacement) in edits {
@@ -175,7 +178,7 @@ mod tests {
         let inactive = "DocumentReference status is not 'current'";
         let superseded = Ok(Status::Superseded);
         // Old pointer; what comes of a reference, an identifier, both.
-        let rows: [(&[(&str, &str)], [Result<Status, &str>; 3]); 7] = [
+        let rows: [(Edits<'_>, [Result<Status, &str>; 3]); 7] = [
             (&[], [superseded, superseded, superseded]),
             (&[("subject.reference", other_patient)], [Err(not_same_patient); 3]),
             (&[("masterIdentifier.value", r#""urn:oid:other""#)], [superseded, Err(gone), Err(not_matching)]),

@@ -27,8 +27,11 @@ const FILES: [(&str, &[u8]); 7] = [
 pub(super) struct Terminology {
     settings: Settings,
     /// Displays by value set, system and code.
-    displays: HashMap<String, HashMap<(String, String), String>>,
+    displays: HashMap<String, Displays>,
 }
+
+/// Displays by system and code.
+type Displays = HashMap<(String, String), String>;
 
 impl Terminology {
     /// The same for every caller.
@@ -71,7 +74,7 @@ impl Terminology {
 }
 
 /// The URL of a value set, and the displays of its codes.
-fn displays(resource: &Value) -> Option<(String, HashMap<(String, String), String>)> {
+fn displays(resource: &Value) -> Option<(String, Displays)> {
     let url = resource.get("url")?.as_str()?.to_owned();
     let mut displays = HashMap::new();
     for include in resource.get("compose")?.get("include")?.as_array()? {

@@ -1,14 +1,8 @@
 //! The references that pointers hold: URLs of Spine's registers of patients and organisations.
 
 use super::rows;
-use super::stub::nhs_number;
+use crate::spine::identifiers::{self, ORGANIZATION_URL, PATIENT_URL};
 use crate::{Breach, Failure};
-
-/// Where patients are, by NHS number.
-pub(super) const PATIENTS: &str = "https://demographics.spineservices.nhs.uk/STU3/Patient/";
-
-/// Where organisations are, by ODS code.
-pub(super) const ORGANISATIONS: &str = "https://directory.spineservices.nhs.uk/STU3/Organization/";
 
 /// What a URL that is none of the expected form is told, with that form.
 const FORM: &str = "The given resource URL does not conform to the expected format - ";
@@ -19,9 +13,9 @@ const TOKEN: &str =
 
 /// The NHS number at the end of a patient's URL.
 pub(super) fn patient(url: &str) -> Result<&str, Failure> {
-    let wrong = || rows::parameter(format!("{FORM}{PATIENTS}[NHS Number]"));
-    let number = url.strip_prefix(PATIENTS).filter(|number| !number.is_empty()).ok_or_else(wrong)?;
-    if nhs_number::is_valid(number) {
+    let wrong = || rows::parameter(format!("{FORM}{PATIENT_URL}[NHS Number]"));
+    let number = url.strip_prefix(PATIENT_URL).filter(|number| !number.is_empty()).ok_or_else(wrong)?;
+    if identifiers::is_nhs_number(number) {
         return Ok(number);
     }
     let sentence = format!("The NHS number does not conform to the NHS Number format: {}", shortened(number));
@@ -30,8 +24,8 @@ pub(super) fn patient(url: &str) -> Result<&str, Failure> {
 
 /// The ODS code at the end of an organisation's URL. Whether anyone has it is not asked here.
 pub(super) fn organisation(url: &str) -> Result<&str, Failure> {
-    let wrong = || rows::parameter(format!("{FORM}{ORGANISATIONS}[ODS Code]"));
-    url.strip_prefix(ORGANISATIONS).filter(|code| !code.is_empty()).ok_or_else(wrong)
+    let wrong = || rows::parameter(format!("{FORM}{ORGANIZATION_URL}[ODS Code]"));
+    url.strip_prefix(ORGANIZATION_URL).filter(|code| !code.is_empty()).ok_or_else(wrong)
 }
 
 /// The two halves of `[system]|[value]`, neither of which is empty.
@@ -70,12 +64,12 @@ mod tests {
 
     #[test]
     fn a_patient_is_named_by_a_valid_number_at_one_place() {
-        assert_eq!(patient(&format!("{PATIENTS}9876543210")), Ok("9876543210"));
+        assert_eq!(patient(&format!("{PATIENT_URL}9876543210")), Ok("9876543210"));
         for url in [
             "",
             "9876543210",
             "Patient/9876543210",
-            PATIENTS,
+            PATIENT_URL,
             "http://demographics.spineservices.nhs.uk/STU3/Patient/9876543210",
             "https://demographics.spineservices.nhs.uk/Patient/9876543210",
         ] {
@@ -87,7 +81,7 @@ mod tests {
         }
         for number in ["9876543211", "987654321", "98765432101", "987 654 3210", "9876543210/", "abc"] {
             refused(
-                patient(&format!("{PATIENTS}{number}")),
+                patient(&format!("{PATIENT_URL}{number}")),
                 "INVALID_NHS_NUMBER",
                 &format!("format: {number}"),
             );
@@ -96,8 +90,8 @@ mod tests {
 
     #[test]
     fn an_organisation_is_named_at_one_place() {
-        assert_eq!(organisation(&format!("{ORGANISATIONS}RR8")), Ok("RR8"));
-        for url in ["", "RR8", ORGANISATIONS, "https://directory.spineservices.nhs.uk/Organization/RR8"] {
+        assert_eq!(organisation(&format!("{ORGANIZATION_URL}RR8")), Ok("RR8"));
+        for url in ["", "RR8", ORGANIZATION_URL, "https://directory.spineservices.nhs.uk/Organization/RR8"] {
             refused(organisation(url), "INVALID_PARAMETER", "/STU3/Organization/[ODS Code]");
         }
     }
