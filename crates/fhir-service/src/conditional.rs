@@ -5,7 +5,6 @@
 
 use fhir_definitions::FhirVersion;
 use fhir_model::Id;
-use fhir_search::Extractor;
 use rulebook::{ClientId, Failure, Interaction, Resource, Success};
 use storage_api::{Key, Method, Query, SearchRequest, StoredVersion};
 use versioning_core::{Refusal, UpdateCreate, WriteOperation};
@@ -27,13 +26,8 @@ struct Asked<'a> {
 /// What criteria found.
 enum Found {
     None,
-    /// The one that is meant, and all that the search finds, sorted: others only where an API
-    /// narrows what criteria mean.
-    One(Box<StoredVersion>, Vec<Key>),
+    One(Box<StoredVersion>),
 }
-
-/// A search whose results are narrowed may find so many.
-const FOUND_MAX: usize = 1000;
 
 impl Asked<'_> {
     /// The resource that is meant, where it has no id.
@@ -55,7 +49,7 @@ impl Service {
         interaction: Interaction,
         context: &Context,
     ) -> Result<Asked<'a>, Failure> {
-        let extractor = Extractor::of(self.rulebook.version());
+        let extractor = self.rulebook.extractor();
         let pairs =
             self.rulebook.criteria(interaction, resource_type, criteria.0.clone(), &context.caller)?;
         let query = extractor.criteria(resource_type, &pairs, &[&context.base]);
@@ -65,20 +59,13 @@ impl Service {
 
     /// Resolves criteria. Several matches are a failure, and so is none where the client named a version.
     async fn resolve(&self, asked: &Asked<'_>, context: &Context) -> Result<Found, Failure> {
-        let narrows = self.rulebook.narrows_criteria();
-        let limit = if narrows { FOUND_MAX } else { 2 };
-        let mut request = SearchRequest { query: asked.query.clone(), after: None, limit };
-        let (mut found, mut keys) = (Vec::new(), Vec::new());
+        let mut request = SearchRequest { query: asked.query.clone(), after: None, limit: 2 };
+        let mut found = Vec::new();
         loop {
             let page = self.store.search(&request).await.map_err(store_failure)?;
-            for version in page.found {
-                keys.push(version.key.clone());
-                if !narrows || self.is_meant(asked, &version)? {
-                    found.push(version);
-                }
-            }
+            found.extend(page.found);
             request.after = page.next;
-            if found.len() > 1 || keys.len() > FOUND_MAX {
+            if found.len() > 1 {
                 return Err(Failure::MultipleMatches {
                     resource_type: asked.resource_type.to_owned(),
                     criteria: shortened(&asked.criteria.to_string()),
@@ -88,19 +75,13 @@ impl Service {
                 break;
             }
         }
-        keys.sort();
         match found.pop() {
-            Some(version) => Ok(Found::One(Box::new(version), keys)),
+            Some(version) => Ok(Found::One(Box::new(version))),
             None if context.precondition.if_match().is_some() => {
                 Err(self.refused_on_criteria(Refusal::NothingToMatch(None), asked, context))
             }
             None => Ok(Found::None),
         }
-    }
-
-    fn is_meant(&self, asked: &Asked<'_>, version: &StoredVersion) -> Result<bool, Failure> {
-        let Some(body) = &version.body else { return Ok(false) };
-        Ok(self.rulebook.means(&asked.criteria.0, &self.content_of(body)?))
     }
 
     fn refused_on_criteria(&self, refusal: Refusal, asked: &Asked<'_>, context: &Context) -> Failure {
@@ -136,7 +117,7 @@ impl Service {
         let mut lost = 0;
         loop {
             match self.resolve(&asked, context).await? {
-                Found::One(version, _) => return self.existing(&version, context),
+                Found::One(version) => return self.existing(&version, context),
                 Found::None => {
                     if let Some(written) = self.create_unmatched(&asked, None, body, context).await? {
                         return self.written(&written.outcome(Success::Created), context);
@@ -215,9 +196,7 @@ impl Service {
         let mut lost = 0;
         let written = loop {
             let written = match self.resolve(&asked, context).await? {
-                Found::One(version, keys) => {
-                    self.update_matched(&asked, (&version.key, keys), body, context).await?
-                }
+                Found::One(version) => self.update_matched(&asked, &version.key, body, context).await?,
                 Found::None => {
                     let id = self.id_for_new(&asked, body)?;
                     self.create_unmatched(&asked, id.as_ref(), body, context).await?
@@ -250,11 +229,11 @@ impl Service {
     async fn update_matched(
         &self,
         asked: &Asked<'_>,
-        (key, keys): (&Key, Vec<Key>),
+        key: &Key,
         body: &Content,
         context: &Context,
     ) -> Result<Option<Written>, Failure> {
-        let matched = asked.matched(keys);
+        let matched = asked.matched(vec![key.clone()]);
         let write = Write {
             operation: WriteOperation::Update,
             interaction: asked.interaction,
@@ -285,10 +264,10 @@ impl Service {
         let asked = self.asked(resource_type, criteria, Interaction::ConditionalPatch, context)?;
         let mut lost = 0;
         loop {
-            let Found::One(version, keys) = self.resolve(&asked, context).await? else {
+            let Found::One(version) = self.resolve(&asked, context).await? else {
                 return Err(self.refused_on_criteria(Refusal::NotFound, &asked, context));
             };
-            let matched = asked.matched(keys);
+            let matched = asked.matched(vec![version.key.clone()]);
             let how = (asked.interaction, Some(&matched));
             match self.patch_one(&version.key, patch, how, context).await {
                 Ok(Ended::Written(written)) => return self.answer_patch(&written, context),
@@ -316,8 +295,8 @@ impl Service {
         let mut lost = 0;
         loop {
             match self.resolve(&asked, context).await? {
-                Found::One(version, keys) => {
-                    if let Some(written) = self.delete_matched(&asked, (&version.key, keys), context).await? {
+                Found::One(version) => {
+                    if let Some(written) = self.delete_matched(&asked, &version.key, context).await? {
                         return self.answer_deletion(&written, context);
                     }
                 }
@@ -338,10 +317,10 @@ impl Service {
     async fn delete_matched(
         &self,
         asked: &Asked<'_>,
-        (key, keys): (&Key, Vec<Key>),
+        key: &Key,
         context: &Context,
     ) -> Result<Option<Written>, Failure> {
-        let matched = asked.matched(keys);
+        let matched = asked.matched(vec![key.clone()]);
         let write = Write {
             operation: WriteOperation::Delete,
             interaction: asked.interaction,

@@ -4,7 +4,6 @@ use bytes::Bytes;
 use fhir_definitions::Definitions;
 use fhir_model::json::{self, Value};
 use fhir_model::{Id, Resource, xml};
-use fhir_search::Extractor;
 use rulebook::{ClientId, Failure, Warning};
 use storage_api::{Body, Term};
 
@@ -72,7 +71,9 @@ impl Service {
     /// Makes of a resource what is written. An absolute reference below `base` is one to this
     /// server.
     pub(crate) fn stored(&self, value: Value, base: &str) -> Result<Prepared, Failure> {
-        let terms = Extractor::of(self.rulebook.version())
+        let terms = self
+            .rulebook
+            .extractor()
             .terms(&value, &[base])
             .map_err(|error| Failure::NotFindable { why: error.to_string() })?;
         let resource = Resource::from_value(value).map_err(Failure::NoResource)?;

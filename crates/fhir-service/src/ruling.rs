@@ -2,7 +2,6 @@
 //! the same commit.
 
 use fhir_model::json::{self, Value};
-use fhir_search::Extractor;
 use rulebook::{Change, Failure, Found, Interaction, Lookup, SideWrite, Transition, Unique};
 use storage_api::{
     Body, Current, Guard, Head, HeadGuard, Key, Method, Query, SearchRequest, VersionToken, VersionWrite,
@@ -228,7 +227,7 @@ impl Service {
         criteria: &[(String, String)],
         base: &str,
     ) -> Result<Query, Failure> {
-        let extractor = Extractor::of(self.rulebook.version());
+        let extractor = self.rulebook.extractor();
         extractor.criteria(resource_type, criteria, &[base]).map_err(|error| Failure::Query(Box::new(error)))
     }
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use fhir_model::bundle::{BundleHead, BundleType, BundleWriter, Content, Entry, Link, SearchMode};
 use fhir_model::{Instant, Issue, IssueSeverity, IssueType, OperationOutcome, Splice};
-use fhir_search::{Extractor, QueryError, Understood};
+use fhir_search::{QueryError, Understood};
 use rulebook::{Failure, ParameterProblem, Success};
 use storage_api::{Place, SearchPage, SearchRequest, StoredVersion};
 
@@ -79,7 +79,7 @@ impl Service {
         let (paging, parameters) = Paging::take(parameters)?;
         let sent = parameters.clone();
         let parameters = self.rulebook.search(resource_type, parameters, &context.caller)?;
-        let extractor = Extractor::of(self.rulebook.version());
+        let extractor = self.rulebook.extractor();
         let mut understood = extractor
             .search(resource_type, &parameters, &[&context.base])
             .map_err(|error| Failure::Query(Box::new(error)))?;

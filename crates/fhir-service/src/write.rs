@@ -428,7 +428,7 @@ fn settle(lost: &[Lost], joint_at: usize, joint: Option<&Joint>) -> Result<Settl
     }
     let head = own.iter().find_map(|lost| match lost.now {
         Now::Head(current) => Some(current),
-        Now::Claimed(_) | Now::Matched(_) => None,
+        Now::Claimed(_) | Now::Matched(_) | Now::Referred(_) => None,
     });
     head.map(Settled::Lost).ok_or(Failure::Internal)
 }

@@ -5,6 +5,7 @@ use core::fmt::Debug;
 use fhir_definitions::FhirVersion;
 use fhir_model::json::Value;
 use fhir_model::{Coding, Issue, IssueSeverity, IssueType, OperationOutcome};
+use fhir_search::Extractor;
 use fhir_validate::{Finding, Settings};
 use storage_api::Timestamp;
 use versioning_core::LockPolicy;
@@ -140,6 +141,11 @@ pub trait Rulebook: Debug + Send + Sync {
         Ok(Caller::default())
     }
 
+    /// What resources are found by.
+    fn extractor(&self) -> &Extractor {
+        Extractor::of(self.version())
+    }
+
     /// The parameters of a search or of criteria as they are to be carried out, or what is wrong
     /// with them: an API may restrict what is asked for, and read values in its own way.
     fn search(
@@ -162,18 +168,6 @@ pub trait Rulebook: Debug + Send + Sync {
     ) -> Result<Vec<(String, String)>, Failure> {
         let _ = interaction;
         self.search(resource_type, parameters, caller)
-    }
-
-    /// Whether criteria mean less than a search by them finds: then [`means`](Self::means) is asked.
-    fn narrows_criteria(&self) -> bool {
-        false
-    }
-
-    /// Whether criteria, as the client wrote them, mean a resource that the search by them finds.
-    /// `resource` is what is stored, without version meta.
-    fn means(&self, criteria: &[(String, String)], resource: &Value) -> bool {
-        let _ = (criteria, resource);
-        true
     }
 
     /// Whether the parameters in a URL are of those that the API has, apart from what no API

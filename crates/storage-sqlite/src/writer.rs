@@ -128,6 +128,7 @@ impl Writer {
             watch_log(&mut connection, &self.shared)?;
             settle(&connection)?;
             self.position = Position::load(&connection)?;
+            self.shared.set_generation(self.position.generation);
             Ok(connection)
         });
         // Whatever the end of that commit was, it is now what the tables say.
@@ -165,6 +166,7 @@ impl Writer {
                 let rows = effects.heads.iter().filter_map(|(key, row)| row.map(|row| (key, row)));
                 self.shared.heads.publish(rows, group);
                 self.position = effects.position;
+                self.shared.set_generation(self.position.generation);
                 self.sweep = effects.sweep;
                 self.released.extend(effects.released);
                 self.connection = Some(connection);

@@ -3,6 +3,7 @@
 use fhir_definitions::{FhirVersion, SearchType};
 use fhir_model::json::Value;
 use fhir_model::{Instant, IssueType};
+use fhir_search::Extractor;
 use fhir_validate::{Finding, Settings};
 use storage_api::Timestamp;
 use versioning_core::{LockPolicy, Refusal};
@@ -137,16 +138,8 @@ impl Rulebook for NrlRulebook {
         }
     }
 
-    fn means(&self, criteria: &[(String, String)], resource: &Value) -> bool {
-        let Ok(Named::MasterIdentifier { system, value, .. }) = search::named(criteria, true) else {
-            return true;
-        };
-        let meant = Identifier { system: &system, value: &value };
-        Pointer(resource).master_identifier() == Some(meant)
-    }
-
-    fn narrows_criteria(&self) -> bool {
-        true
+    fn extractor(&self) -> &Extractor {
+        Terminology::get().extractor()
     }
 
     fn check_query(&self, interaction: Interaction, parameters: &[(String, String)]) -> Result<(), Failure> {

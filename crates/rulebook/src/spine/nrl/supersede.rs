@@ -3,6 +3,7 @@
 use super::pointer::{Identifier, Pointer, Replaced};
 use super::rows;
 use super::status::{Event, Status, next};
+use super::terminology::MASTER_IDENTIFIER;
 use super::urls;
 use crate::spine::identifiers::{ORGANIZATION_URL, PATIENT_URL};
 use crate::{Failure, Found, Lookup};
@@ -31,12 +32,11 @@ pub(super) fn lookup(pointer: Pointer<'_>, nhs_number: &str, base: &str) -> Resu
     }
 }
 
-/// The criteria of a search that finds the pointer with a master identifier among a patient's, and
-/// perhaps others that have it as another identifier.
+/// The criteria of a search that finds the pointer with a master identifier among a patient's.
 pub(super) fn criteria(identifier: Identifier<'_>, nhs_number: &str) -> Vec<(String, String)> {
     let Identifier { system, value } = identifier;
     let token = format!("{}|{}", urls::escaped(system), urls::escaped(value));
-    vec![("subject".to_owned(), format!("{PATIENT_URL}{nhs_number}")), ("identifier".to_owned(), token)]
+    vec![("subject".to_owned(), format!("{PATIENT_URL}{nhs_number}")), (MASTER_IDENTIFIER.to_owned(), token)]
 }
 
 /// The pointer that is meant, among those found, with what it becomes. `is_own` says whether the
@@ -47,11 +47,7 @@ pub(super) fn replace<'a>(
     is_own: impl Fn(&str) -> bool,
 ) -> Result<(&'a Found, Status), Failure> {
     let replaced = pointer.replaced().ok_or_else(does_not_exist)?;
-    // The search finds other identifiers of a pointer too; only the master identifier names it.
-    let is_meant = |found: &&Found| {
-        replaced.reference.is_some() || Pointer(&found.resource).master_identifier() == replaced.identifier
-    };
-    let found = found.iter().find(is_meant).ok_or_else(does_not_exist)?;
+    let found = found.first().ok_or_else(does_not_exist)?;
     let old = Pointer(&found.resource);
     if old.subject() != pointer.subject() {
         return Err(refused("Resolved DocumentReference is not associated with the same patient."));
@@ -181,8 +177,11 @@ mod tests {
         let rows: [(Edits<'_>, [Result<Status, &str>; 3]); 7] = [
             (&[], [superseded, superseded, superseded]),
             (&[("subject.reference", other_patient)], [Err(not_same_patient); 3]),
-            (&[("masterIdentifier.value", r#""urn:oid:other""#)], [superseded, Err(gone), Err(not_matching)]),
-            (&[("masterIdentifier", "")], [superseded, Err(gone), Err(without)]),
+            (
+                &[("masterIdentifier.value", r#""urn:oid:other""#)],
+                [superseded, Err(not_matching), Err(not_matching)],
+            ),
+            (&[("masterIdentifier", "")], [superseded, Err(without), Err(without)]),
             (&[("custodian.reference", other_owner)], [Err(not_own); 3]),
             (&[("status", r#""superseded""#)], [Err(inactive); 3]),
             (&[("status", r#""entered-in-error""#)], [Err(inactive); 3]),
@@ -196,13 +195,5 @@ mod tests {
         for target in [BY_REFERENCE, BY_IDENTIFIER, BY_BOTH] {
             assert_eq!(found(target, &[]), Err(gone.to_owned()));
         }
-    }
-
-    #[test]
-    fn another_identifier_of_a_pointer_is_not_its_master_identifier() {
-        let same = r#"[{"system":"urn:ietf:rfc:3986","value":"urn:oid:1.3.6.1.4.1.21367.2005.3.7"}]"#;
-        let other = stored(&[("identifier", same), ("masterIdentifier.value", r#""urn:oid:x""#)]);
-        assert_eq!(found(BY_IDENTIFIER, &[other.clone(), stored(&[])]), Ok(Status::Superseded));
-        assert!(found(BY_IDENTIFIER, &[other]).is_err());
     }
 }

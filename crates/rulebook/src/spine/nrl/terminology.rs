@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use fhir_definitions::{Definitions, FhirVersion};
 use fhir_model::json::{Limits, Value, parse};
+use fhir_search::{CustomParameter, Defined, Extractor};
 use fhir_validate::{Profiles, Settings};
 
 /// The profile that every pointer claims.
@@ -23,11 +24,17 @@ const FILES: [(&str, &[u8]); 7] = [
     ("value-set-practice-setting.json", include_bytes!("definitions/value-set-practice-setting.json")),
 ];
 
+/// By which master identifiers are found; the published parameter `identifier` finds others too.
+pub(super) const MASTER_IDENTIFIER: &str = "master-identifier";
+
+const MASTER_IDENTIFIER_PARAMETER: &[u8] = include_bytes!("definitions/search-master-identifier.json");
+
 /// The definitions, read once.
 pub(super) struct Terminology {
     settings: Settings,
     /// Displays by value set, system and code.
     displays: HashMap<String, Displays>,
+    extractor: Extractor,
 }
 
 /// Displays by system and code.
@@ -53,12 +60,24 @@ impl Terminology {
             required_profiles: vec![PROFILE.to_owned()],
             ..Settings::default()
         };
-        Self { settings, displays }
+        let own = parse(MASTER_IDENTIFIER_PARAMETER, &Limits::default()).ok();
+        let own = own.as_ref().and_then(Value::as_object);
+        let own = match own.map(|resource| CustomParameter::read(resource, definitions)) {
+            Some(Ok(Defined::Custom(parameter))) => vec![*parameter],
+            _ => Vec::new(),
+        };
+        let extractor = Extractor::with_custom(FhirVersion::Stu3, own);
+        Self { settings, displays, extractor }
     }
 
     /// How pointers are validated.
     pub(super) fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// What pointers are found by.
+    pub(super) fn extractor(&self) -> &Extractor {
+        &self.extractor
     }
 
     /// The display that a value set has for a coding; `None` if it does not have the coding.
@@ -97,6 +116,7 @@ mod tests {
         assert!(terminology.settings.profiles.contains(PROFILE));
         assert_eq!(terminology.settings.profiles.urls().count(), 2);
         assert_eq!(terminology.settings.profiles.notes(), []);
+        assert_eq!(terminology.extractor.customs().count(), 1);
         let sizes = |name| terminology.displays[&format!("https://fhir.nhs.uk/STU3/ValueSet/{name}")].len();
         assert_eq!(terminology.displays.len(), 5);
         assert_eq!(["NRL-RecordType-1", "NRL-RecordClass-1", "NRL-FormatCode-1"].map(sizes), [9, 2, 2]);
