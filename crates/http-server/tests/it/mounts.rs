@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use fhir_definitions::FhirVersion;
-use rulebook::{ConflictBody, FhirRulebook, LockSettings, Rulebook, SpineRulebook};
+use rulebook::spine::{HeaderMode, JwtTexts, Security};
+use rulebook::{ConflictBody, FhirRulebook, LockSettings, NrlRulebook, NrlSpec, Rulebook, SpineRulebook};
 use versioning_core::{IdenticalUpdate, IfMatchPolicy, LockPolicy, UpdateCreate};
 
 /// A path and the rules that hold there.
@@ -35,6 +36,9 @@ pub(crate) fn parse(line: &str) -> Rules {
     let mut words = line.split_whitespace();
     let path = words.next().expect("a path").to_owned();
     let api = words.next().expect("an API");
+    if api == "nrl/STU3" {
+        return (path, Arc::new(record_locator(words)));
+    }
     let version = FhirVersion::ALL.into_iter().find(|version| version.label() == api);
     let mut locks = match version {
         Some(version) => LockSettings::of(version),
@@ -53,6 +57,22 @@ pub(crate) fn parse(line: &str) -> Rules {
     }
     assert_eq!(api, "spine/STU3", "an API: {line}");
     (path, Arc::new(SpineRulebook::new(locks, conflict)))
+}
+
+/// The record locator with `headers=off` (or `optional`), `spec=2.8.0`, `jwt=2.3.0`.
+fn record_locator<'a>(settings: impl Iterator<Item = &'a str>) -> NrlRulebook {
+    let mut security = Security::default();
+    let mut spec = NrlSpec::default();
+    for setting in settings {
+        match setting {
+            "headers=off" => security.headers = HeaderMode::Off,
+            "headers=optional" => security.headers = HeaderMode::Optional,
+            "spec=2.8.0" => spec = NrlSpec::V2_8_0,
+            "jwt=2.3.0" => security.jwt_texts = JwtTexts::Nrl230,
+            other => panic!("no setting {other}"),
+        }
+    }
+    NrlRulebook::new(NrlRulebook::default_locks(), spec, security)
 }
 
 fn apply(locks: &mut LockSettings, name: &str, value: &str) {
