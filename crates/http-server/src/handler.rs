@@ -114,8 +114,9 @@ impl Shared {
             Err(failure) => {
                 let presentation = presentation_of_failure(parts, service.rulebook());
                 let mut refusal = service.refuse(&failure, trace);
-                refusal.accepts_patch =
-                    parts.method == Method::PATCH && matches!(failure, Failure::UnsupportedMediaType { .. });
+                refusal.accepts_patch = parts.method == Method::PATCH
+                    && service.rulebook().patches_freely()
+                    && matches!(failure, Failure::UnsupportedMediaType { .. });
                 response(service.present(refusal, &presentation, trace), trace)
             }
         }

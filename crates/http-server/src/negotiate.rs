@@ -118,7 +118,8 @@ pub(crate) fn patch(headers: &HeaderMap, rulebook: &dyn Rulebook) -> Result<Patc
     let free = rulebook.patches_freely();
     let text =
         headers.get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes())).unwrap_or_default();
-    let unsupported = || Failure::UnsupportedMediaType { sent: shortened(&text), offered: PATCH_TYPES };
+    let offered = if free { PATCH_TYPES } else { offered(version) };
+    let unsupported = || Failure::UnsupportedMediaType { sent: shortened(&text), offered };
     let media = MediaType::parse(&text).filter(MediaType::charset_is_utf8).ok_or_else(unsupported)?;
     match media.essence.as_str() {
         "application/json-patch+json" if free => Ok(PatchFormat::Json),

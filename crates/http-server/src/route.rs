@@ -152,11 +152,22 @@ impl Target {
             | Self::TypeHistory(_)
             | Self::InstanceHistory(_)
             | Self::Version(..) => &["GET", "HEAD", "OPTIONS"],
+            Self::Type(_)
+                if rulebook.offers(Interaction::ConditionalPatch)
+                    && !rulebook.offers(Interaction::ConditionalUpdate) =>
+            {
+                &["GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"]
+            }
             Self::Type(_) if rulebook.offers(Interaction::ConditionalPatch) => {
                 &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
             }
             Self::Type(_) => &["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"],
             Self::Search(_) | Self::Validate(_) | Self::Operation(_) => &["POST", "OPTIONS"],
+            Self::Instance(_)
+                if rulebook.offers(Interaction::Patch) && !rulebook.offers(Interaction::Update) =>
+            {
+                &["GET", "HEAD", "PATCH", "DELETE", "OPTIONS"]
+            }
             Self::Instance(_) if rulebook.offers(Interaction::Patch) => {
                 &["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"]
             }
@@ -173,17 +184,18 @@ impl Target {
         let read = matches!(*method, Method::GET | Method::HEAD);
         let patch = rulebook.offers(Interaction::Patch);
         let searches = rulebook.offers(Interaction::SearchType);
+        let updates = rulebook.offers(Interaction::Update);
         if let Some(only) = self.only_interaction().filter(|_| read) {
             return Ok(only);
         }
         match (self, method) {
             (Self::Instance(_), _) if read => Ok(Interaction::Read),
-            (Self::Instance(_), &Method::PUT) => Ok(Interaction::Update),
+            (Self::Instance(_), &Method::PUT) if updates => Ok(Interaction::Update),
             (Self::Instance(_), &Method::PATCH) if patch => Ok(Interaction::Patch),
             (Self::Instance(_), &Method::DELETE) => Ok(Interaction::Delete),
             (Self::Type(_), _) if read && searches => Ok(Interaction::SearchType),
             (Self::Type(_), &Method::POST) => Ok(Interaction::Create),
-            (Self::Type(_), &Method::PUT) if searches => Ok(Interaction::ConditionalUpdate),
+            (Self::Type(_), &Method::PUT) if searches && updates => Ok(Interaction::ConditionalUpdate),
             (Self::Type(_), &Method::PATCH) if rulebook.offers(Interaction::ConditionalPatch) => {
                 Ok(Interaction::ConditionalPatch)
             }
@@ -201,7 +213,8 @@ impl Target {
 
 #[cfg(test)]
 mod tests {
-    use rulebook::{ConflictBody, FhirRulebook, LockSettings, SpineRulebook};
+    use rulebook::spine::Security;
+    use rulebook::{ConflictBody, FhirRulebook, LockSettings, NrlRulebook, NrlSpec, SpineRulebook};
 
     use super::*;
 
@@ -273,7 +286,9 @@ mod tests {
             for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW"] {
                 let plain = FhirRulebook::new(FhirVersion::Stu3, LockSettings::of(FhirVersion::Stu3));
                 let spine = SpineRulebook::new(SpineRulebook::default_locks(), ConflictBody::default());
-                for rulebook in [&plain as &dyn Rulebook, &spine] {
+                let nrl =
+                    NrlRulebook::new(NrlRulebook::default_locks(), NrlSpec::default(), Security::default());
+                for rulebook in [&plain as &dyn Rulebook, &spine, &nrl] {
                     let allowed = target.allow(rulebook).contains(&method);
                     let method = Method::from_bytes(method.as_bytes()).unwrap();
                     assert_eq!(target.interaction(&method, rulebook).is_ok(), allowed, "{method} {path}");

@@ -418,10 +418,13 @@ impl Wording {
         }
     }
 
-    /// The same in other words, with its own beside them.
+    /// The same in other words, with its own beside them; but why something is not found may be
+    /// more than the client is to know.
     fn in_words(self, words: String) -> Self {
-        let place = self.place.map_or_else(String::new, |place| format!("{place}: "));
-        let text = Some(printable(&format!("{place}{}", self.diagnostics)));
+        let place = self.place.filter(|place| !self.diagnostics.contains(place.as_str()));
+        let place = place.map_or_else(String::new, |place| format!("{place}: "));
+        let text = printable(&format!("{place}{}", self.diagnostics));
+        let text = Some(text).filter(|_| self.issue != IssueType::NotFound);
         Self { diagnostics: words, place: None, text, ..self }
     }
 }

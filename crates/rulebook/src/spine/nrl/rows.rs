@@ -78,8 +78,34 @@ pub(super) fn no_pointer(id: &str) -> Failure {
     Breach::failure(NOT_FOUND, no_pointer_text(id))
 }
 
+/// The words of [`no_pointer`]. For criteria, which begin with `?`, the identifier among them.
 pub(super) fn no_pointer_text(id: &str) -> String {
+    let identifier = id.strip_prefix('?').and_then(|query| {
+        query.split('&').find_map(|pair| pair.strip_prefix("identifier=").or(pair.strip_prefix("_id=")))
+    });
+    let id = identifier.map_or_else(|| id.to_owned(), decoded);
     format!("No record found for supplied DocumentReference identifier - {id}.")
+}
+
+/// A value of a query as it was meant (WHATWG URL, "application/x-www-form-urlencoded").
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, behind)) = rest.split_first() {
+        let escaped = behind.get(..2).filter(|_| *first == b'%');
+        let escaped = escaped.and_then(|hex| u8::from_str_radix(core::str::from_utf8(hex).ok()?, 16).ok());
+        match (first, escaped) {
+            (_, Some(byte)) => {
+                bytes.push(byte);
+                rest = behind.get(2..).unwrap_or_default();
+                continue;
+            }
+            (b'+', None) => bytes.push(b' '),
+            (byte, None) => bytes.push(*byte),
+        }
+        rest = behind;
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Nobody has a record of this patient.
@@ -137,6 +163,11 @@ mod tests {
     fn the_words_are_those_of_the_published_table() {
         for (failure, sentence) in [
             (no_pointer("x-1"), "No record found for supplied DocumentReference identifier - x-1."),
+            (
+                no_pointer("?subject=x&identifier=urn%3Aa+b%7Curn%3Aoid%3A1%"),
+                "No record found for supplied DocumentReference identifier - urn:a b|urn:oid:1%.",
+            ),
+            (no_pointer("?_id=x"), "No record found for supplied DocumentReference identifier - x."),
             (no_patient("9876543210"), "The given NHS number could not be found 9876543210."),
             (inactive(), "DocumentReference status is not 'current'"),
             (duplicate("s", "v"), "Duplicate masterIdentifier value: v system: s"),
