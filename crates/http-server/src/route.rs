@@ -144,20 +144,22 @@ impl Target {
     /// The methods that this target has, for `Allow`.
     pub(crate) fn allow(&self, rulebook: &dyn Rulebook) -> &'static [&'static str] {
         match self {
-            // An API without search has no criteria either.
             Self::Type(_) if !rulebook.offers(Interaction::SearchType) => &["POST", "OPTIONS"],
-            Self::Base => &["OPTIONS"],
-            Self::Metadata
-            | Self::SystemHistory
-            | Self::TypeHistory(_)
-            | Self::InstanceHistory(_)
-            | Self::Version(..) => &["GET", "HEAD", "OPTIONS"],
             Self::Type(_)
                 if rulebook.offers(Interaction::ConditionalPatch)
                     && !rulebook.offers(Interaction::ConditionalUpdate) =>
             {
                 &["GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"]
             }
+            Self::Type(_) if !rulebook.offers(Interaction::ConditionalUpdate) => {
+                &["GET", "HEAD", "POST", "OPTIONS"]
+            }
+            Self::Base => &["OPTIONS"],
+            Self::Metadata
+            | Self::SystemHistory
+            | Self::TypeHistory(_)
+            | Self::InstanceHistory(_)
+            | Self::Version(..) => &["GET", "HEAD", "OPTIONS"],
             Self::Type(_) if rulebook.offers(Interaction::ConditionalPatch) => {
                 &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
             }
@@ -171,6 +173,7 @@ impl Target {
             Self::Instance(_) if rulebook.offers(Interaction::Patch) => {
                 &["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"]
             }
+            Self::Instance(_) if !rulebook.offers(Interaction::Delete) => &["GET", "HEAD", "PUT", "OPTIONS"],
             Self::Instance(_) => &["GET", "HEAD", "PUT", "DELETE", "OPTIONS"],
         }
     }
@@ -185,6 +188,7 @@ impl Target {
         let patch = rulebook.offers(Interaction::Patch);
         let searches = rulebook.offers(Interaction::SearchType);
         let updates = rulebook.offers(Interaction::Update);
+        let conditional = searches && rulebook.offers(Interaction::ConditionalUpdate);
         if let Some(only) = self.only_interaction().filter(|_| read) {
             return Ok(only);
         }
@@ -192,14 +196,20 @@ impl Target {
             (Self::Instance(_), _) if read => Ok(Interaction::Read),
             (Self::Instance(_), &Method::PUT) if updates => Ok(Interaction::Update),
             (Self::Instance(_), &Method::PATCH) if patch => Ok(Interaction::Patch),
-            (Self::Instance(_), &Method::DELETE) => Ok(Interaction::Delete),
+            (Self::Instance(_), &Method::DELETE) if rulebook.offers(Interaction::Delete) => {
+                Ok(Interaction::Delete)
+            }
             (Self::Type(_), _) if read && searches => Ok(Interaction::SearchType),
             (Self::Type(_), &Method::POST) => Ok(Interaction::Create),
-            (Self::Type(_), &Method::PUT) if searches && updates => Ok(Interaction::ConditionalUpdate),
+            (Self::Type(_), &Method::PUT) if conditional => Ok(Interaction::ConditionalUpdate),
             (Self::Type(_), &Method::PATCH) if rulebook.offers(Interaction::ConditionalPatch) => {
                 Ok(Interaction::ConditionalPatch)
             }
-            (Self::Type(_), &Method::DELETE) if searches => Ok(Interaction::ConditionalDelete),
+            (Self::Type(_), &Method::DELETE)
+                if searches && rulebook.offers(Interaction::ConditionalDelete) =>
+            {
+                Ok(Interaction::ConditionalDelete)
+            }
             (Self::Search(_), &Method::POST) => Ok(Interaction::SearchType),
             (Self::Operation(_), &Method::POST) => Ok(Interaction::Operation),
             (Self::Validate(_), &Method::POST) => Ok(Interaction::Validate),

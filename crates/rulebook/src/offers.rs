@@ -22,6 +22,20 @@ pub struct SearchOffer {
     pub search_type: SearchType,
 }
 
+/// What the CapabilityStatement of an API says of the whole where it does not follow from the
+/// tables.
+#[derive(Clone, Copy, Debug)]
+pub struct StatementOffer {
+    /// Its canonical URL.
+    pub url: &'static str,
+    /// The FHIR version as the API states it.
+    pub fhir_version: &'static str,
+    /// The formats, the usual one first.
+    pub formats: &'static [&'static str],
+    /// What it says of conditional reads.
+    pub conditional_read: &'static str,
+}
+
 /// An operation on the whole system.
 #[derive(Clone, Copy, Debug)]
 pub struct OperationOffer {

@@ -12,7 +12,7 @@ use versioning_core::LockPolicy;
 
 use crate::{
     Caller, Change, Failure, Format, Found, Interaction, Lookup, OperationOffer, RequestHead, Resource,
-    Success, Transition, TypeOffer, Warning,
+    StatementOffer, Success, Transition, TypeOffer, Warning,
 };
 
 /// A row's `issue.details.coding`, which is the same on every occasion.
@@ -116,6 +116,11 @@ pub trait Rulebook: Debug + Send + Sync {
     /// The types that the API has, with what it says of them; `None` for every type of its FHIR
     /// version, by the tables.
     fn types(&self) -> Option<&[TypeOffer]> {
+        None
+    }
+
+    /// What the API's CapabilityStatement says of the whole, where that is published.
+    fn statement(&self) -> Option<StatementOffer> {
         None
     }
 
@@ -302,12 +307,6 @@ pub trait Rulebook: Debug + Send + Sync {
     /// The code and the diagnostics of a success.
     fn success(&self, success: Success, resource: &Resource) -> (RuleCoding, String);
 
-    /// The same where the words name the URL of the resource, which is below `base`.
-    fn success_below(&self, success: Success, resource: &Resource, base: &str) -> (RuleCoding, String) {
-        let _ = base;
-        self.success(success, resource)
-    }
-
     /// What stands in `details.text` of a success, if anything does.
     fn success_text(&self, trace: &str) -> Option<String> {
         let _ = trace;
@@ -334,10 +333,11 @@ pub trait Rulebook: Debug + Send + Sync {
 
     /// Status and OperationOutcome of a success.
     fn accept(&self, success: Success, resource: &Resource, warnings: &[Warning], trace: &str) -> Verdict {
-        self.accept_below(success, (resource, ""), warnings, trace)
+        self.worded(success, self.success(success, resource), warnings, trace)
     }
 
-    /// The same for a resource with the URL of the API that it is below, without a slash at its end.
+    /// The same for a resource with the URL of the API that it is below, without a slash at its
+    /// end, where the words name the URL of the resource.
     fn accept_below(
         &self,
         success: Success,
@@ -345,7 +345,18 @@ pub trait Rulebook: Debug + Send + Sync {
         warnings: &[Warning],
         trace: &str,
     ) -> Verdict {
-        let (coding, diagnostics) = self.success_below(success, resource, base);
+        let _ = base;
+        self.accept(success, resource, warnings, trace)
+    }
+
+    #[doc(hidden)]
+    fn worded(
+        &self,
+        success: Success,
+        (coding, diagnostics): (RuleCoding, String),
+        warnings: &[Warning],
+        trace: &str,
+    ) -> Verdict {
         let severity = IssueSeverity::Information;
         let issue = IssueType::Informational;
         let status = success.status(true);

@@ -5,6 +5,7 @@ mod client;
 mod conditional;
 mod edge;
 mod failures;
+mod flags;
 mod harness;
 mod history;
 mod metadata;

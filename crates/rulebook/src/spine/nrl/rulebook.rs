@@ -19,6 +19,7 @@ use crate::spine::jwt::{JwtTexts, TokenRules};
 use crate::{
     Caller, Change, ClientId, Failure, Format, Found, Interaction, LocationForm, Lookup, OutcomeShape,
     RequestHead, Resource, Return, Rule, RuleCoding, Rulebook, SearchOffer, Success, Transition, TypeOffer,
+    Verdict, Warning,
 };
 
 /// What the API says of itself.
@@ -299,23 +300,32 @@ impl Rulebook for NrlRulebook {
         }
     }
 
-    fn success(&self, success: Success, resource: &Resource) -> (RuleCoding, String) {
-        self.success_below(success, resource, "")
-    }
-
-    fn success_below(&self, success: Success, resource: &Resource, base: &str) -> (RuleCoding, String) {
+    fn success(&self, success: Success, _resource: &Resource) -> (RuleCoding, String) {
         let (coding, done) = match success {
             Success::Created | Success::Restored => (concept::RESOURCE_CREATED, "created"),
             Success::Deleted | Success::NothingToDelete => (concept::RESOURCE_DELETED, "removed"),
             _ => (rows::UPDATED, "updated"),
         };
+        (coding, format!("Successfully {done} resource DocumentReference"))
+    }
+
+    fn accept_below(
+        &self,
+        success: Success,
+        (resource, base): (&Resource, &str),
+        warnings: &[Warning],
+        trace: &str,
+    ) -> Verdict {
+        let (coding, mut sentence) = self.success(success, resource);
         let names_url = match success {
             Success::Created | Success::Restored => false,
             Success::Deleted | Success::NothingToDelete => true,
             _ => self.spec == NrlSpec::V2_8_0,
         };
-        let sentence = format!("Successfully {done} resource DocumentReference");
-        if names_url { (coding, format!("{sentence}: {base}/{resource}")) } else { (coding, sentence) }
+        if names_url {
+            sentence = format!("{sentence}: {base}/{resource}");
+        }
+        self.worded(success, (coding, sentence), warnings, trace)
     }
 
     /// The message id, by which the log knows the request.
