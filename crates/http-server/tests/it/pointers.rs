@@ -22,7 +22,7 @@ pub(crate) fn pointer<'a>(edits: impl IntoIterator<Item = &'a str>) -> Value {
     resource
 }
 
-fn edit(resource: &mut Value, place: &str, replacement: &str) {
+pub(crate) fn edit(resource: &mut Value, place: &str, replacement: &str) {
     let (first, rest) = place.split_once('.').unwrap_or((place, ""));
     if let Some(items) = resource.as_array_mut() {
         let index: usize = first.parse().expect("an index");
