@@ -4,6 +4,7 @@ mod backup;
 mod check;
 mod cli;
 mod config;
+mod demo;
 mod export;
 mod import;
 mod line;

@@ -2,18 +2,20 @@
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use fhir_definitions::FhirVersion;
 use fhir_service::Ids;
 use http_server::{Mount, Server, Settings};
 use rulebook::{FhirRulebook, LockSettings};
+use storage_api::Store;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::ServeArguments;
 use crate::config::{Config, StoreKind};
-use crate::{logging, mounts};
+use crate::{demo, logging, mounts};
 
 pub(crate) fn run(arguments: ServeArguments) -> Result<ExitCode> {
     logging::start();
@@ -29,7 +31,13 @@ async fn serve(config: Config) -> Result<()> {
         .await
         .with_context(|| format!("cannot listen on {}; choose another --listen", config.listen))?;
     let mounts = mounts::open(&config)?;
-    let stores: Vec<_> = mounts.iter().map(|mount| mount.service.store().clone()).collect();
+    let mut stores: Vec<Arc<dyn Store>> = Vec::new();
+    for store in mounts.iter().map(|mount| mount.service.store()) {
+        // A mount may have two names.
+        if !stores.iter().any(|known| Arc::ptr_eq(known, store)) {
+            stores.push(store.clone());
+        }
+    }
     let address = listener.local_addr()?;
     announce(&config, &mounts);
     let scheme = if config.tls.is_some() { "https" } else { "http" };
@@ -39,6 +47,11 @@ async fn serve(config: Config) -> Result<()> {
         cors: config.cors.clone(),
         tls: config.tls.clone(),
         limits: config.http,
+    };
+    let demo = match (config.demo, &config.base_url) {
+        (false, _) => String::new(),
+        (true, Some(base)) => demo::load(&mounts, base).await?,
+        (true, None) => demo::load(&mounts, &format!("{scheme}://{address}")).await?,
     };
     let server = Server::new(listener, mounts, outside(&config), settings)?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -52,6 +65,7 @@ async fn serve(config: Config) -> Result<()> {
     };
     // The one line that scripts wait for.
     println!("firelock listening on {scheme}://{address}");
+    print!("{demo}");
     std::io::stdout().flush()?;
     server.serve(shutdown).await;
     for store in stores {

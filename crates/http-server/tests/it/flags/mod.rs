@@ -29,7 +29,7 @@ pub(crate) struct Made {
 
 /// Creates the fixture of a type.
 #[track_caller]
-pub(crate) fn make(server: &TestServer, payload: Payload) -> Made {
+pub(crate) fn make(server: &TestServer, payload: &Payload) -> Made {
     let target = format!("{BASE}/{}", payload.resource_type());
     let created = server.send(&signed(Request::post(&target, payload.bytes())));
     assert_eq!(created.status, 201, "{}", created.body_text());

@@ -14,7 +14,7 @@ fn count(statuses: &[u16], status: u16) -> usize {
 #[test]
 fn one_of_sixteen_inactivations_wins() {
     let server = server("");
-    let made = make(&server, Payload::of("flag"));
+    let made = make(&server, &Payload::of("flag"));
     let ended = made.payload.ended();
     let put = || signed(Request::put(&made.target, ended.bytes()).if_match(&made.etag));
     let answers = server.race((0..CLIENTS).map(|_| put()).collect());
@@ -39,8 +39,8 @@ fn one_of_sixteen_consents_is_created() {
 #[test]
 fn a_removal_and_inactivations_do_not_cross() {
     let server = server("");
-    make(&server, Payload::of("consent"));
-    let flags: Vec<_> = (0..6).map(|_| make(&server, Payload::of("flag"))).collect();
+    make(&server, &Payload::of("consent"));
+    let flags: Vec<_> = (0..6).map(|_| make(&server, &Payload::of("flag"))).collect();
     let mut requests: Vec<Request> = flags
         .iter()
         .map(|made| {

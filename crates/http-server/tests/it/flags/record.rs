@@ -11,8 +11,8 @@ use crate::client::Request;
 fn the_published_searches_find_what_was_created() {
     let server = server("");
     for name in ["consent", "flag", "list"] {
-        make(&server, Payload::of(name));
-        make(&server, Payload::of(name).of_patient("5900026175"));
+        make(&server, &Payload::of(name));
+        make(&server, &Payload::of(name).of_patient("5900026175"));
     }
     let nraf = "https://fhir.nhs.uk/STU3/CodeSystem/RARecord-FlagCategory-1%7CNRAF";
     let code = "http://snomed.info/sct%7C1094391000000102";
@@ -38,7 +38,7 @@ fn the_published_searches_find_what_was_created() {
 fn only_the_status_changes() {
     for name in ["consent", "flag", "condition"] {
         let server = server("");
-        let made = make(&server, Payload::of(name));
+        let made = make(&server, &Payload::of(name));
         let put = |payload: Payload| {
             server.send(&signed(Request::put(&made.target, payload.bytes()).if_match(&made.etag)))
         };
@@ -74,9 +74,9 @@ fn a_record_is_removed_as_a_whole() {
     for name in ["removeRARecord", "removerarecord"] {
         let server = server("");
         let made: Vec<_> = ["consent", "flag", "flag", "list", "condition"]
-            .map(|name| make(&server, Payload::of(name)))
+            .map(|name| make(&server, &Payload::of(name)))
             .into();
-        let other = make(&server, Payload::of("flag").of_patient("5900026175"));
+        let other = make(&server, &Payload::of("flag").of_patient("5900026175"));
         let removal = Payload::of("removal").with("parameter.0.name", Value::from(name));
         let target = format!("{BASE}/$removerarecord");
         let removed = server.send(&signed(Request::post(&target, removal.bytes())));
@@ -107,24 +107,24 @@ fn a_record_is_removed_as_a_whole() {
 #[test]
 fn an_ended_consent_takes_the_record_with_it() {
     let server = server("");
-    let consent = make(&server, Payload::of("consent"));
-    let flag = make(&server, Payload::of("flag"));
-    let list = make(&server, Payload::of("list"));
+    let consent = make(&server, &Payload::of("consent"));
+    let flag = make(&server, &Payload::of("flag"));
+    let list = make(&server, &Payload::of("list"));
     let ended = consent.payload.ended();
     let answer = server.send(&signed(Request::put(&consent.target, ended.bytes()).if_match(&consent.etag)));
     assert_eq!(answer.status, 200, "{}", answer.body_text());
     let read = |target: &str| server.send(&signed(Request::get(target)));
     assert_eq!(read(&flag.target).text("status"), "inactive");
     assert_eq!(read(&list.target).text("status"), "retired");
-    make(&server, Payload::of("consent"));
+    make(&server, &Payload::of("consent"));
 }
 
 /// If-Match is not compulsory for the operation; where it is sent it names the Consent.
 #[test]
 fn a_removal_may_name_the_version_of_the_consent() {
     let server = server("");
-    let consent = make(&server, Payload::of("consent"));
-    let flag = make(&server, Payload::of("flag"));
+    let consent = make(&server, &Payload::of("consent"));
+    let flag = make(&server, &Payload::of("flag"));
     let removal = || Request::post(&format!("{BASE}/$removerarecord"), Payload::of("removal").bytes());
     let stale = server.send(&signed(removal().if_match("W/\"0\"")));
     assert_eq!(stale.status, 409, "{}", stale.body_text());
@@ -136,7 +136,7 @@ fn a_removal_may_name_the_version_of_the_consent() {
 #[test]
 fn provenance_is_the_servers() {
     let server = server("");
-    let made = make(&server, Payload::of("flag"));
+    let made = make(&server, &Payload::of("flag"));
     let agent = "contained.0.agent.0.whoReference.reference";
     let read = server.send(&signed(Request::get(&made.target)));
     assert_eq!(read.text(agent), "https://sds.spineservices.nhs.uk/STU3/Practitioner/387429785309275");
