@@ -98,6 +98,7 @@ impl Shared {
                 let handling = request.preferences.handling;
                 let interaction = request.operation.interaction();
                 let answer = service.handle(request).await;
+                tell(service.rulebook(), parts, trace, answer.status);
                 let mut response = response(service.present(answer, &presentation, trace), trace);
                 response.extensions_mut().insert(interaction);
                 prefer::add_handling(response.headers_mut(), handling);
@@ -114,6 +115,7 @@ impl Shared {
             Err(failure) => {
                 let presentation = presentation_of_failure(parts, service.rulebook());
                 let mut refusal = service.refuse(&failure, trace);
+                tell(service.rulebook(), parts, trace, refusal.status);
                 refusal.accepts_patch = parts.method == Method::PATCH
                     && service.rulebook().patches_freely()
                     && matches!(failure, Failure::UnsupportedMediaType { .. });
@@ -266,6 +268,14 @@ impl Shared {
         };
         let sent = headers.get(X_REQUEST_ID).and_then(|id| id.to_str().ok()).filter(legible);
         sent.map_or_else(|| self.fallback.ids().trace_id().to_string(), str::to_owned)
+    }
+}
+
+/// One line for each message of an API whose callers say who they are: they quote its id when they
+/// ask what became of it.
+fn tell(rulebook: &dyn Rulebook, parts: &Parts, trace: &str, status: u16) {
+    if !rulebook.request_fields().is_empty() {
+        tracing::info!(%trace, method = %parts.method, path = parts.uri.path(), status, "message");
     }
 }
 

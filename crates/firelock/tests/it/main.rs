@@ -4,5 +4,6 @@
 
 mod backups;
 mod exports;
+mod messages;
 mod process;
 mod purges;
