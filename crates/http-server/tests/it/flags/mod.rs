@@ -1,8 +1,10 @@
 //! The Reasonable Adjustment Flag API as its clients see it.
 
+mod examples;
 mod fixtures;
 mod races;
 mod record;
+pub(crate) mod rows;
 
 use crate::client::Request;
 use crate::harness::TestServer;

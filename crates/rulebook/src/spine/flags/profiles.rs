@@ -3,8 +3,9 @@
 use std::sync::OnceLock;
 
 use fhir_definitions::{Definitions, FhirVersion};
+use fhir_model::IssueSeverity;
 use fhir_model::json::{Limits, parse};
-use fhir_validate::{Profiles, Settings};
+use fhir_validate::{Profiles, Rule, Settings};
 
 macro_rules! files {
     ($($name:literal),* $(,)?) => {
@@ -32,6 +33,10 @@ const FILES: [(&str, &[u8]); 16] = files![
     "ValueSet-RARecord-RemovalReason-1",
 ];
 
+/// What published payloads break: contained resources have no id, a version of their own, or are
+/// not referred to.
+const TOLERATED: [Rule; 3] = [Rule::ContainedWithoutId, Rule::ContainedMeta, Rule::ContainedUnreferenced];
+
 const URL: &str = "https://fhir.nhs.uk/STU3/StructureDefinition/";
 
 /// Structure, and the profile of each type.
@@ -44,7 +49,8 @@ pub(super) fn settings() -> &'static Settings {
         let resources: Vec<_> = FILES.into_iter().filter_map(read).collect();
         let profiles = Profiles::from_resources(Definitions::of(FhirVersion::Stu3), resources);
         let required = FILES.iter().take(5).map(|(name, _)| format!("{URL}{name}")).collect();
-        Settings { profiles, required_profiles: required, ..Settings::default() }
+        let severities = TOLERATED.map(|rule| (rule, IssueSeverity::Warning)).into();
+        Settings { profiles, required_profiles: required, severities, ..Settings::default() }
     })
 }
 
