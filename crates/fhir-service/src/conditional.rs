@@ -50,7 +50,8 @@ impl Service {
         context: &Context,
     ) -> Result<Asked<'a>, Failure> {
         let extractor = self.rulebook.extractor();
-        let pairs = self.rulebook.search(resource_type, criteria.0.clone(), &context.caller)?;
+        let pairs =
+            self.rulebook.criteria(interaction, resource_type, criteria.0.clone(), &context.caller)?;
         let query = extractor.criteria(resource_type, &pairs, &[&context.base]);
         let query = query.map_err(|error| Failure::Query(Box::new(error)))?;
         Ok(Asked { resource_type, criteria, query, interaction })
@@ -297,7 +298,7 @@ impl Service {
             match self.resolve(&asked, context).await? {
                 Found::One(version) => {
                     if let Some(written) = self.delete_matched(&asked, &version.key, context).await? {
-                        return self.written(&written.outcome(written.deleted()), context);
+                        return self.answer_deletion(&written, context);
                     }
                 }
                 Found::None => {
@@ -313,6 +314,7 @@ impl Service {
                         warnings: &[],
                         changes: &[],
                     };
+                    self.check_deletion(&outcome)?;
                     return self.written(&outcome, context);
                 }
             }

@@ -78,6 +78,7 @@ impl Service {
         let limits = &self.limits.patch;
         let json = || json::parse(&patch.bytes, &self.limits.json).map_err(Failure::Json);
         let fhirpath = |parameters: Value| {
+            let parameters = self.rulebook.read_patch(parameters)?;
             FhirPathPatch::parse(&parameters, definitions, limits).map(Parsed::FhirPath).map_err(malformed)
         };
         match patch.format {

@@ -91,6 +91,7 @@ impl Service {
         let kind = &write.key.kind;
         let mut value = incoming.into_value();
         let mut warnings = self.rulebook.receive(kind, &mut value);
+        self.rulebook.complete(write.interaction, &mut value, self.ids.now());
         let mut value = self.check_valid(Incoming::of(value, kind)?)?.into_value();
         let mut joint = None;
         if self.rulebook.judges(write.interaction, kind) {

@@ -236,7 +236,12 @@ impl Service {
             (Return::OperationOutcome, _) => Some(json_payload(
                 &self
                     .rulebook
-                    .accept(write.success, &resource(write.key), write.warnings, &context.trace)
+                    .accept_below(
+                        write.success,
+                        (&resource(write.key), &context.base),
+                        write.warnings,
+                        &context.trace,
+                    )
                     .outcome,
             )),
             (Return::Minimal | Return::Representation, _) => None,

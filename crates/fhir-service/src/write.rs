@@ -182,7 +182,7 @@ impl Service {
             // this one is refused as stale, or loses the key, or finds its own resource.
             Ok(Driven::Claimed) => self.replay(claim).await?.map(Ended::Written).ok_or(Failure::Busy),
             Ok(Driven::Rematch) => Ok(self.replay(claim).await?.map_or(Ended::Rematch, Ended::Written)),
-            Err(failure @ Failure::Refused(_)) => {
+            Err(failure @ (Failure::Refused(_) | Failure::Rule(_))) => {
                 self.replay(claim).await?.map(Ended::Written).ok_or(failure)
             }
             Err(failure) => Err(failure),

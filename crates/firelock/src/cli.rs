@@ -47,7 +47,8 @@ pub(crate) enum Command {
 #[command(after_help = "Without a configuration file these APIs are served:\n  \
     /STU3 /R4 /R4B /R5   plain FHIR of that version\n  \
     /spine/STU3          NHS Spine update rules: If-Match compulsory, 409 and 412\n  \
-    /flags/STU3          the Reasonable Adjustment Flag API\n\n\
+    /flags/STU3          the Reasonable Adjustment Flag API\n  \
+    /nrl/STU3            the National Record Locator\n\n\
     Signals: SIGTERM and SIGINT finish the requests that were accepted, then stop.")]
 pub(crate) struct ServeArguments {
     /// Address and port to listen on [default: 127.0.0.1:8080]

@@ -10,6 +10,8 @@ use http_server::Mount;
 use rulebook::Caller;
 use versioning_core::Precondition;
 
+use crate::demo_pointers;
+
 /// The path of the API that the flags are loaded into.
 const FLAGS: &str = "/flags/STU3";
 
@@ -30,6 +32,10 @@ const REASON: &str = include_str!("../../../fixtures/spine/flags/reason.json");
 
 /// Loads the data set into the mounts that take it, and gives the commands to print.
 pub(crate) async fn load(mounts: &[Mount], origin: &str) -> Result<String> {
+    Ok(load_flags(mounts, origin).await? + &demo_pointers::load(mounts, origin).await?)
+}
+
+async fn load_flags(mounts: &[Mount], origin: &str) -> Result<String> {
     let Some(mount) = mounts.iter().find(|mount| mount.path == FLAGS) else {
         return Ok(String::new());
     };

@@ -6,6 +6,7 @@ mod check;
 mod cli;
 mod config;
 mod demo;
+mod demo_pointers;
 mod export;
 mod import;
 mod line;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use fhir_service::{Ids, Service, SystemClock};
 use http_server::Mount;
-use rulebook::spine::{Directory, FlagsRulebook, Security};
+use rulebook::spine::{Directory, FlagsRulebook, NrlRulebook, Security};
 use rulebook::{FhirRulebook, Rulebook, SpineRulebook};
 use storage_api::Store;
 use storage_memory::MemoryStore;
@@ -45,6 +45,7 @@ fn rulebook(mount: &MountConfig) -> Result<Arc<dyn Rulebook>> {
             let flags = FlagsRulebook::new(locks, mount.conflict_body, security(mount)?);
             Arc::new(flags.with_removal_reason(mount.spine.removal_reason))
         }
+        RulebookKind::SpineNrl => Arc::new(NrlRulebook::new(locks, mount.spine.nrl_spec, security(mount)?)),
     })
 }
 

@@ -102,6 +102,7 @@ impl Shared {
                 let caller = request.caller.clone();
                 let mut answer = service.handle(request).await;
                 let changes = std::mem::take(&mut answer.changes);
+                tell(service.rulebook(), parts, trace, answer.status);
                 let mut response = response(service.present(answer, &presentation, trace), trace);
                 response.extensions_mut().insert(interaction);
                 if self.audit.is_some() {
@@ -121,8 +122,10 @@ impl Shared {
             Err(failure) => {
                 let presentation = presentation_of_failure(parts, service.rulebook());
                 let mut refusal = service.refuse(&failure, trace);
-                refusal.accepts_patch =
-                    parts.method == Method::PATCH && matches!(failure, Failure::UnsupportedMediaType { .. });
+                tell(service.rulebook(), parts, trace, refusal.status);
+                refusal.accepts_patch = parts.method == Method::PATCH
+                    && service.rulebook().patches_freely()
+                    && matches!(failure, Failure::UnsupportedMediaType { .. });
                 response(service.present(refusal, &presentation, trace), trace)
             }
         }
@@ -170,6 +173,9 @@ impl Shared {
         // A body where none has a meaning is read all the same: a request counts when it is whole.
         let bytes = upload.read(&self.limits).await?;
         let mut query = Query::parse(parts.uri.query())?;
+        rulebook.check_query(interaction, query.pairs())?;
+        // How many resources there are is for the search to say, not for how it is shown.
+        let counts = interaction == Interaction::SearchType && query.takes_count();
         let mut criteria = match (&target, interaction) {
             (Target::Type(name), Interaction::ConditionalCreate) => {
                 criteria::if_none_exist(&parts.headers, name)?
@@ -187,6 +193,9 @@ impl Shared {
         if let Target::Search(_) = target {
             criteria = Criteria(criteria::in_form(&parts.headers, &bytes)?);
         }
+        if counts {
+            query.put("_summary", "count");
+        }
         let encoding = match interaction {
             Interaction::Create
             | Interaction::ConditionalCreate
@@ -200,7 +209,7 @@ impl Shared {
         };
         let patch_format = match interaction {
             Interaction::Patch | Interaction::ConditionalPatch => {
-                Some(negotiate::patch(&parts.headers, version)?)
+                Some(negotiate::patch(&parts.headers, rulebook)?)
             }
             _ => None,
         };
@@ -266,6 +275,14 @@ impl Shared {
         };
         let sent = headers.get(X_REQUEST_ID).and_then(|id| id.to_str().ok()).filter(legible);
         sent.map_or_else(|| self.fallback.ids().trace_id().to_string(), str::to_owned)
+    }
+}
+
+/// One line for each message of an API whose callers say who they are: they quote its id when they
+/// ask what became of it.
+fn tell(rulebook: &dyn Rulebook, parts: &Parts, trace: &str, status: u16) {
+    if !rulebook.request_fields().is_empty() {
+        tracing::info!(%trace, method = %parts.method, path = parts.uri.path(), status, "message");
     }
 }
 

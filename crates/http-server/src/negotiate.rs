@@ -113,16 +113,19 @@ pub(crate) const PATCH_TYPES: &str = "application/json-patch+json, application/m
     application/xml-patch+xml, application/fhir+json, application/fhir+xml";
 
 /// What a patch is written in. It always says so: the same JSON means different changes.
-pub(crate) fn patch(headers: &HeaderMap, version: FhirVersion) -> Result<PatchFormat, Failure> {
+pub(crate) fn patch(headers: &HeaderMap, rulebook: &dyn Rulebook) -> Result<PatchFormat, Failure> {
+    let version = rulebook.version();
+    let free = rulebook.patches_freely();
     let text =
         headers.get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes())).unwrap_or_default();
-    let unsupported = || Failure::UnsupportedMediaType { sent: shortened(&text), offered: PATCH_TYPES };
+    let offered = if free { PATCH_TYPES } else { offered(version) };
+    let unsupported = || Failure::UnsupportedMediaType { sent: shortened(&text), offered };
     let media = MediaType::parse(&text).filter(MediaType::charset_is_utf8).ok_or_else(unsupported)?;
     match media.essence.as_str() {
-        "application/json-patch+json" => Ok(PatchFormat::Json),
-        "application/merge-patch+json" => Ok(PatchFormat::Merge),
-        "application/xml-patch+xml" => Ok(PatchFormat::Xml),
-        essence if essence.contains("fhir") && media.fits(version) => {
+        "application/json-patch+json" if free => Ok(PatchFormat::Json),
+        "application/merge-patch+json" if free => Ok(PatchFormat::Merge),
+        "application/xml-patch+xml" if free => Ok(PatchFormat::Xml),
+        essence if (essence.contains("fhir") || !free) && media.fits(version) => {
             media.format().map(PatchFormat::FhirPath).ok_or_else(unsupported)
         }
         _ => Err(unsupported()),

@@ -145,6 +145,12 @@ impl Target {
     pub(crate) fn allow(&self, rulebook: &dyn Rulebook) -> &'static [&'static str] {
         match self {
             Self::Type(_) if !rulebook.offers(Interaction::SearchType) => &["POST", "OPTIONS"],
+            Self::Type(_)
+                if rulebook.offers(Interaction::ConditionalPatch)
+                    && !rulebook.offers(Interaction::ConditionalUpdate) =>
+            {
+                &["GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"]
+            }
             Self::Type(_) if !rulebook.offers(Interaction::ConditionalUpdate) => {
                 &["GET", "HEAD", "POST", "OPTIONS"]
             }
@@ -159,6 +165,11 @@ impl Target {
             }
             Self::Type(_) => &["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"],
             Self::Search(_) | Self::Validate(_) | Self::Operation(_) => &["POST", "OPTIONS"],
+            Self::Instance(_)
+                if rulebook.offers(Interaction::Patch) && !rulebook.offers(Interaction::Update) =>
+            {
+                &["GET", "HEAD", "PATCH", "DELETE", "OPTIONS"]
+            }
             Self::Instance(_) if rulebook.offers(Interaction::Patch) => {
                 &["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"]
             }
@@ -176,13 +187,14 @@ impl Target {
         let read = matches!(*method, Method::GET | Method::HEAD);
         let patch = rulebook.offers(Interaction::Patch);
         let searches = rulebook.offers(Interaction::SearchType);
+        let updates = rulebook.offers(Interaction::Update);
         let conditional = searches && rulebook.offers(Interaction::ConditionalUpdate);
         if let Some(only) = self.only_interaction().filter(|_| read) {
             return Ok(only);
         }
         match (self, method) {
             (Self::Instance(_), _) if read => Ok(Interaction::Read),
-            (Self::Instance(_), &Method::PUT) => Ok(Interaction::Update),
+            (Self::Instance(_), &Method::PUT) if updates => Ok(Interaction::Update),
             (Self::Instance(_), &Method::PATCH) if patch => Ok(Interaction::Patch),
             (Self::Instance(_), &Method::DELETE) if rulebook.offers(Interaction::Delete) => {
                 Ok(Interaction::Delete)
@@ -193,7 +205,11 @@ impl Target {
             (Self::Type(_), &Method::PATCH) if rulebook.offers(Interaction::ConditionalPatch) => {
                 Ok(Interaction::ConditionalPatch)
             }
-            (Self::Type(_), &Method::DELETE) if conditional => Ok(Interaction::ConditionalDelete),
+            (Self::Type(_), &Method::DELETE)
+                if searches && rulebook.offers(Interaction::ConditionalDelete) =>
+            {
+                Ok(Interaction::ConditionalDelete)
+            }
             (Self::Search(_), &Method::POST) => Ok(Interaction::SearchType),
             (Self::Operation(_), &Method::POST) => Ok(Interaction::Operation),
             (Self::Validate(_), &Method::POST) => Ok(Interaction::Validate),
@@ -207,7 +223,8 @@ impl Target {
 
 #[cfg(test)]
 mod tests {
-    use rulebook::{ConflictBody, FhirRulebook, LockSettings, SpineRulebook};
+    use rulebook::spine::Security;
+    use rulebook::{ConflictBody, FhirRulebook, LockSettings, NrlRulebook, NrlSpec, SpineRulebook};
 
     use super::*;
 
@@ -279,7 +296,9 @@ mod tests {
             for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW"] {
                 let plain = FhirRulebook::new(FhirVersion::Stu3, LockSettings::of(FhirVersion::Stu3));
                 let spine = SpineRulebook::new(SpineRulebook::default_locks(), ConflictBody::default());
-                for rulebook in [&plain as &dyn Rulebook, &spine] {
+                let nrl =
+                    NrlRulebook::new(NrlRulebook::default_locks(), NrlSpec::default(), Security::default());
+                for rulebook in [&plain as &dyn Rulebook, &spine, &nrl] {
                     let allowed = target.allow(rulebook).contains(&method);
                     let method = Method::from_bytes(method.as_bytes()).unwrap();
                     assert_eq!(target.interaction(&method, rulebook).is_ok(), allowed, "{method} {path}");

@@ -19,5 +19,5 @@ pub use fhir::{FhirRulebook, LockSettings};
 pub use interaction::Interaction;
 pub use offers::{Format, OperationOffer, SearchOffer, StatementOffer, TypeOffer};
 pub use rule::{ClientId, LocationForm, OutcomeShape, Return, Rule, RuleCoding, Rulebook, Verdict, Wording};
-pub use spine::{ConflictBody, SpineRulebook};
+pub use spine::{ConflictBody, NrlRulebook, NrlSpec, SpineRulebook};
 pub use success::Success;

@@ -7,6 +7,7 @@ use fhir_model::json::Value;
 use fhir_model::{Coding, Issue, IssueSeverity, IssueType, OperationOutcome};
 use fhir_search::Extractor;
 use fhir_validate::{Finding, Settings};
+use storage_api::Timestamp;
 use versioning_core::LockPolicy;
 
 use crate::{
@@ -162,6 +163,60 @@ pub trait Rulebook: Debug + Send + Sync {
         Ok(parameters)
     }
 
+    /// The same for criteria that name what is written.
+    fn criteria(
+        &self,
+        interaction: Interaction,
+        resource_type: &str,
+        parameters: Vec<(String, String)>,
+        caller: &Caller,
+    ) -> Result<Vec<(String, String)>, Failure> {
+        let _ = interaction;
+        self.search(resource_type, parameters, caller)
+    }
+
+    /// Whether the parameters in a URL are of those that the API has, apart from what no API
+    /// understands.
+    fn check_query(&self, interaction: Interaction, parameters: &[(String, String)]) -> Result<(), Failure> {
+        let _ = (interaction, parameters);
+        Ok(())
+    }
+
+    /// Whether the answer to a search depends on what it finds: then [`searched`](Self::searched)
+    /// is asked.
+    fn judges_searches(&self) -> bool {
+        false
+    }
+
+    /// Whether the client may see what a search found, or that it found nothing. `parameters` are
+    /// those that the client sent.
+    fn searched(&self, parameters: &[(String, String)], found: &[Value]) -> Result<(), Failure> {
+        let _ = (parameters, found);
+        Ok(())
+    }
+
+    /// Adds to a resource that was received what the server adds, before it is validated.
+    fn complete(&self, interaction: Interaction, resource: &mut Value, now: Timestamp) {
+        let _ = (interaction, resource, now);
+    }
+
+    /// A FHIRPath Patch as it is to be applied, from the Parameters that were sent.
+    fn read_patch(&self, parameters: Value) -> Result<Value, Failure> {
+        Ok(parameters)
+    }
+
+    /// Whether patches come in other forms than FHIRPath Patch. Where they do not, a generic media
+    /// type such as `application/json` is one too.
+    fn patches_freely(&self) -> bool {
+        true
+    }
+
+    /// Why a deletion that finds nothing fails, where it does.
+    fn nothing_to_delete(&self, resource: &Resource) -> Option<Failure> {
+        let _ = resource;
+        None
+    }
+
     /// Changes a resource as it was received into what is validated; the warnings tell the client
     /// of what it did not ask for.
     fn receive(&self, resource_type: &str, resource: &mut Value) -> Vec<Warning> {
@@ -253,8 +308,21 @@ pub trait Rulebook: Debug + Send + Sync {
     /// The row that a failure falls under.
     fn rule(&self, failure: &Failure) -> Rule;
 
+    /// The diagnostics that the API's table prints for a failure, where it prints the same whatever
+    /// the reason. The reason then stands in `details.text`.
+    fn fixed_words(&self, failure: &Failure) -> Option<String> {
+        let _ = failure;
+        None
+    }
+
     /// The code and the diagnostics of a success.
     fn success(&self, success: Success, resource: &Resource) -> (RuleCoding, String);
+
+    /// What stands in `details.text` of a success, if anything does.
+    fn success_text(&self, trace: &str) -> Option<String> {
+        let _ = trace;
+        None
+    }
 
     /// Issue type and code of a finding of the validator.
     fn finding(&self, finding: &Finding) -> (IssueType, RuleCoding);
@@ -266,38 +334,53 @@ pub trait Rulebook: Debug + Send + Sync {
     /// wants one.
     fn refuse(&self, failure: &Failure, trace: &str) -> Verdict {
         let rule = self.rule(failure);
-        let issues = match failure {
-            Failure::Invalid(findings) if !findings.is_empty() => self.finding_issues(findings),
-            _ => vec![Wording {
-                severity: rule.severity,
-                issue: rule.issue,
-                coding: rule.coding,
-                diagnostics: failure.to_string(),
-                place: failure.place(),
-            }],
+        let issues = match (self.fixed_words(failure), failure) {
+            (Some(words), _) => vec![Wording::of(failure, &rule).in_words(words)],
+            (None, Failure::Invalid(findings)) if !findings.is_empty() => self.finding_issues(findings),
+            (None, _) => vec![Wording::of(failure, &rule)],
         };
         verdict(self.version(), self.outcome_shape(&rule), rule.status, issues, trace)
     }
 
     /// Status and OperationOutcome of a success.
     fn accept(&self, success: Success, resource: &Resource, warnings: &[Warning], trace: &str) -> Verdict {
-        self.worded(success, resource, warnings, trace)
+        self.worded(success, self.success(success, resource), warnings, trace)
+    }
+
+    /// The same for a resource with the URL of the API that it is below, without a slash at its
+    /// end, where the words name the URL of the resource.
+    fn accept_below(
+        &self,
+        success: Success,
+        (resource, base): (&Resource, &str),
+        warnings: &[Warning],
+        trace: &str,
+    ) -> Verdict {
+        let _ = base;
+        self.accept(success, resource, warnings, trace)
     }
 
     #[doc(hidden)]
-    fn worded(&self, success: Success, resource: &Resource, warnings: &[Warning], trace: &str) -> Verdict {
-        let (coding, diagnostics) = self.success(success, resource);
+    fn worded(
+        &self,
+        success: Success,
+        (coding, diagnostics): (RuleCoding, String),
+        warnings: &[Warning],
+        trace: &str,
+    ) -> Verdict {
         let severity = IssueSeverity::Information;
         let issue = IssueType::Informational;
         let status = success.status(true);
         let rule = Rule { status, severity, issue, coding };
-        let done = Wording { severity, issue, coding, diagnostics, place: None };
+        let text = self.success_text(trace);
+        let done = Wording { severity, issue, coding, diagnostics, place: None, text };
         let warned = warnings.iter().map(|warning| Wording {
             severity: IssueSeverity::Warning,
             issue: warning.issue,
             coding: warning.coding,
             diagnostics: warning.diagnostics.clone(),
             place: None,
+            text: None,
         });
         let wordings = core::iter::once(done).chain(warned).collect();
         verdict(self.version(), self.outcome_shape(&rule), status, wordings, trace)
@@ -324,6 +407,7 @@ pub trait Rulebook: Debug + Send + Sync {
                 coding,
                 diagnostics: format!("{}.", finding.message),
                 place,
+                text: None,
             }
         };
         findings.iter().map(wording).collect()
@@ -339,6 +423,32 @@ pub struct Wording {
     coding: RuleCoding,
     diagnostics: String,
     place: Option<String>,
+    /// `details.text`.
+    text: Option<String>,
+}
+
+impl Wording {
+    /// A failure in its own words.
+    fn of(failure: &Failure, rule: &Rule) -> Self {
+        Self {
+            severity: rule.severity,
+            issue: rule.issue,
+            coding: rule.coding,
+            diagnostics: failure.to_string(),
+            place: failure.place(),
+            text: None,
+        }
+    }
+
+    /// The same in other words, with its own beside them; but why something is not found may be
+    /// more than the client is to know.
+    fn in_words(self, words: String) -> Self {
+        let place = self.place.filter(|place| !self.diagnostics.contains(place.as_str()));
+        let place = place.map_or_else(String::new, |place| format!("{place}: "));
+        let text = printable(&format!("{place}{}", self.diagnostics));
+        let text = Some(text).filter(|_| self.issue != IssueType::NotFound);
+        Self { diagnostics: words, place: None, text, ..self }
+    }
 }
 
 fn verdict(
@@ -358,14 +468,17 @@ fn verdict(
 }
 
 fn issue(version: FhirVersion, shape: OutcomeShape, wording: Wording) -> Issue {
-    let Wording { severity, issue, coding: RuleCoding { system, code, display }, mut diagnostics, place } =
-        wording;
+    let Wording { severity, issue, coding, mut diagnostics, place, text } = wording;
+    let RuleCoding { system, code, display } = coding;
     let mut issue = Issue::new(severity, issue_type(issue, version)).coding(Coding {
         system: Some(system.to_owned()),
         code: Some(code.to_owned()),
         display: display.map(str::to_owned),
         version: None,
     });
+    if let Some(text) = text {
+        issue = issue.text(text);
+    }
     if let Some(place) = place {
         if shape.has_expression {
             issue = issue.expression(place);

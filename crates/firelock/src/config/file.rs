@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use fhir_service::Validation;
 use http_server::IpNet;
-use rulebook::spine::{HeaderMode, JwtTexts, RemovalReason, TimeCheck};
+use rulebook::spine::{HeaderMode, JwtTexts, NrlSpec, RemovalReason, TimeCheck};
 use serde::{Deserialize, Serialize};
 use versioning_core::{IdenticalUpdate, IfMatchPolicy, LockPolicy, UpdateCreate, VersionScheme};
 
@@ -86,6 +86,7 @@ pub(super) struct FileMount {
     pub(super) jwt_texts: Option<FileJwtTexts>,
     pub(super) token_times: Option<FileTokenTimes>,
     pub(super) removal_reason: Option<FileRemovalReason>,
+    pub(super) nrl_spec: Option<FileNrlSpec>,
     #[serde(default)]
     pub(super) lock: FileLock,
     #[serde(default, rename = "type", skip_serializing_if = "BTreeMap::is_empty")]
@@ -122,6 +123,14 @@ pub(super) enum FileRemovalReason {
     Optional,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
+pub(super) enum FileNrlSpec {
+    #[serde(rename = "2019")]
+    Draft2019,
+    #[serde(rename = "2.8.0")]
+    V2_8_0,
+}
+
 impl FileMount {
     /// Whether nothing is said that only the APIs of NHS Spine understand.
     pub(super) fn spine_is_empty(&self) -> bool {
@@ -130,6 +139,7 @@ impl FileMount {
             && self.jwt_texts.is_none()
             && self.token_times.is_none()
             && self.removal_reason.is_none()
+            && self.nrl_spec.is_none()
     }
 
     /// What the APIs of NHS Spine are told.
@@ -153,6 +163,10 @@ impl FileMount {
                 None | Some(FileRemovalReason::Required) => RemovalReason::Required,
                 Some(FileRemovalReason::Optional) => RemovalReason::Optional,
             },
+            nrl_spec: match self.nrl_spec {
+                None | Some(FileNrlSpec::Draft2019) => NrlSpec::Draft2019,
+                Some(FileNrlSpec::V2_8_0) => NrlSpec::V2_8_0,
+            },
         }
     }
 
@@ -173,9 +187,15 @@ impl FileMount {
                 TimeCheck::Off => FileTokenTimes::Off,
                 TimeCheck::Strict => FileTokenTimes::Strict,
             }),
-            removal_reason: Some(match config.removal_reason {
-                RemovalReason::Required => FileRemovalReason::Required,
-                RemovalReason::Optional => FileRemovalReason::Optional,
+            removal_reason: (self.rulebook == RulebookKind::SpineFlags).then_some(
+                match config.removal_reason {
+                    RemovalReason::Required => FileRemovalReason::Required,
+                    RemovalReason::Optional => FileRemovalReason::Optional,
+                },
+            ),
+            nrl_spec: (self.rulebook == RulebookKind::SpineNrl).then_some(match config.nrl_spec {
+                NrlSpec::Draft2019 => FileNrlSpec::Draft2019,
+                NrlSpec::V2_8_0 => FileNrlSpec::V2_8_0,
             }),
             ..self
         }

@@ -11,7 +11,7 @@ use clap::ValueEnum;
 use fhir_definitions::FhirVersion;
 use fhir_service::Validation;
 use http_server::{Cors, IpNet, TlsFiles};
-use rulebook::spine::{HeaderMode, JwtTexts, RemovalReason, TimeCheck};
+use rulebook::spine::{HeaderMode, JwtTexts, NrlRulebook, NrlSpec, RemovalReason, TimeCheck};
 use rulebook::{ConflictBody, LockSettings, SpineRulebook};
 use serde::{Deserialize, Serialize};
 
@@ -45,12 +45,13 @@ pub(crate) enum RulebookKind {
     Fhir,
     Spine,
     SpineFlags,
+    SpineNrl,
 }
 
 impl RulebookKind {
     /// Whether callers have to say who they are.
     fn has_callers(self) -> bool {
-        self == Self::SpineFlags
+        matches!(self, Self::SpineFlags | Self::SpineNrl)
     }
 }
 
@@ -98,6 +99,7 @@ pub(crate) struct SpineConfig {
     pub(crate) jwt_texts: JwtTexts,
     pub(crate) token_times: TimeCheck,
     pub(crate) removal_reason: RemovalReason,
+    pub(crate) nrl_spec: NrlSpec,
 }
 
 impl Config {
@@ -262,6 +264,7 @@ impl FileMount {
         let mut locks = match self.rulebook {
             RulebookKind::Fhir => LockSettings::of(version),
             RulebookKind::Spine | RulebookKind::SpineFlags => SpineRulebook::default_locks(),
+            RulebookKind::SpineNrl => NrlRulebook::default_locks(),
         };
         ensure!(
             self.rulebook == RulebookKind::Fhir || version == FhirVersion::Stu3,
@@ -269,7 +272,11 @@ impl FileMount {
         );
         ensure!(
             self.rulebook.has_callers() || spine_is_empty,
-            "mount {path}: headers, directory, jwt_texts, token_times and removal_reason belong to the APIs of Spine"
+            "mount {path}: headers, directory, jwt_texts, token_times, removal_reason and nrl_spec belong to the APIs of Spine"
+        );
+        ensure!(
+            self.rulebook == RulebookKind::SpineNrl || spine.nrl_spec == NrlSpec::default(),
+            "mount {path}: nrl_spec belongs to the rulebook spine-nrl"
         );
         locks.policy = self.lock.over(locks.policy);
         for (name, lock) in self.types {
@@ -366,10 +373,13 @@ fn default_mounts(demo: bool) -> Vec<MountConfig> {
         let path = format!("/{}", version.label());
         MountConfig::new(path, version, RulebookKind::Fhir, LockSettings::of(version))
     });
-    let spine = [("/spine/STU3", RulebookKind::Spine), ("/flags/STU3", RulebookKind::SpineFlags)];
-    let spine = spine.map(|(path, kind)| {
-        MountConfig::new(path.to_owned(), FhirVersion::Stu3, kind, SpineRulebook::default_locks())
-    });
+    let spine = [
+        ("/spine/STU3", RulebookKind::Spine, SpineRulebook::default_locks()),
+        ("/flags/STU3", RulebookKind::SpineFlags, SpineRulebook::default_locks()),
+        ("/nrl/STU3", RulebookKind::SpineNrl, NrlRulebook::default_locks()),
+    ];
+    let spine =
+        spine.map(|(path, kind, locks)| MountConfig::new(path.to_owned(), FhirVersion::Stu3, kind, locks));
     let alias = demo.then(|| MountConfig::alias("/flagserver".to_owned(), "/flags/STU3".to_owned()));
     plain.into_iter().chain(spine).chain(alias).collect()
 }
@@ -504,6 +514,11 @@ mod tests {
             ("[[mount]]\npath = \"a\"\nfhir = \"R4\"", "mount path"),
             ("[[mount]]\npath = \"/../a\"\nfhir = \"R4\"", "mount path"),
             ("[[mount]]\npath = \"/a\"\nfhir = \"R4\"\nrulebook = \"spine\"", "STU3"),
+            ("[[mount]]\npath = \"/a\"\nfhir = \"R4\"\nnrl_spec = \"2.8.0\"", "nrl_spec"),
+            (
+                "[[mount]]\npath = \"/a\"\nfhir = \"STU3\"\nrulebook = \"spine-flags\"\nnrl_spec = \"2.8.0\"",
+                "spine-nrl",
+            ),
             (
                 "[[mount]]\npath = \"/a\"\nfhir = \"R4\"\n[mount.type.Pashent]\nif_match = \"optional\"",
                 "Pashent",

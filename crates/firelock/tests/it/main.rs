@@ -5,5 +5,6 @@
 mod audit;
 mod backups;
 mod exports;
+mod messages;
 mod process;
 mod purges;

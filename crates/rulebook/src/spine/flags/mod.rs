@@ -346,7 +346,7 @@ impl Rulebook for FlagsRulebook {
     }
 
     fn accept(&self, success: Success, resource: &Resource, warnings: &[Warning], trace: &str) -> Verdict {
-        let mut verdict = self.worded(success, resource, warnings, trace);
+        let mut verdict = self.worded(success, self.success(success, resource), warnings, trace);
         // The published answer of the operation has this text, and lacks the coding.
         if success == Success::Performed
             && let Some(details) = first_details(&mut verdict.outcome)
