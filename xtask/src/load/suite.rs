@@ -1,0 +1,310 @@
+//! A folder of generated patients: Bundles as they are sent, and their resources one by one.
+//!
+//! Resources keep the bytes that they were published with. What is made here is around them: request elements where
+//! a Bundle is a mere collection, other uuids for further copies, literal references for resources that are sent one
+//! by one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// A Bundle that can be sent.
+#[derive(Clone)]
+pub(crate) struct Bundle {
+    pub(crate) name: String,
+    pub(crate) is_batch: bool,
+    pub(crate) text: String,
+    /// The types of its resources, in their order.
+    pub(crate) types: Vec<String>,
+    /// Type and criteria of its If-None-Exist entries, by the place of the entry.
+    pub(crate) criteria: BTreeMap<usize, (String, String)>,
+    /// The uuids of its `fullUrl`s.
+    uuids: BTreeSet<String>,
+}
+
+/// A resource of a Bundle, as it would be sent by itself.
+pub(crate) struct Single {
+    /// `Type/id`.
+    pub(crate) key: String,
+    pub(crate) text: String,
+}
+
+#[derive(Deserialize)]
+struct Published<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    #[serde(borrow)]
+    entry: Vec<Entry<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Entry<'a> {
+    full_url: String,
+    #[serde(borrow)]
+    resource: &'a RawValue,
+    request: Option<Request>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Request {
+    if_none_exist: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Named {
+    resource_type: String,
+    id: Option<String>,
+    #[serde(default)]
+    identifier: serde_json::Value,
+}
+
+/// Reads every `.json` and `.json.bz2` of a folder: batches first, then by name. `None` if there is no such folder.
+pub(crate) fn read(folder: &Path) -> Result<Option<Vec<Bundle>>> {
+    if !folder.is_dir() {
+        return Ok(None);
+    }
+    let mut bundles = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let is_of = |extension: &str| path.extension().is_some_and(|found| found == extension);
+        let text = if name.ends_with(".json.bz2") {
+            unpacked(&path)?
+        } else if is_of("json") {
+            std::fs::read_to_string(&path)?
+        } else {
+            continue;
+        };
+        bundles.push(Bundle::parse(name, text)?);
+    }
+    ensure!(!bundles.is_empty(), "there are no Bundles in {}", folder.display());
+    bundles.sort_by(|a, b| (!a.is_batch, &a.name).cmp(&(!b.is_batch, &b.name)));
+    Ok(Some(bundles))
+}
+
+/// The text of a file that bzip2 packed.
+fn unpacked(path: &Path) -> Result<String> {
+    let output = Command::new("bzip2")
+        .args(["--decompress", "--stdout"])
+        .arg(path)
+        .output()
+        .context("bzip2 unpacks the suite (Debian: bzip2)")?;
+    ensure!(output.status.success(), "bzip2 cannot read {}", path.display());
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+impl Bundle {
+    fn parse(name: String, text: String) -> Result<Self> {
+        let published: Published<'_> = serde_json::from_str(&text).with_context(|| name.clone())?;
+        let (mut types, mut criteria, mut uuids) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
+        for (place, entry) in published.entry.iter().enumerate() {
+            let named: Named = serde_json::from_str(entry.resource.get())?;
+            if let Some(query) = entry.request.as_ref().and_then(|request| request.if_none_exist.clone()) {
+                criteria.insert(place, (named.resource_type.clone(), query));
+            }
+            types.push(named.resource_type);
+            if let Some(uuid) = entry.full_url.strip_prefix("urn:uuid:") {
+                uuids.insert(uuid.to_owned());
+            }
+        }
+        let (is_batch, wrapped) = match published.kind {
+            "batch" => (true, None),
+            "transaction" => (false, None),
+            _ => (false, Some(wrapped(&published, &types)?)),
+        };
+        Ok(Self { name, is_batch, text: wrapped.unwrap_or(text), types, criteria, uuids })
+    }
+
+    /// The same with other uuids. Copy 0 is the Bundle itself.
+    pub(crate) fn copy(&self, number: u32) -> Self {
+        Self { text: renamed(&self.text, &self.uuids, number), ..self.clone() }
+    }
+}
+
+/// The Bundle as a transaction that creates each of its resources.
+fn wrapped(published: &Published<'_>, types: &[String]) -> Result<String> {
+    let entries: Vec<String> = published
+        .entry
+        .iter()
+        .zip(types)
+        .map(|(entry, kind)| {
+            let url = serde_json::to_string(&entry.full_url)?;
+            let resource = entry.resource.get();
+            Ok(format!(
+                r#"{{"fullUrl":{url},"resource":{resource},"request":{{"method":"POST","url":"{kind}"}}}}"#
+            ))
+        })
+        .collect::<Result<_>>()?;
+    Ok(format!(r#"{{"resourceType":"Bundle","type":"transaction","entry":[{}]}}"#, entries.join(",")))
+}
+
+/// The text with each of `uuids` replaced by one of the copy.
+fn renamed(text: &str, uuids: &BTreeSet<String>, copy: u32) -> String {
+    const LENGTH: usize = 36;
+    if copy == 0 {
+        return text.to_owned();
+    }
+    let mut renamed = String::with_capacity(text.len());
+    let mut done = 0;
+    let mut at = 0;
+    while let Some(hyphen) = text.as_bytes()[at..].iter().position(|byte| *byte == b'-') {
+        let hyphen = at + hyphen;
+        at = hyphen + 1;
+        let candidate = hyphen.checked_sub(8).filter(|start| *start >= done);
+        let Some(uuid) = candidate.and_then(|start| text.get(start..start + LENGTH)) else { continue };
+        if uuids.contains(uuid) {
+            renamed.push_str(&text[done..hyphen - 8]);
+            renamed.push_str(&of_copy(uuid, copy));
+            done = hyphen - 8 + LENGTH;
+            at = done;
+        }
+    }
+    renamed.push_str(&text[done..]);
+    renamed
+}
+
+/// A uuid whose first group differs by the copy's number, multiplied so that all of its bits do.
+fn of_copy(uuid: &str, copy: u32) -> String {
+    let (first, rest) = uuid.split_at(8);
+    match u32::from_str_radix(first, 16) {
+        Ok(first) => format!("{:08x}{rest}", first ^ copy.wrapping_mul(0x9E37_79B1)),
+        Err(_) => uuid.to_owned(),
+    }
+}
+
+/// The resources of Bundles with the ids that they were published with, and with references to these. Batches, whose
+/// resources all patients share, are taken once; of the others there are `copies`.
+pub(crate) fn singles(bundles: &[Bundle], copies: u32) -> Result<Vec<Single>> {
+    let mut shared = BTreeMap::new();
+    for bundle in bundles.iter().filter(|bundle| bundle.is_batch) {
+        identified(&bundle.text, &mut shared)?;
+    }
+    let mut singles = Vec::new();
+    for copy in 0..copies.max(1) {
+        for bundle in bundles.iter().filter(|bundle| copy == 0 || !bundle.is_batch) {
+            literal(&renamed(&bundle.text, &bundle.uuids, copy), &shared, &mut singles)?;
+        }
+    }
+    Ok(singles)
+}
+
+/// Which `Type/id` a conditional reference means, for every identifier of every resource.
+fn identified(text: &str, keys: &mut BTreeMap<String, String>) -> Result<()> {
+    let published: Published<'_> = serde_json::from_str(text)?;
+    for entry in &published.entry {
+        let named: Named = serde_json::from_str(entry.resource.get())?;
+        let Some(id) = named.id else { continue };
+        for identifier in named.identifier.as_array().into_iter().flatten() {
+            let (Some(system), Some(value)) = (identifier["system"].as_str(), identifier["value"].as_str())
+            else {
+                continue;
+            };
+            let kind = &named.resource_type;
+            keys.insert(format!("{kind}?identifier={system}|{value}"), format!("{kind}/{id}"));
+        }
+    }
+    Ok(())
+}
+
+fn literal(text: &str, shared: &BTreeMap<String, String>, singles: &mut Vec<Single>) -> Result<()> {
+    let published: Published<'_> = serde_json::from_str(text)?;
+    let mut keys = BTreeMap::new();
+    let mut found = Vec::new();
+    for entry in &published.entry {
+        let named: Named = serde_json::from_str(entry.resource.get())?;
+        let Some(id) = named.id else { continue };
+        let key = format!("{}/{id}", named.resource_type);
+        keys.insert(entry.full_url.clone(), key.clone());
+        found.push((key, entry.resource.get()));
+    }
+    for (key, resource) in found {
+        let text = referring(resource, |reference| {
+            let reference = reference.as_str();
+            keys.get(reference).or_else(|| shared.get(reference)).cloned()
+        });
+        singles.push(Single { key, text });
+    }
+    Ok(())
+}
+
+/// The text with every `"reference"` replaced that `other` knows another for. A member is found by its text: a string
+/// that quotes one has a backslash in it.
+fn referring(text: &str, other: impl Fn(&String) -> Option<String>) -> String {
+    const NAME: &str = "\"reference\"";
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(NAME) {
+        let (before, after) = rest.split_at(at + NAME.len());
+        out.push_str(before);
+        rest = after;
+        let Some(open) = rest.find('"').filter(|open| rest[..*open].trim() == ":") else { continue };
+        let Some(length) = rest[open + 1..].find('"') else { continue };
+        let value = rest[open + 1..open + 1 + length].to_owned();
+        out.push_str(&rest[..=open]);
+        out.push_str(&other(&value).unwrap_or(value));
+        rest = &rest[open + 1 + length..];
+    }
+    out.push_str(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENT: &str = r#"{"resourceType":"Bundle","type":"collection","entry":[
+        {"fullUrl":"urn:uuid:00000000-0000-4000-8000-00000000000a","resource":{"resourceType":"Patient",
+         "id":"00000000-0000-4000-8000-00000000000a","multipleBirthInteger":1.50}},
+        {"fullUrl":"urn:uuid:00000000-0000-4000-8000-00000000000b","resource":{"resourceType":"Encounter",
+         "id":"00000000-0000-4000-8000-00000000000b",
+         "subject" : {"reference" : "urn:uuid:00000000-0000-4000-8000-00000000000a"},
+         "serviceProvider":{"reference":"Organization?identifier=s|1"}}}]}"#;
+    const ORGANIZATION: &str = r#"{"resourceType":"Bundle","type":"batch","entry":[
+        {"fullUrl":"urn:uuid:00000000-0000-4000-8000-00000000000c","resource":{"resourceType":"Organization",
+         "id":"1","identifier":[{"system":"s","value":"1"}]},
+         "request":{"method":"POST","url":"Organization","ifNoneExist":"identifier=s|1"}}]}"#;
+
+    fn bundles() -> Vec<Bundle> {
+        [ORGANIZATION, PATIENT].map(|text| Bundle::parse("a".to_owned(), text.to_owned()).unwrap()).to_vec()
+    }
+
+    #[test]
+    fn a_collection_becomes_a_transaction_with_the_same_bytes() {
+        let [batch, patient] = &bundles()[..] else { panic!("two") };
+        assert_eq!(batch.criteria[&0], ("Organization".to_owned(), "identifier=s|1".to_owned()));
+        assert_eq!(batch.text, ORGANIZATION);
+        let parsed: serde_json::Value = serde_json::from_str(&patient.text).unwrap();
+        assert_eq!(parsed["type"], "transaction");
+        assert_eq!(parsed["entry"][1]["request"]["url"], "Encounter");
+        assert!(patient.text.contains("1.50"));
+    }
+
+    #[test]
+    fn a_copy_has_uuids_of_its_own() {
+        let patient = &bundles()[1];
+        let copy = patient.copy(1);
+        assert_eq!(copy.text.matches("9e3779b1-0000-4000-8000-00000000000a").count(), 3);
+        assert_eq!(copy.text.matches("9e3779b1-0000-4000-8000-00000000000b").count(), 2);
+        assert_eq!(copy.text.matches("00000000-0000").count(), 0);
+        assert_eq!(patient.copy(0).text, patient.text);
+    }
+
+    #[test]
+    fn single_resources_refer_literally() {
+        let singles = singles(&bundles(), 2).unwrap();
+        let keys: Vec<&str> = singles.iter().map(|single| single.key.as_str()).collect();
+        assert_eq!(keys.len(), 5);
+        assert_eq!(keys[0], "Organization/1");
+        assert_eq!(keys[4], "Encounter/9e3779b1-0000-4000-8000-00000000000b");
+        let encounter: serde_json::Value = serde_json::from_str(&singles[4].text).unwrap();
+        assert_eq!(encounter["subject"]["reference"], "Patient/9e3779b1-0000-4000-8000-00000000000a");
+        assert_eq!(encounter["serviceProvider"]["reference"], "Organization/1");
+    }
+}
