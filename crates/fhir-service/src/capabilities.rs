@@ -14,9 +14,15 @@ use crate::request::CapabilityMode;
 use crate::service::{Context, Service};
 
 /// The day the statements were last changed in a way that clients can see.
-const DATE: &str = "2026-11-20";
+const DATE: &str = "2026-11-21";
 
 const NAME: &str = "Firelock";
+
+/// The operations, with the URLs of their definitions. FHIR defines none for differences.
+const OPERATIONS: [(Interaction, &str); 2] = [
+    (Interaction::Validate, "http://hl7.org/fhir/OperationDefinition/Resource-validate"),
+    (Interaction::Diff, "urn:x-firelock:operation:diff"),
+];
 
 impl Service {
     pub(crate) fn capabilities(&self, mode: CapabilityMode, context: &Context) -> Result<Answer, Failure> {
@@ -75,14 +81,20 @@ fn capability_statement(rulebook: &dyn Rulebook, base: &str) -> Object {
         .map(|resource_type| Value::from(resource(rulebook, resource_type)))
         .collect();
     let mut rest = object! { "mode": "server", "resource": resources };
-    if rulebook.offers(Interaction::Validate) {
-        let url = "http://hl7.org/fhir/OperationDefinition/Resource-validate";
-        // A reference in STU3, a canonical URL from R4 on.
-        let definition: Value = match version {
-            FhirVersion::Stu3 => object! { "reference": url }.into(),
-            FhirVersion::R4 | FhirVersion::R4b | FhirVersion::R5 => url.into(),
-        };
-        rest.insert("operation", array![object! { "name": "validate", "definition": definition }]);
+    let operations: Vec<Value> = OPERATIONS
+        .into_iter()
+        .filter(|(interaction, _)| rulebook.offers(*interaction))
+        .map(|(interaction, url)| {
+            // A reference in STU3, a canonical URL from R4 on.
+            let definition: Value = match version {
+                FhirVersion::Stu3 => object! { "reference": url }.into(),
+                FhirVersion::R4 | FhirVersion::R4b | FhirVersion::R5 => url.into(),
+            };
+            object! { "name": interaction.code(), "definition": definition }.into()
+        })
+        .collect();
+    if !operations.is_empty() {
+        rest.insert("operation", operations);
     }
     if rulebook.offers(Interaction::HistorySystem) {
         let place = rest.position("resource").map_or(0, |place| place + 1);

@@ -12,7 +12,7 @@ use versioning_core::{NoCurrentVersion, Precondition, Refusal, TagSet, VersionId
 use crate::answer::{Answer, Payload};
 use crate::idempotency::Claim;
 use crate::request::{Operation, Request};
-use crate::{Counters, Ids, Limits, Validation};
+use crate::{Counters, Ids, Limits, Narratives, Validation};
 
 /// A rulebook, a store, and what is needed to carry out requests between them.
 #[derive(Clone)]
@@ -22,19 +22,34 @@ pub struct Service {
     pub(crate) ids: Ids,
     pub(crate) limits: Limits,
     pub(crate) validation: Validation,
+    pub(crate) narratives: Narratives,
     pub(crate) counters: Arc<Counters>,
 }
 
 impl Service {
     /// An API on a store.
     pub fn new(rulebook: Arc<dyn Rulebook>, store: Arc<dyn Store>, ids: Ids, limits: Limits) -> Self {
-        Self { rulebook, store, ids, limits, validation: Validation::default(), counters: Arc::default() }
+        Self {
+            rulebook,
+            store,
+            ids,
+            limits,
+            validation: Validation::default(),
+            narratives: Narratives::default(),
+            counters: Arc::default(),
+        }
     }
 
     /// The same, as strict about what it stores as said; [`Validation::Structure`] otherwise.
     #[must_use]
     pub fn with_validation(self, validation: Validation) -> Self {
         Self { validation, ..self }
+    }
+
+    /// The same, with what becomes of narratives that a patch outdates; [`Narratives::Keep`] otherwise.
+    #[must_use]
+    pub fn with_narratives(self, narratives: Narratives) -> Self {
+        Self { narratives, ..self }
     }
 
     /// The rules of this API.
@@ -100,6 +115,9 @@ impl Service {
             Operation::Validate { key, mode, body } => {
                 self.validate(&key, mode.as_deref(), &body, &context).await
             }
+            Operation::Diff { key, from, to, format } => {
+                self.diff(&key, from.as_deref(), to.as_deref(), format).await
+            }
             Operation::Capabilities(mode) => self.capabilities(mode, &context),
         }
     }
@@ -128,6 +146,7 @@ impl Service {
             | Operation::History { .. }
             | Operation::Search { .. }
             | Operation::Validate { .. }
+            | Operation::Diff { .. }
             | Operation::Capabilities(_) => {
                 return None;
             }

@@ -2,12 +2,14 @@
 
 use rulebook::{Failure, Interaction};
 use storage_api::{Key, Method};
-use versioning_core::WriteOperation;
+use versioning_core::{VersionId, WriteOperation};
 
 use crate::answer::Answer;
+use crate::conflict::Wanted;
+use crate::content::Incoming;
 use crate::request::Content;
 use crate::service::{Context, Service};
-use crate::write::{Loaded, Write};
+use crate::write::{Ended, Loaded, Write};
 
 impl Service {
     pub(crate) async fn update(
@@ -25,12 +27,41 @@ impl Service {
             claim: context.claim.as_ref(),
             matched: None,
         };
-        let prepare = |_: Loaded<'_>| {
+        let incoming = || {
             let incoming = self.incoming(body, &key.kind, Some(&key.id))?;
             incoming.check_url_id(&key.id)?;
-            self.prepared(incoming, &context.base)
+            Ok(incoming)
         };
-        let written = self.write_alone(write, prepare).await?;
-        self.written(&written.outcome(written.updated()), context)
+        match self.update_one(write, body, incoming, context).await? {
+            (Ended::Written(written), rebased_onto) => {
+                let answer = self.written(&written.outcome(written.updated()), context)?;
+                Ok(Answer { rebased_onto, ..answer })
+            }
+            // Without criteria nothing can be matched again.
+            (Ended::Rematch, _) => Err(Failure::Internal),
+        }
+    }
+
+    /// Carries out one update, as a merge if that is what a stale client asks for and may have; then the version is
+    /// the one that it was merged with.
+    pub(crate) async fn update_one(
+        &self,
+        write: Write<'_>,
+        body: &Content,
+        incoming: impl Fn() -> Result<Incoming, Failure>,
+        context: &Context,
+    ) -> Result<(Ended, Option<VersionId>), Failure> {
+        let prepare = |_: Loaded<'_>| self.prepared(incoming()?, &context.base);
+        let ended = match self.write(write, prepare).await {
+            Err(stale) if self.may_rebase(&stale, context) => {
+                let rebased = self.rebase(write, incoming()?, stale, context).await;
+                rebased.map(|(ended, onto)| (ended, Some(onto)))
+            }
+            ended => ended.map(|ended| (ended, None)),
+        };
+        match ended {
+            Ok(ended) => Ok(ended),
+            Err(failure) => Err(self.explained(failure, write.key, Wanted::Content(body), context).await),
+        }
     }
 }

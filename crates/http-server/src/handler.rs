@@ -7,8 +7,8 @@ use std::time::Instant;
 use bytes::Bytes;
 use fhir_definitions::FhirVersion;
 use fhir_service::{
-    Answer, CapabilityMode, Content, Criteria, Encoding, Format, Handling, HistoryParameters, Operation,
-    Patch, Presentation, Request, Subset,
+    Answer, CapabilityMode, Content, Criteria, DiffFormat, Encoding, Format, Handling, HistoryParameters,
+    Operation, Patch, Presentation, Request, Subset,
 };
 use futures_util::FutureExt;
 use http_body_util::Full;
@@ -174,7 +174,12 @@ impl Shared {
             ) => criteria::in_url(&mut query),
             _ => Criteria::default(),
         };
-        let presentation = presentation(&mut query, &parts.headers, version, target.is_binary())?;
+        let diff_format = match target {
+            Target::Diff(_) => diff_format(&mut query, &parts.headers, version)?,
+            _ => DiffFormat::default(),
+        };
+        let other = target.is_binary() || diff_format == DiffFormat::Json;
+        let presentation = presentation(&mut query, &parts.headers, version, other)?;
         let bytes = compression::decode(&parts.headers, bytes, self.limits.body_bytes_max)?;
         if let Target::Search(_) = target {
             criteria = Criteria(criteria::in_form(&parts.headers, &bytes)?);
@@ -215,7 +220,9 @@ impl Shared {
                 let patch = Patch { format, bytes: body.bytes };
                 Operation::ConditionalPatch { resource_type, criteria, patch }
             }
-            (_, target) => operation(target, (interaction, criteria), body, &mut query, version)?,
+            (_, target) => {
+                operation(target, (interaction, criteria, diff_format), body, &mut query, version)?
+            }
         };
         refuse_unknown(query, preferences.handling)?;
         let base = format!("{}{}", self.origin.url(parts, peer), mount.path);
@@ -294,18 +301,18 @@ enum Prepared {
     Options(&'static [&'static str]),
 }
 
-/// How the client wants to see resources: format, layout, part.
+/// How the client wants to see resources: format, layout, part. `other` content than FHIR's may be given as well.
 fn presentation(
     query: &mut Query,
     headers: &HeaderMap,
     version: FhirVersion,
-    binary: bool,
+    other: bool,
 ) -> Result<Presentation, Failure> {
     let format = query.take("_format")?;
-    let native = binary && format.is_none() && !negotiate::names_fhir(headers);
+    let native = other && format.is_none() && !negotiate::names_fhir(headers);
     let format = match negotiate::accepted(headers, format.as_deref(), version) {
         Ok(format) => format,
-        // Whoever asks for an image gets one; an outcome is given in the usual format.
+        // Whoever asks for an image or a JSON Patch gets one; an outcome is given in the usual format.
         Err(_) if native => Format::default(),
         Err(failure) => return Err(failure),
     };
@@ -331,6 +338,19 @@ fn presentation(
     Ok(Presentation { format, pretty, subset, native })
 }
 
+/// As which kind of patch a difference is wanted: `_format` overrides Accept.
+fn diff_format(query: &mut Query, headers: &HeaderMap, version: FhirVersion) -> Result<DiffFormat, Failure> {
+    let json_patch = match query.clone().take("_format")? {
+        Some(format) if negotiate::is_json_patch(&format) => {
+            query.take("_format")?;
+            true
+        }
+        Some(_) => false,
+        None => negotiate::wants_json_patch(headers, version),
+    };
+    Ok(if json_patch { DiffFormat::Json } else { DiffFormat::FhirPath })
+}
+
 /// The same for a request that failed before it was read so far: what cannot be read counts as
 /// not asked for.
 fn presentation_of_failure(parts: &Parts, version: FhirVersion) -> Presentation {
@@ -348,7 +368,7 @@ fn malformed(name: &str, value: &str, expected: &'static str) -> Failure {
 
 fn operation(
     target: Target,
-    (interaction, criteria): (Interaction, Criteria),
+    (interaction, criteria, format): (Interaction, Criteria, DiffFormat),
     body: Content,
     query: &mut Query,
     version: FhirVersion,
@@ -365,6 +385,10 @@ fn operation(
         Target::InstanceHistory(key) => history(HistoryScope::Key(key)),
         Target::Version(key, version_id) => Ok(Operation::Vread { key, version_id }),
         Target::Validate(key) => Ok(Operation::Validate { key, mode: query.take("mode")?, body }),
+        Target::Diff(key) => {
+            let (from, to) = (query.take("fromVersion")?, query.take("toVersion")?);
+            Ok(Operation::Diff { key, from, to, format })
+        }
         Target::Type(resource_type) => Ok(match interaction {
             Interaction::ConditionalCreate => Operation::ConditionalCreate { resource_type, criteria, body },
             Interaction::ConditionalUpdate => Operation::ConditionalUpdate { resource_type, criteria, body },

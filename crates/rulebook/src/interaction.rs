@@ -35,13 +35,15 @@ pub enum Interaction {
     SearchType,
     /// `$validate`: findings, nothing stored.
     Validate,
+    /// `$diff`: what one version changed in another, as a patch.
+    Diff,
     /// What the server can do.
     Capabilities,
 }
 
 impl Interaction {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Read,
         Self::Vread,
         Self::Update,
@@ -57,6 +59,7 @@ impl Interaction {
         Self::ConditionalDelete,
         Self::SearchType,
         Self::Validate,
+        Self::Diff,
         Self::Capabilities,
     ];
 
@@ -79,6 +82,7 @@ impl Interaction {
             Self::ConditionalDelete => "conditional-delete",
             Self::SearchType => "search-type",
             Self::Validate => "validate",
+            Self::Diff => "diff",
             Self::Capabilities => "capabilities",
         }
     }

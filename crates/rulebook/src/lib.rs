@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod conflict;
 mod failure;
 mod fhir;
 mod interaction;
@@ -7,6 +8,7 @@ mod rule;
 mod spine;
 mod success;
 
+pub use conflict::{ChangedElement, ChangesSince, Conflict, OwnChange};
 pub use failure::{Failure, ParameterProblem, Refused, Resource};
 pub use fhir::{FhirRulebook, LockSettings};
 pub use interaction::Interaction;

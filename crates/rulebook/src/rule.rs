@@ -8,7 +8,7 @@ use fhir_model::{Coding, Issue, IssueSeverity, IssueType, OperationOutcome};
 use fhir_validate::Finding;
 use versioning_core::LockPolicy;
 
-use crate::{Failure, Interaction, Resource, Success};
+use crate::{Conflict, Failure, Interaction, Resource, Success};
 
 /// A row's `issue.details.coding`, which is the same on every occasion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,6 +108,11 @@ pub trait Rulebook: Debug + Send + Sync {
     /// Whether bare tokens are accepted as entity tags on writes too.
     fn lenient_tags(&self) -> bool;
 
+    /// Whether a stale update may be merged with what was written meanwhile, if its client asks for that.
+    fn rebases(&self) -> bool {
+        false
+    }
+
     /// What an `id` in the body of a create means.
     fn client_id(&self) -> ClientId;
 
@@ -129,6 +134,12 @@ pub trait Rulebook: Debug + Send + Sync {
     /// Issue type and code of a finding of the validator.
     fn finding(&self, finding: &Finding) -> (IssueType, RuleCoding);
 
+    /// The coding of an issue that explains a conflict; none where the outcome of a conflict has one issue, whose
+    /// diagnostics say it all.
+    fn explanation(&self, _code: &'static str) -> Option<RuleCoding> {
+        None
+    }
+
     /// The shape of an outcome under this row.
     fn outcome_shape(&self, rule: &Rule) -> OutcomeShape;
 
@@ -138,6 +149,9 @@ pub trait Rulebook: Debug + Send + Sync {
         let rule = self.rule(failure);
         let issues = match failure {
             Failure::Invalid(findings) if !findings.is_empty() => self.finding_issues(findings),
+            Failure::Conflict(conflict) if self.explanation(conflict.code()).is_some() => {
+                self.conflict_issues(&rule, conflict)
+            }
             _ => vec![Wording {
                 severity: rule.severity,
                 issue: rule.issue,
@@ -168,6 +182,29 @@ pub trait Rulebook: Debug + Send + Sync {
         let status = Success::Valid.status(true);
         let rule = self.rule(&Failure::Invalid(Vec::new()));
         verdict(self.version(), self.outcome_shape(&rule), status, self.finding_issues(findings), trace)
+    }
+
+    #[doc(hidden)]
+    fn conflict_issues(&self, rule: &Rule, conflict: &Conflict) -> Vec<Wording> {
+        let explanation = |code, diagnostics, place| Wording {
+            severity: IssueSeverity::Information,
+            issue: IssueType::Informational,
+            coding: self.explanation(code).unwrap_or(rule.coding),
+            diagnostics,
+            place,
+        };
+        let refusal = Wording {
+            severity: rule.severity,
+            issue: rule.issue,
+            coding: rule.coding,
+            diagnostics: conflict.refused.to_string(),
+            place: None,
+        };
+        let summary = explanation(conflict.code(), conflict.summary(), None);
+        let elements = conflict
+            .elements()
+            .map(|(element, code, sentence)| explanation(code, sentence, Some(element.expression.clone())));
+        [refusal, summary].into_iter().chain(elements).collect()
     }
 
     #[doc(hidden)]

@@ -3,6 +3,7 @@
 mod bad_input;
 mod client;
 mod conditional;
+mod diff;
 mod edge;
 mod failures;
 mod harness;
@@ -12,6 +13,7 @@ mod mounts;
 mod operations;
 mod patch;
 mod protocol;
+mod rebase;
 mod slow;
 mod spine;
 mod store_failures;

@@ -233,6 +233,14 @@ fn what_the_statement_does_not_name_is_refused() {
         let validate = Request::post(&format!("{path}/Flag/$validate"), r#"{"resourceType":"Flag"}"#);
         let expected = if operations.iter().any(|name| name == "validate") { 200 } else { 404 };
         assert_eq!(server.send(&validate).status, expected, "{path}");
+        let named = operations.iter().any(|name| name == "diff");
+        let (flag, _) = server.flag(path);
+        assert_eq!(
+            server.send(&Request::get(&format!("{flag}/$diff"))).status,
+            if named { 200 } else { 404 }
+        );
+        let known = ["validate", "diff"];
+        assert!(operations.iter().all(|name| known.contains(&name.as_str())), "{path}: {operations:?}");
         check_outcome(&server.send(&Request::post(&format!("{path}/Flag/$everything"), "{}")), 404, path);
     }
 }
