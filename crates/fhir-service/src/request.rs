@@ -191,6 +191,8 @@ pub enum Operation {
         key: Key,
         /// `create`, `update` or `delete`.
         mode: Option<String>,
+        /// The URL of a profile that the resource must keep.
+        profile: Option<String>,
         /// The resource, or Parameters with it.
         body: Content,
     },

@@ -22,6 +22,8 @@ pub struct Service {
     pub(crate) ids: Ids,
     pub(crate) limits: Limits,
     pub(crate) validation: Validation,
+    /// Of the level that `validation` says, or the usual one where it is off.
+    pub(crate) checks: Arc<fhir_validate::Settings>,
     pub(crate) narratives: Narratives,
     pub(crate) counters: Arc<Counters>,
 }
@@ -35,6 +37,7 @@ impl Service {
             ids,
             limits,
             validation: Validation::default(),
+            checks: Arc::default(),
             narratives: Narratives::default(),
             counters: Arc::default(),
         }
@@ -43,7 +46,18 @@ impl Service {
     /// The same, as strict about what it stores as said; [`Validation::Structure`] otherwise.
     #[must_use]
     pub fn with_validation(self, validation: Validation) -> Self {
-        Self { validation, ..self }
+        let checks = fhir_validate::Settings {
+            level: validation.level().unwrap_or_default(),
+            ..(*self.checks).clone()
+        };
+        Self { validation, checks: Arc::new(checks), ..self }
+    }
+
+    /// The same, validating with these profiles, severities and limits; the level is that of its [`Validation`].
+    #[must_use]
+    pub fn with_checks(self, checks: fhir_validate::Settings) -> Self {
+        let checks = fhir_validate::Settings { level: self.checks.level, ..checks };
+        Self { checks: Arc::new(checks), ..self }
     }
 
     /// The same, with what becomes of narratives that a patch outdates; [`Narratives::Keep`] otherwise.
@@ -112,8 +126,8 @@ impl Service {
             Operation::Search { resource_type, parameters } => {
                 self.search(&resource_type, parameters, &context).await
             }
-            Operation::Validate { key, mode, body } => {
-                self.validate(&key, mode.as_deref(), &body, &context).await
+            Operation::Validate { key, mode, profile, body } => {
+                self.validate(&key, (mode.as_deref(), profile), &body, &context).await
             }
             Operation::Diff { key, from, to, format } => {
                 self.diff(&key, from.as_deref(), to.as_deref(), format).await

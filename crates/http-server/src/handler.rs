@@ -384,7 +384,10 @@ fn operation(
         Target::TypeHistory(kind) => history(HistoryScope::Kind(kind.into())),
         Target::InstanceHistory(key) => history(HistoryScope::Key(key)),
         Target::Version(key, version_id) => Ok(Operation::Vread { key, version_id }),
-        Target::Validate(key) => Ok(Operation::Validate { key, mode: query.take("mode")?, body }),
+        Target::Validate(key) => {
+            let (mode, profile) = (query.take("mode")?, query.take("profile")?);
+            Ok(Operation::Validate { key, mode, profile, body })
+        }
         Target::Diff(key) => {
             let (from, to) = (query.take("fromVersion")?, query.take("toVersion")?);
             Ok(Operation::Diff { key, from, to, format })

@@ -4,5 +4,7 @@
 
 mod backups;
 mod exports;
+mod hostile;
 mod process;
+mod profiles;
 mod purges;

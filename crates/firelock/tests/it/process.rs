@@ -21,9 +21,14 @@ pub(crate) struct Answer {
 
 impl Server {
     pub(crate) fn start(data: &Path) -> Self {
+        Self::with(&["--data".as_ref(), data.as_ref()])
+    }
+
+    /// With these arguments of `serve`.
+    pub(crate) fn with(arguments: &[&std::ffi::OsStr]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_firelock"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-            .arg(data)
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(arguments)
             .env("FIRELOCK_LOG", "warn")
             .stdout(Stdio::piped())
             .spawn()
@@ -39,6 +44,11 @@ impl Server {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
         assert!(self.child.wait().unwrap().success());
+    }
+
+    /// The process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
