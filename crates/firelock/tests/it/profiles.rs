@@ -97,6 +97,16 @@ fn a_required_profile_is_checked_on_its_type() {
     assert_eq!(post(&server, "/R4/Flag", &flag("active", None, false)).status, 422);
     assert_eq!(post(&server, "/R4/Flag", &flag("active", None, true)).status, 201);
     assert_eq!(post(&server, "/R4/Patient", r#"{"resourceType": "Patient"}"#).status, 201);
+    // So is every entry of a Bundle.
+    let bundle = format!(
+        r#"{{"resourceType": "Bundle", "type": "collection", "entry": [
+            {{"resource": {}}}, {{"resource": {}}}]}}"#,
+        flag("active", None, true),
+        flag("active", None, false)
+    );
+    let found = post(&server, "/R4/Bundle/$validate", &bundle).body;
+    assert!(found.contains("profile-missing") && found.contains("Bundle.entry[1].resource"), "{found}");
+    assert!(!found.contains("Bundle.entry[0].resource"), "{found}");
     // A patch is held to it too.
     let made = request(
         &server.address,
