@@ -12,6 +12,7 @@ mod metadata;
 mod mounts;
 mod operations;
 mod patch;
+mod patch_failures;
 mod protocol;
 mod rebase;
 mod slow;
