@@ -255,9 +255,6 @@ fn the_parameters_are_those_of_the_statement() {
         let mut connection = server.connect();
         for resource in resources {
             let resource_type = text_at(resource, "type").expect("a type");
-            if !["Patient", "Observation", "Flag", "Bundle", "ValueSet"].contains(&resource_type.as_str()) {
-                continue;
-            }
             let mut find = |name: &str, value: &str| {
                 let request = Request::get(&format!("{path}/{resource_type}?{name}={value}"));
                 connection.send(&request.header("Prefer", "handling=strict")).status
@@ -275,7 +272,7 @@ fn the_parameters_are_those_of_the_statement() {
                 // `Patient/1` is no value of a parameter that refers to something else only.
                 assert!(status == 200 || kind == "reference" && status == 400, "{resource_type} {name}");
             }
-            assert!(names.len() > 5, "{path} {resource_type}");
+            assert!(!names.is_empty(), "{path} {resource_type}");
             assert_eq!(find("nonsense", "x"), 400, "{path} {resource_type}");
             assert_eq!(find("_text", "x"), 400, "{path} {resource_type}");
         }
