@@ -342,3 +342,36 @@ fn the_patch_formats_are_those_of_the_statement() {
         }
     }
 }
+
+/// Reading on a condition, old versions, and patches by criteria: what the statement says of them is so.
+#[test]
+fn conditions_and_histories_are_those_of_the_statement() {
+    let server = TestServer::start();
+    for path in PATHS {
+        let statement = server.send(&Request::get(&format!("{path}/metadata"))).json();
+        let resource = at(&statement, "rest.0.resource.0").expect("a type");
+        let flag = |name: &str| at(resource, name).and_then(Value::as_bool);
+        let (target, etag) = server.flag(path);
+        assert_eq!(text_at(resource, "conditionalRead").as_deref(), Some("full-support"), "{path}");
+        let read = server.send(&Request::get(&target));
+        let modified = read.header("last-modified").expect("a date").to_owned();
+        for (header, value) in [("If-None-Match", etag.as_str()), ("If-Modified-Since", modified.as_str())] {
+            let again = server.send(&Request::get(&target).header(header, value));
+            assert_eq!(again.status, 304, "{path} {header}");
+        }
+        let version_id = etag.trim_start_matches("W/").trim_matches('"');
+        let history = flag("readHistory") == Some(true);
+        for old in [format!("{target}/_history/{version_id}"), format!("{target}/_history")] {
+            assert_eq!(server.send(&Request::get(&old)).status, if history { 200 } else { 404 }, "{old}");
+        }
+        let system = texts(&statement, "rest.0.interaction", "code");
+        let all = server.send(&Request::get(&format!("{path}/_history"))).status;
+        assert_eq!(all == 200, system.iter().any(|code| code == "history-system"), "{path}: {all}");
+        if let Some(named) = flag("conditionalPatch") {
+            let patch = Request::new("PATCH", &format!("{path}/Flag?identifier=none")).body("[]");
+            let patch = patch.header("Content-Type", "application/json-patch+json");
+            // Nothing matches, which only who looked can know.
+            assert_eq!(server.send(&patch).status, if named { 404 } else { 405 }, "{path}");
+        }
+    }
+}
