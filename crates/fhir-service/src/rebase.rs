@@ -10,12 +10,12 @@ use fhir_model::Resource;
 use fhir_model::json::{self, Value};
 use fhir_patch::merge;
 use rulebook::{Failure, Refused};
-use storage_api::{Current, StoredVersion};
+use storage_api::{Current, StoredVersion, VersionNumber, VersionSelector};
 use versioning_core::{EntityTag, Refusal, TagSet, VersionId};
 
 use crate::content::Incoming;
 use crate::service::{Context, Service, store_failure};
-use crate::write::{Ended, Loaded, Write};
+use crate::write::{Ended, Loaded, Write, Written};
 
 impl Service {
     /// Whether a failure is that of a stale client that is to be merged.
@@ -59,6 +59,27 @@ impl Service {
             }
         }
         Err(stale)
+    }
+
+    /// The version that an update was merged with when it was carried out first, if this is the answer to its repetition:
+    /// the client that missed the first answer has to learn that what it sent is not all that is there now. The write is
+    /// done, so nothing here fails.
+    pub(crate) async fn merged_at_first(
+        &self,
+        write: &Write<'_>,
+        written: &Written,
+        context: &Context,
+    ) -> Option<VersionId> {
+        let is_repeatable = write.claim.is_some() && write.precondition.names_a_version();
+        if !is_repeatable || !context.preferences.rebase || !self.rulebook.rebases() {
+            return None;
+        }
+        let version = written.outcome(written.updated()).version?;
+        let number = VersionNumber::new(version.number.get().saturating_sub(1));
+        let before = self.store.read_version(write.key, VersionSelector::Number(number)).await.ok()??;
+        let scheme = self.rulebook.lock_policy(&write.key.kind).scheme;
+        let is_named = written.change.is_none() || write.precondition.names(before.version, scheme);
+        (!is_named).then(|| self.version_id(&write.key.kind, before.version))
     }
 
     /// The one version that the client changed. Of several names, nobody knows which one was meant.

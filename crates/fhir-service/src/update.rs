@@ -57,6 +57,10 @@ impl Service {
                 let rebased = self.rebase(write, incoming()?, stale, context).await;
                 rebased.map(|(ended, onto)| (ended, Some(onto)))
             }
+            Ok(Ended::Written(written)) => {
+                let onto = self.merged_at_first(&write, &written, context).await;
+                Ok((Ended::Written(written), onto))
+            }
             ended => ended.map(|ended| (ended, None)),
         };
         match ended {
