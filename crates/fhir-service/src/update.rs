@@ -54,16 +54,23 @@ impl Service {
         let prepare = |_: Loaded<'_>| self.prepared(incoming()?, &context.base);
         let ended = match self.write(write, prepare).await {
             Err(stale) if self.may_rebase(&stale, context) => {
-                let rebased = self.rebase(write, incoming()?, stale, context).await;
-                rebased.map(|(ended, onto)| (ended, Some(onto)))
-            }
-            Ok(Ended::Written(written)) => {
-                let onto = self.merged_at_first(&write, &written, context).await;
-                Ok((Ended::Written(written), onto))
+                self.rebase(write, incoming()?, stale, context).await.map(|(ended, onto)| (ended, Some(onto)))
             }
             ended => ended.map(|ended| (ended, None)),
         };
+        // The same request may have been merged while this one was, which then finds its own change in the way.
+        let ended = match (ended, write.claim) {
+            (Err(failure @ Failure::Refused(_)), Some(claim)) if context.preferences.rebase => {
+                let first = self.replay(claim).await?;
+                first.map(|first| (Ended::Written(first), None)).ok_or(failure)
+            }
+            (ended, _) => ended,
+        };
         match ended {
+            Ok((Ended::Written(written), None)) => {
+                let onto = self.merged_at_first(&write, &written, context).await;
+                Ok((Ended::Written(written), onto))
+            }
             Ok(ended) => Ok(ended),
             Err(failure) => Err(self.explained(failure, write.key, Wanted::Content(body), context).await),
         }

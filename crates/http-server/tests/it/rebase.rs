@@ -125,6 +125,30 @@ fn clients_of_one_version_that_change_different_elements_all_survive() {
     }
 }
 
+/// A client that sends its update again and again under one key, all at once: it is merged once, and every answer says
+/// so.
+#[test]
+fn a_repeated_update_is_merged_once() {
+    let server = server();
+    for round in 0..20 {
+        let target = format!("{TARGET}{round}");
+        let put =
+            |body: &str| Request::put(&target, body.replace(r#""id":"a""#, &format!(r#""id":"a{round}""#)));
+        let first = server.send(&put(&patient(0, 0))).etag();
+        assert_eq!(server.send(&put(&patient(0b0001, 0))).status, 200);
+        let again = put(&patient(0, 0b0010)).if_match(&first).header("Prefer", "rebase");
+        let again = again.header("Idempotency-Key", format!("key-{round}"));
+        for answer in server.race(vec![again; 8]) {
+            assert_eq!(answer.status, 200, "{}", answer.body_text());
+            assert_eq!(
+                (answer.etag().as_str(), answer.header("x-rebased-onto")),
+                ("W/\"3\"", Some("W/\"2\""))
+            );
+        }
+        assert_eq!(server.send(&Request::get(&target)).etag(), "W/\"3\"");
+    }
+}
+
 /// On Spine a stale client is told, whatever it asks for and whatever the settings say.
 #[test]
 fn spine_never_merges() {
