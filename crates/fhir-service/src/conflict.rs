@@ -4,7 +4,9 @@
 use fhir_definitions::Definitions;
 use fhir_model::json::Value;
 use fhir_patch::{changed_elements, merge};
-use rulebook::{ChangedElement, ChangesSince, Conflict, Failure, OwnChange, Refused, Return};
+use rulebook::{
+    ChangedElement, ChangesSince, Conflict, ExplanationCode, Failure, OwnChange, Refused, Return,
+};
 use storage_api::{Key, StoredVersion};
 use versioning_core::{Precondition, Refusal, TagSet, VersionId};
 
@@ -34,7 +36,8 @@ impl Service {
         wanted: Wanted<'_>,
         context: &Context,
     ) -> Failure {
-        let asks = context.preferences.returning == Some(Return::OperationOutcome);
+        let asks = context.preferences.returning == Some(Return::OperationOutcome)
+            && self.rulebook.explanation(ExplanationCode::ChangesSince).is_some();
         match failure {
             Failure::Refused(refused) if asks && matches!(refused.refusal, Refusal::Stale(_)) => {
                 match self.since(&refused, key, &wanted, context).await {

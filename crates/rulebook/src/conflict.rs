@@ -1,8 +1,6 @@
 //! What a stale client is told beyond the refusal, if it asks for it: what has changed since the version that it
 //! knows, and whether its own change has anything to do with that.
 
-use core::fmt;
-
 use versioning_core::VersionId;
 
 use crate::failure::Refused;
@@ -51,59 +49,80 @@ pub enum OwnChange {
     Unknown,
 }
 
-impl Conflict {
-    /// A stable code for what the explanation comes to.
-    pub(crate) fn code(&self) -> &'static str {
-        match self.since.as_ref().map(|since| since.own) {
-            None => "base-unknown",
-            Some(OwnChange::Apart) => "changes-apart",
-            Some(OwnChange::Overlaps) => "changes-overlap",
-            Some(OwnChange::Same) => "same-content",
-            Some(OwnChange::Unknown) => "changes-since",
+/// The stable codes of what explains a conflict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExplanationCode {
+    /// Nobody can tell what changed.
+    BaseUnknown,
+    /// What changed has nothing to do with the client's change.
+    ChangesApart,
+    /// Both changed some element.
+    ChangesOverlap,
+    /// The current version is what the client sent.
+    SameContent,
+    /// This is what changed; the client's change cannot be compared with it.
+    ChangesSince,
+    /// One element that changed.
+    Changed,
+    /// One element that both changed.
+    ChangedByBoth,
+}
+
+impl ExplanationCode {
+    /// As clients see it.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::BaseUnknown => "base-unknown",
+            Self::ChangesApart => "changes-apart",
+            Self::ChangesOverlap => "changes-overlap",
+            Self::SameContent => "same-content",
+            Self::ChangesSince => "changes-since",
+            Self::Changed => "changed",
+            Self::ChangedByBoth => "changed-by-both",
         }
     }
+}
 
-    /// What the explanation comes to, in sentences.
-    pub(crate) fn summary(&self) -> String {
+impl Conflict {
+    /// What there is to say, in order: what it comes to, then each element; codes, sentences, and the places of elements.
+    pub(crate) fn explanations(&self) -> Vec<(ExplanationCode, String, Option<String>)> {
         let Some(since) = &self.since else {
             let resource = &self.refused.resource;
-            return format!(
+            let words = format!(
                 "If-Match names no version of {resource} that is kept, so nobody can tell what changed."
             );
+            return vec![(ExplanationCode::BaseUnknown, words, None)];
         };
-        let count = since.elements.len() + since.more;
-        let what = match since.own {
-            OwnChange::Apart => "Your change touches none of that.",
-            OwnChange::Overlaps => "Your change touches some of that.",
-            OwnChange::Same => "The current version has the content that you sent.",
-            OwnChange::Unknown => "What you sent cannot be compared with that.",
-        };
-        let elements = if count == 1 { "element differs" } else { "elements differ" };
-        format!("Since W/\"{}\", {count} {elements}. {what}", since.base)
-    }
-
-    /// The elements, each with its sentence and a stable code.
-    pub(crate) fn elements(&self) -> impl Iterator<Item = (&ChangedElement, &'static str, String)> {
-        self.since.iter().flat_map(|since| {
-            since.elements.iter().map(|element| {
-                let code = if element.by_both { "changed-by-both" } else { "changed" };
-                (element, code, since.sentence(element))
-            })
-        })
+        let (code, words) = since.summary();
+        let elements = since.elements.iter().map(|element| since.explain(element));
+        std::iter::once((code, words, None)).chain(elements).collect()
     }
 }
 
 impl ChangesSince {
-    fn sentence(&self, element: &ChangedElement) -> String {
-        let also = if element.by_both { ", and your change touches it" } else { "" };
-        format!("{} is different since W/\"{}\"{also}.", element.expression, self.base)
+    fn summary(&self) -> (ExplanationCode, String) {
+        let count = self.elements.len() + self.more;
+        let (code, what) = match self.own {
+            OwnChange::Apart => (ExplanationCode::ChangesApart, "Your change touches none of that."),
+            OwnChange::Overlaps => (ExplanationCode::ChangesOverlap, "Your change touches some of that."),
+            OwnChange::Same => {
+                (ExplanationCode::SameContent, "The current version has the content that you sent.")
+            }
+            OwnChange::Unknown => {
+                (ExplanationCode::ChangesSince, "What you sent cannot be compared with that.")
+            }
+        };
+        let elements = if count == 1 { "element differs" } else { "elements differ" };
+        (code, format!("Since W/\"{}\", {count} {elements}. {what}", self.base))
     }
-}
 
-impl fmt::Display for Conflict {
-    /// The refusal, and all of the explanation in one text.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.refused, self.summary())?;
-        self.elements().try_for_each(|(_, _, sentence)| write!(f, " {sentence}"))
+    fn explain(&self, element: &ChangedElement) -> (ExplanationCode, String, Option<String>) {
+        let (code, also) = if element.by_both {
+            (ExplanationCode::ChangedByBoth, ", and your change touches it")
+        } else {
+            (ExplanationCode::Changed, "")
+        };
+        let words = format!("{} is different since W/\"{}\"{also}.", element.expression, self.base);
+        (code, words, Some(element.expression.clone()))
     }
 }

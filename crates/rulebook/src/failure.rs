@@ -349,7 +349,7 @@ impl fmt::Display for Failure {
             | Self::CriteriaTooCostly
             | Self::NotFindable { .. } => self.search(f),
             Self::Refused(refused) => refused.fmt(f),
-            Self::Conflict(conflict) => conflict.fmt(f),
+            Self::Conflict(conflict) => conflict.refused.fmt(f),
             Self::UnknownVersion { resource, version_id } => {
                 write!(f, "{resource} has no version \"{version_id}\".")
             }

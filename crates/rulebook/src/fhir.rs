@@ -9,7 +9,7 @@ use fhir_validate::Finding;
 use versioning_core::{LockPolicy, Refusal};
 
 use crate::rule::{ClientId, LocationForm, OutcomeShape, Return, Rule, RuleCoding, Rulebook};
-use crate::{Failure, Interaction, Resource, Success};
+use crate::{ExplanationCode, Failure, Interaction, Resource, Success};
 
 /// The code system of Firelock's own codes.
 const SYSTEM: &str = "urn:x-firelock:outcome";
@@ -196,8 +196,8 @@ impl Rulebook for FhirRulebook {
         (rule.issue_type(), RuleCoding { system: SYSTEM, code: rule.code(), display: Some(rule.title()) })
     }
 
-    fn explanation(&self, code: &'static str) -> Option<RuleCoding> {
-        Some(coding(code))
+    fn explanation(&self, code: ExplanationCode) -> Option<RuleCoding> {
+        Some(coding(code.code()))
     }
 
     fn outcome_shape(&self, _rule: &Rule) -> OutcomeShape {

@@ -8,7 +8,7 @@ mod rule;
 mod spine;
 mod success;
 
-pub use conflict::{ChangedElement, ChangesSince, Conflict, OwnChange};
+pub use conflict::{ChangedElement, ChangesSince, Conflict, ExplanationCode, OwnChange};
 pub use failure::{Failure, ParameterProblem, Refused, Resource};
 pub use fhir::{FhirRulebook, LockSettings};
 pub use interaction::Interaction;

@@ -8,7 +8,7 @@ use fhir_model::{Coding, Issue, IssueSeverity, IssueType, OperationOutcome};
 use fhir_validate::Finding;
 use versioning_core::LockPolicy;
 
-use crate::{Conflict, Failure, Interaction, Resource, Success};
+use crate::{Conflict, ExplanationCode, Failure, Interaction, Resource, Success};
 
 /// A row's `issue.details.coding`, which is the same on every occasion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,9 +134,9 @@ pub trait Rulebook: Debug + Send + Sync {
     /// Issue type and code of a finding of the validator.
     fn finding(&self, finding: &Finding) -> (IssueType, RuleCoding);
 
-    /// The coding of an issue that explains a conflict; none where the outcome of a conflict has one issue, whose
-    /// diagnostics say it all.
-    fn explanation(&self, _code: &'static str) -> Option<RuleCoding> {
+    /// The coding of an issue that explains a conflict to a stale client that asks; none where the outcome of a conflict
+    /// is published to the letter, and nothing is added to it.
+    fn explanation(&self, _code: ExplanationCode) -> Option<RuleCoding> {
         None
     }
 
@@ -149,9 +149,7 @@ pub trait Rulebook: Debug + Send + Sync {
         let rule = self.rule(failure);
         let issues = match failure {
             Failure::Invalid(findings) if !findings.is_empty() => self.finding_issues(findings),
-            Failure::Conflict(conflict) if self.explanation(conflict.code()).is_some() => {
-                self.conflict_issues(&rule, conflict)
-            }
+            Failure::Conflict(conflict) => self.conflict_issues(&rule, conflict),
             _ => vec![Wording {
                 severity: rule.severity,
                 issue: rule.issue,
@@ -186,13 +184,6 @@ pub trait Rulebook: Debug + Send + Sync {
 
     #[doc(hidden)]
     fn conflict_issues(&self, rule: &Rule, conflict: &Conflict) -> Vec<Wording> {
-        let explanation = |code, diagnostics, place| Wording {
-            severity: IssueSeverity::Information,
-            issue: IssueType::Informational,
-            coding: self.explanation(code).unwrap_or(rule.coding),
-            diagnostics,
-            place,
-        };
         let refusal = Wording {
             severity: rule.severity,
             issue: rule.issue,
@@ -200,11 +191,12 @@ pub trait Rulebook: Debug + Send + Sync {
             diagnostics: conflict.refused.to_string(),
             place: None,
         };
-        let summary = explanation(conflict.code(), conflict.summary(), None);
-        let elements = conflict
-            .elements()
-            .map(|(element, code, sentence)| explanation(code, sentence, Some(element.expression.clone())));
-        [refusal, summary].into_iter().chain(elements).collect()
+        let explanations = conflict.explanations().into_iter().filter_map(|(code, diagnostics, place)| {
+            let coding = self.explanation(code)?;
+            let (severity, issue) = (IssueSeverity::Information, IssueType::Informational);
+            Some(Wording { severity, issue, coding, diagnostics, place })
+        });
+        std::iter::once(refusal).chain(explanations).collect()
     }
 
     #[doc(hidden)]
