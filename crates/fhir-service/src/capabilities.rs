@@ -4,8 +4,8 @@ use bytes::Bytes;
 use fhir_definitions::{FhirVersion, resource_types};
 use fhir_model::json::{Object, Value};
 use fhir_model::{array, object};
-use fhir_search::{Extractor, Parameters};
-use rulebook::{Failure, Interaction, Rulebook};
+use fhir_search::Parameters;
+use rulebook::{Failure, Interaction, OperationOffer, Rulebook, SearchOffer, TypeOffer};
 use storage_api::{Current, Head, Key, Timestamp, VersionNumber, VersionTag, VersionToken};
 use versioning_core::{Decision, IfMatchPolicy, Intent, LockPolicy, UpdateCreate, VersionScheme, decide};
 
@@ -66,6 +66,12 @@ fn capability_statement(rulebook: &dyn Rulebook, base: &str) -> Object {
         statement.insert("acceptUnknown", "no");
     }
     statement.insert("format", array!["application/fhir+json", "application/fhir+xml", "json", "xml"]);
+    if let Some(published) = rulebook.statement() {
+        statement.insert_at(1, "url", published.url);
+        statement.insert("fhirVersion", published.fhir_version);
+        let formats: Vec<Value> = published.formats.iter().map(|format| Value::from(*format)).collect();
+        statement.insert("format", formats);
+    }
     if rulebook.offers(Interaction::Patch) {
         let formats = array![
             "application/json-patch+json",
@@ -76,23 +82,19 @@ fn capability_statement(rulebook: &dyn Rulebook, base: &str) -> Object {
         ];
         statement.insert("patchFormat", formats);
     }
-    let resources: Vec<Value> = resource_types(version)
-        .iter()
-        .map(|resource_type| Value::from(resource(rulebook, resource_type)))
-        .collect();
+    let resources: Vec<Value> = match rulebook.types() {
+        None => resource_types(version).iter().map(|name| resource(rulebook, name, None).into()).collect(),
+        Some(types) => {
+            types.iter().map(|offer| resource(rulebook, offer.resource_type, Some(offer)).into()).collect()
+        }
+    };
     let mut rest = object! { "mode": "server", "resource": resources };
-    let operations: Vec<Value> = OPERATIONS
-        .into_iter()
-        .filter(|(interaction, _)| rulebook.offers(*interaction))
-        .map(|(interaction, url)| {
-            // A reference in STU3, a canonical URL from R4 on.
-            let definition: Value = match version {
-                FhirVersion::Stu3 => object! { "reference": url }.into(),
-                FhirVersion::R4 | FhirVersion::R4b | FhirVersion::R5 => url.into(),
-            };
-            object! { "name": interaction.code(), "definition": definition }.into()
-        })
-        .collect();
+    let defined = |(interaction, url): &(Interaction, &'static str)| {
+        let offer = OperationOffer { name: interaction.code(), definition: url };
+        rulebook.offers(*interaction).then(|| operation(version, &offer))
+    };
+    let of_the_api = rulebook.operations().iter().map(|offer| operation(version, offer));
+    let operations: Vec<Value> = OPERATIONS.iter().filter_map(defined).chain(of_the_api).collect();
     if !operations.is_empty() {
         rest.insert("operation", operations);
     }
@@ -104,8 +106,20 @@ fn capability_statement(rulebook: &dyn Rulebook, base: &str) -> Object {
     statement
 }
 
+fn operation(version: FhirVersion, offer: &OperationOffer) -> Value {
+    object! { "name": offer.name, "definition": canonical(version, offer.definition) }.into()
+}
+
+/// A reference in STU3, a canonical URL from R4 on.
+fn canonical(version: FhirVersion, url: &str) -> Value {
+    match version {
+        FhirVersion::Stu3 => object! { "reference": url }.into(),
+        FhirVersion::R4 | FhirVersion::R4b | FhirVersion::R5 => url.into(),
+    }
+}
+
 /// What one type offers.
-fn resource(rulebook: &dyn Rulebook, resource_type: &str) -> Object {
+fn resource(rulebook: &dyn Rulebook, resource_type: &str, offer: Option<&TypeOffer>) -> Object {
     const INTERACTIONS: [Interaction; 9] = [
         Interaction::Read,
         Interaction::Vread,
@@ -120,7 +134,7 @@ fn resource(rulebook: &dyn Rulebook, resource_type: &str) -> Object {
     let policy = rulebook.lock_policy(resource_type);
     let interactions: Vec<Value> = INTERACTIONS
         .into_iter()
-        .filter(|interaction| rulebook.offers(*interaction))
+        .filter(|interaction| rulebook.offers_on(*interaction, resource_type))
         .map(|interaction| Value::from(object! { "code": interaction.code() }))
         .collect();
     let mut resource = object! {
@@ -134,7 +148,7 @@ fn resource(rulebook: &dyn Rulebook, resource_type: &str) -> Object {
         "readHistory": rulebook.offers(Interaction::Vread),
         "updateCreate": policy.update_create == UpdateCreate::Allowed,
         "conditionalCreate": rulebook.offers(Interaction::ConditionalCreate),
-        "conditionalRead": "full-support",
+        "conditionalRead": rulebook.statement().map_or("full-support", |known| known.conditional_read),
         "conditionalUpdate": rulebook.offers(Interaction::ConditionalUpdate),
         "conditionalDelete": if rulebook.offers(Interaction::ConditionalDelete) { "single" } else { "not-supported" },
     };
@@ -142,15 +156,23 @@ fn resource(rulebook: &dyn Rulebook, resource_type: &str) -> Object {
         let place = resource.position("conditionalUpdate").map_or(resource.len(), |place| place + 1);
         resource.insert_at(place, "conditionalPatch", rulebook.offers(Interaction::ConditionalPatch));
     }
-    if rulebook.offers(Interaction::SearchType) {
-        resource.insert("searchParam", search_parameters(rulebook.version(), resource_type));
+    if let Some(profile) = offer.and_then(|offer| offer.profile) {
+        resource.insert_at(1, "profile", canonical(rulebook.version(), profile));
+    }
+    if let Some(offer) = offer {
+        let listed = |known: &SearchOffer| {
+            Value::from(object! { "name": known.name, "type": known.search_type.code() })
+        };
+        resource.insert("searchParam", offer.search.iter().map(listed).collect::<Vec<_>>());
+    } else if rulebook.offers(Interaction::SearchType) {
+        resource.insert("searchParam", search_parameters(rulebook, resource_type));
     }
     resource
 }
 
 /// The parameters that resources of a type can be found by.
-fn search_parameters(version: FhirVersion, resource_type: &str) -> Vec<Value> {
-    let parameters = Extractor::of(version).parameters(resource_type);
+fn search_parameters(rulebook: &dyn Rulebook, resource_type: &str) -> Vec<Value> {
+    let parameters = rulebook.extractor().parameters(resource_type);
     let supported = parameters.into_iter().flat_map(Parameters::iter).filter(|known| known.is_supported());
     let described = supported.map(|known| {
         let definition = known.definition();

@@ -64,7 +64,7 @@ impl Service {
         let before = self.shown_as(&base, None)?;
         let mine = self.wanted(wanted, key, &before);
         let base = self.version_id(&key.kind, base.version);
-        Ok(Some(self.changes(base, [&before, &theirs], mine.as_ref())))
+        Ok(Some(self.changes_since(base, [&before, &theirs], mine.as_ref())))
     }
 
     /// The newest of the versions that If-Match names, if there is one.
@@ -99,7 +99,12 @@ impl Service {
         }
     }
 
-    fn changes(&self, base: VersionId, [before, theirs]: [&Value; 2], mine: Option<&Value>) -> ChangesSince {
+    fn changes_since(
+        &self,
+        base: VersionId,
+        [before, theirs]: [&Value; 2],
+        mine: Option<&Value>,
+    ) -> ChangesSince {
         let definitions = Definitions::of(self.rulebook.version());
         let (own, both) = match mine {
             None => (OwnChange::Unknown, Vec::new()),

@@ -11,7 +11,7 @@ use versioning_core::{Change, WriteOperation};
 
 use crate::answer::Answer;
 use crate::conflict::Wanted;
-use crate::content::{Incoming, Prepared};
+use crate::content::Incoming;
 use crate::present::Format;
 use crate::request::{Patch, PatchFormat};
 use crate::service::{Context, Service, damaged};
@@ -55,8 +55,7 @@ impl Service {
             interaction,
             method: Method::Patch,
             key,
-            precondition: &context.precondition,
-            claim: context.claim.as_ref(),
+            context,
             matched,
         };
         // Read on the first attempt only, and not at all for a client that is stale.
@@ -67,7 +66,7 @@ impl Service {
                 let _ = parsed.set(self.parse_patch(patch)?);
             }
             let Some(parsed) = parsed.get() else { return Err(Failure::Internal) };
-            self.patched(key, head, body, parsed, &context.base)
+            self.patched(key, head, body, parsed)
         };
         match self.write(write, prepare).await {
             Ok(ended) => Ok(ended),
@@ -83,6 +82,7 @@ impl Service {
         let limits = &self.limits.patch;
         let json = || json::parse(&patch.bytes, &self.limits.json).map_err(Failure::Json);
         let fhirpath = |parameters: Value| {
+            let parameters = self.rulebook.read_patch(parameters)?;
             FhirPathPatch::parse(&parameters, definitions, limits).map(Parsed::FhirPath).map_err(malformed)
         };
         match patch.format {
@@ -97,17 +97,10 @@ impl Service {
         }
     }
 
-    /// The stored body of the next version. The patch meets the representation that a read gives,
+    /// The content of the next version. The patch meets the representation that a read gives,
     /// version meta included, so a test on `/meta/versionId` works as a lock; afterwards version
     /// meta is the server's again.
-    fn patched(
-        &self,
-        key: &Key,
-        head: Head,
-        body: &Body,
-        patch: &Parsed,
-        base: &str,
-    ) -> Result<Prepared, Failure> {
+    fn patched(&self, key: &Key, head: Head, body: &Body, patch: &Parsed) -> Result<Incoming, Failure> {
         let version_id = self.version_id(&key.kind, head.version);
         let shown = Splice::from_i64(body.splice)
             .and_then(|place| {
@@ -120,8 +113,7 @@ impl Service {
         if resource.resource_type().as_str() != key.kind || resource.id() != Some(key.id.as_str()) {
             return Err(Failure::PatchedIdentity);
         }
-        let resource = self.settle_narrative(resource, &before)?;
-        self.prepared(Incoming::from(resource), base)
+        Ok(Incoming::from(self.settle_narrative(resource, &before)?))
     }
 
     pub(crate) fn apply(&self, patch: &Parsed, before: &Value) -> Result<Value, Failure> {

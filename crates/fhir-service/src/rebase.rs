@@ -32,7 +32,6 @@ impl Service {
         write: Write<'_>,
         incoming: Incoming,
         stale: Failure,
-        context: &Context,
     ) -> Result<(Ended, VersionId), Failure> {
         let Some(base) = self.base(&write).await? else { return Err(stale) };
         let base = self.shown_as(&base, None)?;
@@ -45,10 +44,10 @@ impl Service {
             let Some(merged) = self.merged(&base, &theirs, &mine)? else { return Err(stale_at(stale, onto)) };
             let scheme = self.rulebook.lock_policy(&write.key.kind).scheme;
             let tags = TagSet::one(EntityTag::of(head.version, scheme));
-            let precondition = write.precondition.clone().with_if_match(tags);
-            let rebased = Write { precondition: &precondition, ..write };
-            let prepare = |_: Loaded<'_>| self.prepared(Incoming::from(merged.clone()), &context.base);
-            match self.write(rebased, prepare).await {
+            let precondition = write.context.precondition.clone().with_if_match(tags);
+            let context = Context { precondition, ..write.context.clone() };
+            let prepare = |_: Loaded<'_>| Ok(Incoming::from(merged.clone()));
+            match self.write(Write { context: &context, ..write }, prepare).await {
                 Ok(ended) => return Ok((ended, onto)),
                 Err(Failure::Refused(refused)) if matches!(refused.refusal, Refusal::Stale(_)) => {
                     self.counters.retries.add(1);
@@ -64,13 +63,9 @@ impl Service {
     /// The version that an update was merged with when it was carried out first, if this is the answer to its repetition:
     /// the client that missed the first answer has to learn that what it sent is not all that is there now. The write is
     /// done, so nothing here fails.
-    pub(crate) async fn merged_at_first(
-        &self,
-        write: &Write<'_>,
-        written: &Written,
-        context: &Context,
-    ) -> Option<VersionId> {
-        let is_repeatable = write.claim.is_some() && write.precondition.names_a_version();
+    pub(crate) async fn merged_at_first(&self, write: &Write<'_>, written: &Written) -> Option<VersionId> {
+        let context = write.context;
+        let is_repeatable = context.claim.is_some() && context.precondition.names_a_version();
         if !is_repeatable || !context.preferences.rebase || !self.rulebook.rebases() {
             return None;
         }
@@ -78,14 +73,14 @@ impl Service {
         let number = VersionNumber::new(version.number.get().saturating_sub(1));
         let before = self.store.read_version(write.key, VersionSelector::Number(number)).await.ok()??;
         let scheme = self.rulebook.lock_policy(&write.key.kind).scheme;
-        let is_named = written.change.is_none() || write.precondition.names(before.version, scheme);
+        let is_named = written.change.is_none() || context.precondition.names(before.version, scheme);
         (!is_named).then(|| self.version_id(&write.key.kind, before.version))
     }
 
     /// The one version that the client changed. Of several names, nobody knows which one was meant.
     async fn base(&self, write: &Write<'_>) -> Result<Option<StoredVersion>, Failure> {
-        let is_one = write.precondition.if_match().is_some_and(|tags| tags.tags().count() == 1);
-        if is_one { self.named_version(write.key, write.precondition).await } else { Ok(None) }
+        let is_one = write.context.precondition.if_match().is_some_and(|tags| tags.tags().count() == 1);
+        if is_one { self.named_version(write.key, &write.context.precondition).await } else { Ok(None) }
     }
 
     /// Both changes in one resource; none if they have an element in common.

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use bytes::Bytes;
-use rulebook::{Interaction, Return};
+use rulebook::{Caller, Interaction, Return};
 use storage_api::{HistoryScope, Key};
 use versioning_core::Precondition;
 
@@ -25,6 +25,8 @@ pub struct Request {
     pub base: String,
     /// The id of the request, for logs and outcomes.
     pub trace: String,
+    /// Who asks, as the rulebook admitted them.
+    pub caller: Caller,
 }
 
 /// A body with what it is written in.
@@ -207,6 +209,13 @@ pub enum Operation {
         /// As which kind of patch.
         format: DiffFormat,
     },
+    /// POST `$[name]`
+    Perform {
+        /// The operation's name, without `$`.
+        name: String,
+        /// Parameters.
+        body: Content,
+    },
     /// GET `metadata`
     Capabilities(CapabilityMode),
 }
@@ -231,6 +240,7 @@ impl Operation {
             Self::Search { .. } => Interaction::SearchType,
             Self::Validate { .. } => Interaction::Validate,
             Self::Diff { .. } => Interaction::Diff,
+            Self::Perform { .. } => Interaction::Operation,
             Self::Capabilities(_) => Interaction::Capabilities,
         }
     }

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use fhir_model::json::Value;
-use fhir_model::{Instant, Splice, splice};
-use rulebook::{Failure, LocationForm, Refused, Resource, Return, Rulebook, Success, Verdict};
+use fhir_model::{Id, Instant, Splice, splice};
+use rulebook::{
+    Caller, Failure, LocationForm, Refused, Resource, Return, Rulebook, Success, Verdict, Warning,
+};
 use storage_api::{Body, Key, Store, StoreError, Timestamp, VersionToken};
 use versioning_core::{NoCurrentVersion, Precondition, Refusal, TagSet, VersionId};
 
-use crate::answer::{Answer, Payload};
+use crate::answer::{Answer, Payload, VersionChange};
 use crate::idempotency::Claim;
 use crate::request::{Operation, Request};
 use crate::{Counters, Ids, Limits, Narratives, Validation};
@@ -31,13 +33,14 @@ pub struct Service {
 impl Service {
     /// An API on a store.
     pub fn new(rulebook: Arc<dyn Rulebook>, store: Arc<dyn Store>, ids: Ids, limits: Limits) -> Self {
+        let checks = Arc::new(rulebook.validation().cloned().unwrap_or_default());
         Self {
             rulebook,
             store,
             ids,
             limits,
             validation: Validation::default(),
-            checks: Arc::default(),
+            checks,
             narratives: Narratives::default(),
             counters: Arc::default(),
         }
@@ -46,17 +49,29 @@ impl Service {
     /// The same, as strict about what it stores as said; [`Validation::Structure`] otherwise.
     #[must_use]
     pub fn with_validation(self, validation: Validation) -> Self {
-        let checks = fhir_validate::Settings {
-            level: validation.level().unwrap_or_default(),
-            ..(*self.checks).clone()
-        };
+        let own = self.rulebook.validation().map(|settings| settings.level);
+        let level = validation.level().max(own).unwrap_or_default();
+        let checks = fhir_validate::Settings { level, ..(*self.checks).clone() };
         Self { validation, checks: Arc::new(checks), ..self }
     }
 
-    /// The same, validating with these profiles, severities and limits; the level is that of its [`Validation`].
+    /// The same, validating with these profiles and severities, beside what the API itself wants; how strictly, its
+    /// [`Validation`] says.
     #[must_use]
     pub fn with_checks(self, checks: fhir_validate::Settings) -> Self {
-        let checks = fhir_validate::Settings { level: self.checks.level, ..checks };
+        let level = self.checks.level;
+        let checks = match self.rulebook.validation() {
+            None => fhir_validate::Settings { level, ..checks },
+            Some(own) => {
+                let mut both = fhir_validate::Settings { level, ..own.clone() };
+                both.severities.extend(checks.severities);
+                both.required_profiles.extend(checks.required_profiles);
+                if checks.profiles.urls().next().is_some() {
+                    both.profiles = checks.profiles;
+                }
+                both
+            }
+        };
         Self { checks: Arc::new(checks), ..self }
     }
 
@@ -101,8 +116,8 @@ impl Service {
             return Err(Failure::NotOffered(interaction));
         }
         let claim = self.claim(&request);
-        let Request { operation, precondition, preferences, base, trace, .. } = request;
-        let context = Context { precondition, preferences, base, trace, claim };
+        let Request { operation, precondition, preferences, base, trace, caller, .. } = request;
+        let context = Context { precondition, preferences, base, trace, claim, caller };
         match operation {
             Operation::Read(key) => self.read(&key, &context).await,
             Operation::Vread { key, version_id } => self.vread(&key, &version_id, &context).await,
@@ -132,6 +147,7 @@ impl Service {
             Operation::Diff { key, from, to, format } => {
                 self.diff(&key, from.as_deref(), to.as_deref(), format).await
             }
+            Operation::Perform { name, body } => self.perform(&name, &body, &context).await,
             Operation::Capabilities(mode) => self.capabilities(mode, &context),
         }
     }
@@ -161,6 +177,7 @@ impl Service {
             | Operation::Search { .. }
             | Operation::Validate { .. }
             | Operation::Diff { .. }
+            | Operation::Perform { .. }
             | Operation::Capabilities(_) => {
                 return None;
             }
@@ -190,6 +207,13 @@ impl Service {
             },
             ..Answer::default()
         }
+    }
+
+    /// The id of a new resource.
+    pub(crate) fn new_id(&self, resource_type: &str) -> Result<Id, Failure> {
+        let drawn = self.ids.resource_id().to_string();
+        let id = self.rulebook.new_id(resource_type, &drawn, &|| self.ids.version_tag().0);
+        Id::parse(&id).map_err(|_| Failure::Internal)
     }
 
     /// How this API prints a version.
@@ -249,19 +273,28 @@ impl Service {
 
     /// The answer to a write that went well.
     pub(crate) fn written(&self, write: &Outcome<'_>, context: &Context) -> Result<Answer, Failure> {
-        let returning = context.preferences.returning.unwrap_or(self.rulebook.default_return());
+        let preferred = context.preferences.returning;
+        let returning = self.rulebook.returns(write.success, preferred);
         let payload = match (returning, write.body) {
             (Return::Representation, Some((version, at, body))) => {
                 Some(self.represent(write.key, version, at, body)?)
             }
             (Return::OperationOutcome, _) => Some(json_payload(
-                &self.rulebook.accept(write.success, &resource(write.key), &context.trace).outcome,
+                &self
+                    .rulebook
+                    .accept_below(
+                        write.success,
+                        (&resource(write.key), &context.base),
+                        write.warnings,
+                        &context.trace,
+                    )
+                    .outcome,
             )),
             (Return::Minimal | Return::Representation, _) => None,
         };
         // A tombstone has nothing to represent, so that preference cannot be followed.
         let followed = |returning: &Return| *returning != Return::Representation || payload.is_some();
-        let applied = context.preferences.returning.filter(followed);
+        let applied = preferred.filter(|preferred| *preferred == returning).filter(followed);
         let version_id = write.version.map(|version| self.version_id(&write.key.kind, version));
         let names_location = match write.success {
             Success::Created | Success::Restored | Success::Matched => true,
@@ -277,6 +310,7 @@ impl Service {
                 .map(|version| self.location(write.key, version, context)),
             payload,
             applied,
+            changes: write.changes.to_vec(),
             ..Answer::default()
         })
     }
@@ -290,12 +324,14 @@ impl Service {
 }
 
 /// What every interaction needs of its request.
+#[derive(Clone)]
 pub(crate) struct Context {
     pub(crate) precondition: Precondition,
     pub(crate) preferences: crate::Preferences,
     pub(crate) base: String,
     pub(crate) trace: String,
     pub(crate) claim: Option<Claim>,
+    pub(crate) caller: Caller,
 }
 
 /// A write that went well.
@@ -306,6 +342,8 @@ pub(crate) struct Outcome<'a> {
     pub(crate) at: Option<Timestamp>,
     /// The content to represent.
     pub(crate) body: Option<(VersionToken, Timestamp, &'a Body)>,
+    pub(crate) warnings: &'a [Warning],
+    pub(crate) changes: &'a [VersionChange],
 }
 
 /// What a client sent, short enough to be quoted.

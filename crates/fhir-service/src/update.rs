@@ -23,8 +23,7 @@ impl Service {
             interaction: Interaction::Update,
             method: Method::Put,
             key,
-            precondition: &context.precondition,
-            claim: context.claim.as_ref(),
+            context,
             matched: None,
         };
         let incoming = || {
@@ -32,7 +31,7 @@ impl Service {
             incoming.check_url_id(&key.id)?;
             Ok(incoming)
         };
-        match self.update_one(write, body, incoming, context).await? {
+        match self.update_one(write, body, incoming).await? {
             (Ended::Written(written), rebased_onto) => {
                 let answer = self.written(&written.outcome(written.updated()), context)?;
                 Ok(Answer { rebased_onto, ..answer })
@@ -49,17 +48,17 @@ impl Service {
         write: Write<'_>,
         body: &Content,
         incoming: impl Fn() -> Result<Incoming, Failure>,
-        context: &Context,
     ) -> Result<(Ended, Option<VersionId>), Failure> {
-        let prepare = |_: Loaded<'_>| self.prepared(incoming()?, &context.base);
+        let context = write.context;
+        let prepare = |_: Loaded<'_>| incoming();
         let ended = match self.write(write, prepare).await {
             Err(stale) if self.may_rebase(&stale, context) => {
-                self.rebase(write, incoming()?, stale, context).await.map(|(ended, onto)| (ended, Some(onto)))
+                self.rebase(write, incoming()?, stale).await.map(|(ended, onto)| (ended, Some(onto)))
             }
             ended => ended.map(|ended| (ended, None)),
         };
         // The same request may have been merged while this one was, which then finds its own change in the way.
-        let ended = match (ended, write.claim) {
+        let ended = match (ended, &context.claim) {
             (Err(failure @ Failure::Refused(_)), Some(claim)) if context.preferences.rebase => {
                 let first = self.replay(claim).await?;
                 first.map(|first| (Ended::Written(first), None)).ok_or(failure)
@@ -68,7 +67,7 @@ impl Service {
         };
         match ended {
             Ok((Ended::Written(written), None)) => {
-                let onto = self.merged_at_first(&write, &written, context).await;
+                let onto = self.merged_at_first(&write, &written).await;
                 Ok((Ended::Written(written), onto))
             }
             Ok(ended) => Ok(ended),

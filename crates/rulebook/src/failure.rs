@@ -11,7 +11,7 @@ use fhir_search::QueryError;
 use fhir_validate::Finding;
 use versioning_core::{FieldError, Refusal, VersionId};
 
-use crate::{Conflict, Interaction};
+use crate::{Breach, Conflict, Interaction};
 
 /// Why a request failed. `Display` is the sentence that tells a person what to change.
 #[derive(Clone, Debug, PartialEq)]
@@ -124,6 +124,8 @@ pub enum Failure {
     Refused(Box<Refused>),
     /// The lock core refused a stale client that asked why.
     Conflict(Box<Conflict>),
+    /// The API has a rule against it.
+    Rule(Box<Breach>),
     /// The resource has no such version.
     UnknownVersion {
         /// Of what.
@@ -267,6 +269,7 @@ impl Failure {
         match self {
             Self::Json(error) if !error.path.is_empty() => Some(error.path.clone()),
             Self::Xml(error) if !error.path.is_empty() => Some(error.path.clone()),
+            Self::Rule(breach) => breach.place.clone(),
             Self::IdMissing { .. } | Self::IdDiffers { .. } | Self::ClientAssignedId { .. } => {
                 Some("id".to_owned())
             }
@@ -350,6 +353,7 @@ impl fmt::Display for Failure {
             | Self::NotFindable { .. } => self.search(f),
             Self::Refused(refused) => refused.fmt(f),
             Self::Conflict(conflict) => conflict.refused.fmt(f),
+            Self::Rule(breach) => f.write_str(&breach.diagnostics),
             Self::UnknownVersion { resource, version_id } => {
                 write!(f, "{resource} has no version \"{version_id}\".")
             }

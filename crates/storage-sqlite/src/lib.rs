@@ -15,6 +15,7 @@ mod folder;
 mod group;
 mod history;
 mod import;
+mod index;
 mod layout;
 mod lock;
 mod matching;

@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic in a test is the report")]
 
+mod audit;
 mod backups;
 mod exports;
 mod hostile;
+mod messages;
 mod process;
 mod profiles;
 mod purges;

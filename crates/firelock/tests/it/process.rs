@@ -1,5 +1,6 @@
 //! Starts the program and talks to it.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -21,11 +22,18 @@ pub(crate) struct Answer {
 
 impl Server {
     pub(crate) fn start(data: &Path) -> Self {
-        Self::with(&["--data".as_ref(), data.as_ref()])
+        Self::start_with(data, &[])
+    }
+
+    /// With more arguments.
+    pub(crate) fn start_with(data: &Path, more: &[&str]) -> Self {
+        let mut arguments: Vec<&OsStr> = vec!["--data".as_ref(), data.as_ref()];
+        arguments.extend(more.iter().map(OsStr::new));
+        Self::with(&arguments)
     }
 
     /// With these arguments of `serve`.
-    pub(crate) fn with(arguments: &[&std::ffi::OsStr]) -> Self {
+    pub(crate) fn with(arguments: &[&OsStr]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_firelock"))
             .args(["serve", "--listen", "127.0.0.1:0"])
             .args(arguments)
