@@ -2,10 +2,11 @@
 //! version that it named, and whether its own change touches that.
 
 use fhir_definitions::Definitions;
+use fhir_model::Id;
 use fhir_model::json::Value;
 use fhir_patch::{changed_elements, merge};
 use rulebook::{
-    ChangedElement, ChangesSince, Conflict, ExplanationCode, Failure, OwnChange, Refused, Return,
+    ChangedElement, ChangesSince, ClientId, Conflict, ExplanationCode, Failure, OwnChange, Refused, Return,
 };
 use storage_api::{Key, StoredVersion};
 use versioning_core::{Precondition, Refusal, TagSet, VersionId};
@@ -89,7 +90,11 @@ impl Service {
     fn wanted(&self, wanted: &Wanted<'_>, key: &Key, before: &Value) -> Option<Value> {
         match wanted {
             Wanted::Content(body) => {
-                let incoming = self.incoming(body, &key.kind, Some(&key.id)).ok()?;
+                let mut incoming = self.incoming(body, &key.kind, Some(&key.id)).ok()?;
+                if incoming.resource().id().is_none() {
+                    // By criteria, the id may be left out.
+                    incoming.set_new_id(&Id::parse(&key.id).ok()?, ClientId::Ignored).ok()?;
+                }
                 Some(incoming.into_value())
             }
             Wanted::Patch(patch) => {
