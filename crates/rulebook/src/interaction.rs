@@ -35,6 +35,8 @@ pub enum Interaction {
     SearchType,
     /// `$validate`: findings, nothing stored.
     Validate,
+    /// `$diff`: what one version changed in another, as a patch.
+    Diff,
     /// An operation on the whole system that an API defines.
     Operation,
     /// What the server can do.
@@ -43,7 +45,7 @@ pub enum Interaction {
 
 impl Interaction {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Read,
         Self::Vread,
         Self::Update,
@@ -59,6 +61,7 @@ impl Interaction {
         Self::ConditionalDelete,
         Self::SearchType,
         Self::Validate,
+        Self::Diff,
         Self::Operation,
         Self::Capabilities,
     ];
@@ -82,6 +85,7 @@ impl Interaction {
             Self::ConditionalDelete => "conditional-delete",
             Self::SearchType => "search-type",
             Self::Validate => "validate",
+            Self::Diff => "diff",
             Self::Operation => "operation",
             Self::Capabilities => "capabilities",
         }
