@@ -5,6 +5,7 @@ mod codegen;
 mod conformance;
 mod crash;
 mod disk;
+mod groups;
 mod http;
 mod load;
 mod packages;
