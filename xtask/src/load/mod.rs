@@ -7,6 +7,7 @@ mod large;
 mod pairs;
 mod report;
 mod resources;
+mod searches;
 mod single;
 mod suite;
 mod synthea;

@@ -1,14 +1,17 @@
 //! `cargo xtask load resources`: generated patients as single PUTs, for figures of searches.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use hdrhistogram::Histogram;
 
 use super::report::{histogram, listed, micros, quantiles, rate};
+use super::searches;
 use super::suite::{self, Single};
 use super::target::{Choice, Served, Target};
 use super::transactions::suites;
@@ -35,6 +38,9 @@ pub(crate) struct Arguments {
     /// Read everything back and follow every reference
     #[arg(long)]
     verify: bool,
+    /// Measure searches when 1 000, 10 000, 100 000 and so on are there, and in the end
+    #[arg(long)]
+    searches: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
@@ -57,20 +63,6 @@ async fn load(served: &Served, arguments: &Arguments, singles: Vec<Single>) -> R
         singles.iter().filter_map(|single| Some(single.key.split('/').next()?.to_owned())).collect();
     let keys: BTreeSet<String> = singles.iter().map(|single| single.key.clone()).collect();
     ensure!(keys.len() == singles.len(), "two resources have the same type and id");
-    let (singles, next) = (Arc::new(singles), Arc::new(AtomicUsize::new(0)));
-    let started = Instant::now();
-    let tasks: Vec<_> = (0..arguments.clients.max(1))
-        .map(|_| tokio::spawn(put(target.clone(), Arc::clone(&singles), Arc::clone(&next))))
-        .collect();
-    let (mut times, mut statuses) = (histogram()?, BTreeMap::<u16, u64>::new());
-    for task in tasks {
-        let (seen, more) = task.await??;
-        times.add(seen)?;
-        for (status, count) in more {
-            *statuses.entry(status).or_default() += count;
-        }
-    }
-    let time = started.elapsed();
     println!(
         "load resources: {} as single PUTs, {} clients against http://{}{}",
         singles.len(),
@@ -78,6 +70,17 @@ async fn load(served: &Served, arguments: &Arguments, singles: Vec<Single>) -> R
         target.authority,
         target.path
     );
+    let (mut times, mut statuses) = (histogram()?, BTreeMap::new());
+    let (singles, mut time, mut there) = (Arc::new(singles), Duration::ZERO, 0);
+    for end in stops(singles.len(), arguments.searches) {
+        let started = Instant::now();
+        put_all(target, arguments.clients, &singles, there..end, &mut times, &mut statuses).await?;
+        time += started.elapsed();
+        there = end;
+        if arguments.searches {
+            searches::measure(target, &singles[..there]).await?;
+        }
+    }
     println!("  PUT  {:.0}/s, {}", rate(singles.len(), time), quantiles(&times));
     println!("  statuses  {}", listed(&statuses));
     if arguments.verify {
@@ -90,13 +93,41 @@ async fn load(served: &Served, arguments: &Arguments, singles: Vec<Single>) -> R
     Ok(())
 }
 
-type Seen = (hdrhistogram::Histogram<u64>, BTreeMap<u16, u64>);
+/// Where loading pauses: at powers of ten from 1 000 on if searches are measured, and at the end.
+fn stops(count: usize, searches: bool) -> Vec<usize> {
+    let powers = (3..9).map(|power| 10_usize.pow(power)).take_while(|stop| searches && *stop < count);
+    powers.chain([count]).collect()
+}
+
+async fn put_all(
+    target: &Target,
+    clients: usize,
+    singles: &Arc<Vec<Single>>,
+    part: Range<usize>,
+    times: &mut Histogram<u64>,
+    statuses: &mut BTreeMap<u16, u64>,
+) -> Result<()> {
+    let next = Arc::new(AtomicUsize::new(part.start));
+    let tasks: Vec<_> = (0..clients.max(1))
+        .map(|_| tokio::spawn(put(target.clone(), Arc::clone(singles), Arc::clone(&next), part.end)))
+        .collect();
+    for task in tasks {
+        let (seen, more) = task.await??;
+        times.add(seen)?;
+        for (status, count) in more {
+            *statuses.entry(status).or_default() += count;
+        }
+    }
+    Ok(())
+}
+
+type Seen = (Histogram<u64>, BTreeMap<u16, u64>);
 
 /// A client: it takes the next resource that nobody has taken.
-async fn put(target: Target, singles: Arc<Vec<Single>>, next: Arc<AtomicUsize>) -> Result<Seen> {
+async fn put(target: Target, singles: Arc<Vec<Single>>, next: Arc<AtomicUsize>, end: usize) -> Result<Seen> {
     let mut wire = Wire::connect(&target.authority).await?;
     let (mut times, mut statuses) = (histogram()?, BTreeMap::new());
-    while let Some(single) = singles.get(next.fetch_add(1, Ordering::Relaxed)) {
+    while let Some(single) = singles[..end].get(next.fetch_add(1, Ordering::Relaxed)) {
         let request = target.send("PUT", &format!("/{}", single.key), &single.text);
         let begun = Instant::now();
         let seen = wire.send(&request, true).await?;

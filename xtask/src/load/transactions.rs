@@ -151,3 +151,43 @@ impl Response {
         Ok(format!("{kind}/{id}"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(status: u16, body: &str) -> Result<Vec<String>, String> {
+        let seen = Seen { status, body: body.as_bytes().to_vec(), ..Seen::default() };
+        let responses = Answer::read(&seen, false, 1).map_err(|error| error.to_string())?;
+        responses.iter().map(|response| response.key().map_err(|error| error.to_string())).collect()
+    }
+
+    fn answer(kind: &str, status: &str, location: &str) -> String {
+        format!(
+            r#"{{"resourceType":"Bundle","type":"{kind}","entry":[{{"response":{{"status":"{status}","location":"{location}"}}}}]}}"#
+        )
+    }
+
+    #[test]
+    fn an_answer_names_what_was_written() {
+        for location in ["http://h/R4/Patient/1/_history/2", "Patient/1/_history/2", "Patient/1"] {
+            let told = read(200, &answer("transaction-response", "201 Created", location));
+            assert_eq!(told, Ok(vec!["Patient/1".to_owned()]), "{location}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_is_not_a_whole_success_fails() {
+        let good = answer("transaction-response", "201", "Patient/1");
+        let none = r#"{"resourceType":"Bundle","type":"transaction-response"}"#.to_owned();
+        for (status, body) in [
+            (412, good),
+            (200, answer("batch-response", "201", "Patient/1")),
+            (200, answer("transaction-response", "409 Conflict", "Patient/1")),
+            (200, answer("transaction-response", "201", "1")),
+            (200, none),
+        ] {
+            assert!(read(status, &body).is_err(), "{status} {body}");
+        }
+    }
+}
