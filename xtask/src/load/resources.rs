@@ -87,8 +87,8 @@ async fn load(served: &Served, arguments: &Arguments, singles: Vec<Single>) -> R
         let walked = walk(target, &types).await?;
         let missing: Vec<&String> = keys.difference(&walked.keys).take(5).collect();
         ensure!(missing.is_empty(), "acknowledged, and not found: {missing:?}");
-        walked.ensure_resolved()?;
-        println!("  {} literal references of {} resources resolve", walked.literal, walked.keys.len());
+        let resolved = walked.ensure_resolved(&keys)?;
+        println!("  {resolved} literal references of {} resources resolve", keys.len());
     }
     Ok(())
 }

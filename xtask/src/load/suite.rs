@@ -44,7 +44,7 @@ struct Published<'a> {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Entry<'a> {
-    full_url: String,
+    full_url: Option<String>,
     #[serde(borrow)]
     resource: &'a RawValue,
     request: Option<Request>,
@@ -110,7 +110,7 @@ impl Bundle {
                 criteria.insert(place, (named.resource_type.clone(), query));
             }
             types.push(named.resource_type);
-            if let Some(uuid) = entry.full_url.strip_prefix("urn:uuid:") {
+            if let Some(uuid) = entry.full_url.as_deref().and_then(|url| url.strip_prefix("urn:uuid:")) {
                 uuids.insert(uuid.to_owned());
             }
         }
@@ -135,11 +135,10 @@ fn wrapped(published: &Published<'_>, types: &[String]) -> Result<String> {
         .iter()
         .zip(types)
         .map(|(entry, kind)| {
-            let url = serde_json::to_string(&entry.full_url)?;
+            let url = entry.full_url.as_ref().map(serde_json::to_string).transpose()?;
+            let url = url.map(|url| format!(r#""fullUrl":{url},"#)).unwrap_or_default();
             let resource = entry.resource.get();
-            Ok(format!(
-                r#"{{"fullUrl":{url},"resource":{resource},"request":{{"method":"POST","url":"{kind}"}}}}"#
-            ))
+            Ok(format!(r#"{{{url}"resource":{resource},"request":{{"method":"POST","url":"{kind}"}}}}"#))
         })
         .collect::<Result<_>>()?;
     Ok(format!(r#"{{"resourceType":"Bundle","type":"transaction","entry":[{}]}}"#, entries.join(",")))
@@ -221,7 +220,9 @@ fn literal(text: &str, shared: &BTreeMap<String, String>, singles: &mut Vec<Sing
         let named: Named = serde_json::from_str(entry.resource.get())?;
         let Some(id) = named.id else { continue };
         let key = format!("{}/{id}", named.resource_type);
-        keys.insert(entry.full_url.clone(), key.clone());
+        if let Some(url) = &entry.full_url {
+            keys.insert(url.clone(), key.clone());
+        }
         found.push((key, entry.resource.get()));
     }
     for (key, resource) in found {

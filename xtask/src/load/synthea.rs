@@ -53,8 +53,8 @@ pub(crate) async fn run(served: &Served, bundles: &[Bundle], clients: usize, cop
     }
     let types: BTreeSet<String> = all().flat_map(|job| job.bundle.types.iter().cloned()).collect();
     let walked = walk(target, &types).await?;
-    verify(served, &walked, &keys, keys.len())?;
-    println!("  {} literal references of {} resources resolve", walked.literal, walked.keys.len());
+    let resolved = verify(served, &walked, &keys, keys.len())?;
+    println!("  {resolved} literal references of {} resources resolve", keys.len());
     println!("  resources  {}", listed(&walked.counts()));
     again(
         served,
@@ -102,14 +102,13 @@ async fn again(
         ensure!(found == 1, "{kind}?{query} finds {found} resources after it was loaded twice");
     }
     let walked = walk(target, types).await?;
-    verify(served, &walked, &created, before.keys.len() + created.len())?;
+    let resolved = verify(served, &walked, &created, before.keys.len() + created.len())?;
     println!(
-        "  loaded again: {} resources in {:.2} s, {} of which with If-None-Exist, none of these twice; {} \
-         literal references resolve",
+        "  loaded again: {} resources in {:.2} s, {} of them with If-None-Exist, none of these twice; \
+         {resolved} literal references of the rest resolve",
         second.resources,
         second.time.as_secs_f64(),
-        second.resources - created.len(),
-        walked.literal
+        second.resources - created.len()
     );
     Ok(())
 }
@@ -186,7 +185,8 @@ fn written(job: &Job, done: &Done) -> Result<Vec<String>> {
 }
 
 /// Everything that was acknowledged is found, every reference resolves, and a server that was empty has nothing else.
-fn verify(served: &Served, walked: &Walked, keys: &BTreeSet<String>, all: usize) -> Result<()> {
+/// How many references those resources have.
+fn verify(served: &Served, walked: &Walked, keys: &BTreeSet<String>, all: usize) -> Result<usize> {
     let missing: Vec<&String> = keys.difference(&walked.keys).take(5).collect();
     ensure!(missing.is_empty(), "acknowledged, and not found: {missing:?}");
     if served.is_own() {
@@ -196,7 +196,7 @@ fn verify(served: &Served, walked: &Walked, keys: &BTreeSet<String>, all: usize)
             walked.keys.len()
         );
     }
-    walked.ensure_resolved()
+    walked.ensure_resolved(keys)
 }
 
 fn print(

@@ -13,12 +13,10 @@ use super::wire::Wire;
 pub(crate) struct Walked {
     /// Every `Type/id`.
     pub(crate) keys: BTreeSet<String>,
-    /// Literal references within the server: what is referred to, and one that refers to it.
-    references: BTreeMap<String, String>,
-    /// How many literal references there are, each time they occur.
-    pub(crate) literal: usize,
-    /// References that should have been replaced: `urn:` and conditional ones, and who has them.
-    pub(crate) unresolved: Vec<String>,
+    /// Literal references within the server: who refers to what.
+    references: Vec<(String, String)>,
+    /// References that should have been replaced: who has `urn:` and conditional ones.
+    unreplaced: Vec<(String, String)>,
 }
 
 /// Reads all resources of these types.
@@ -82,23 +80,27 @@ impl Walked {
         let base = format!("http://{}{}/", target.authority, target.path);
         let reference = reference.strip_prefix(&base).unwrap_or(reference);
         if reference.starts_with("urn:") || reference.contains('?') {
-            self.unresolved.push(format!("{key} refers to {reference}"));
+            self.unreplaced.push((key.to_owned(), reference.to_owned()));
         } else if !reference.starts_with('#') && !reference.contains("://") {
             let end = reference.find("/_history/").unwrap_or(reference.len());
-            self.literal += 1;
-            self.references.entry(reference[..end].to_owned()).or_insert_with(|| key.to_owned());
+            self.references.push((key.to_owned(), reference[..end].to_owned()));
         }
     }
 
-    /// Every reference must have been replaced, and lead to something that is there.
-    pub(crate) fn ensure_resolved(&self) -> Result<()> {
-        let missing = self.references.iter().filter(|(reference, _)| !self.keys.contains(*reference));
-        let dangling =
-            missing.map(|(reference, key)| format!("{key} refers to {reference}, which is not there"));
-        let faults: Vec<String> = dangling.chain(self.unresolved.iter().cloned()).collect();
-        let named: Vec<String> = faults.iter().take(5).map(|fault| format!("\n  {fault}")).collect();
+    /// Every reference of these resources must have been replaced, and lead to something that is there. How many
+    /// do.
+    pub(crate) fn ensure_resolved(&self, of: &BTreeSet<String>) -> Result<usize> {
+        let references = || self.references.iter().filter(|(key, _)| of.contains(key));
+        let dangling = references().filter(|(_, reference)| !self.keys.contains(reference));
+        let unreplaced = self.unreplaced.iter().filter(|(key, _)| of.contains(key));
+        let faults: Vec<_> = dangling.chain(unreplaced).collect();
+        let named: Vec<String> = faults
+            .iter()
+            .take(5)
+            .map(|(key, reference)| format!("\n  {key} refers to {reference}"))
+            .collect();
         ensure!(faults.is_empty(), "{} references do not resolve:{}", faults.len(), named.concat());
-        Ok(())
+        Ok(references().count())
     }
 
     /// How many there are of each type.
@@ -132,12 +134,18 @@ mod tests {
         let patient = json!({"resourceType": "Patient", "id": "a"});
         let refers = |reference: &str| {
             let other = json!({"resourceType": "Basic", "id": "b", "x": [{"reference": reference}]});
-            walked(&[patient.clone(), other]).ensure_resolved().map_err(|error| error.to_string())
+            let walked = walked(&[patient.clone(), other]);
+            assert!(walked.ensure_resolved(&BTreeSet::new()).is_ok());
+            walked.ensure_resolved(&walked.keys).map_err(|error| error.to_string())
         };
-        for fine in
-            ["Patient/a", "Patient/a/_history/1", "http://h:1/R4/Patient/a", "#x", "http://other/Patient/z"]
-        {
-            assert_eq!(refers(fine), Ok(()), "{fine}");
+        for (fine, resolved) in [
+            ("Patient/a", 1),
+            ("Patient/a/_history/1", 1),
+            ("http://h:1/R4/Patient/a", 1),
+            ("#x", 0),
+            ("http://other/Patient/z", 0),
+        ] {
+            assert_eq!(refers(fine), Ok(resolved), "{fine}");
         }
         for wrong in ["Patient/c", "http://h:1/R4/Patient/c", "urn:uuid:a", "Patient?identifier=a"] {
             let told = refers(wrong).unwrap_err();
