@@ -48,7 +48,7 @@ pub(crate) async fn run(served: &Served, clients: usize, entries: usize) -> Resu
         })
         .collect();
     tokio::time::sleep(ALONE).await;
-    served.forget_peak();
+    served.forget_peak()?;
     let mut wire = Wire::connect(&target.authority).await?;
     let sent = Instant::now();
     phase.sent.store(micros(started.elapsed()), Ordering::Release);

@@ -12,11 +12,28 @@ use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+/// What is wrong in a published Bundle, and is sent as it should be.
+struct Correction {
+    file: &'static str,
+    published: &'static str,
+    correct: &'static str,
+    reason: &'static str,
+}
+
+const CORRECTIONS: &[Correction] = &[Correction {
+    file: "Bins_Fernando_58.json",
+    published: r#""numberOfRepeatsAllowed": 0,"#,
+    correct: "",
+    reason: "no repeats are said by no numberOfRepeatsAllowed: 0 is no positiveInt",
+}];
+
 /// A Bundle that can be sent.
 #[derive(Clone)]
 pub(crate) struct Bundle {
     pub(crate) name: String,
     pub(crate) is_batch: bool,
+    /// Why it is not quite what was published.
+    pub(crate) correction: Option<&'static str>,
     pub(crate) text: String,
     /// The types of its resources, in their order.
     pub(crate) types: Vec<String>,
@@ -82,7 +99,10 @@ pub(crate) fn read(folder: &Path) -> Result<Option<Vec<Bundle>>> {
         } else {
             continue;
         };
-        bundles.push(Bundle::parse(name, text)?);
+        let wrong = CORRECTIONS.iter().find(|one| one.file == name && text.contains(one.published));
+        let text = wrong.map_or(text.clone(), |wrong| text.replace(wrong.published, wrong.correct));
+        let bundle = Bundle::parse(name, text)?;
+        bundles.push(Bundle { correction: wrong.map(|wrong| wrong.reason), ..bundle });
     }
     ensure!(!bundles.is_empty(), "there are no Bundles in {}", folder.display());
     bundles.sort_by(|a, b| (!a.is_batch, &a.name).cmp(&(!b.is_batch, &b.name)));
@@ -119,7 +139,7 @@ impl Bundle {
             "transaction" => (false, None),
             _ => (false, Some(wrapped(&published, &types)?)),
         };
-        Ok(Self { name, is_batch, text: wrapped.unwrap_or(text), types, criteria, uuids })
+        Ok(Self { name, is_batch, correction: None, text: wrapped.unwrap_or(text), types, criteria, uuids })
     }
 
     /// The same with other uuids. Copy 0 is the Bundle itself.

@@ -35,7 +35,7 @@ pub(crate) async fn run(served: &Served, bundles: &[Bundle], clients: usize, cop
     let batches = jobs(target, batches.into_iter().cloned());
     let copies = 0..copies.max(1);
     let patients = jobs(target, copies.flat_map(|copy| patients.iter().map(move |bundle| bundle.copy(copy))));
-    served.forget_peak();
+    served.forget_peak()?;
     let first = load(target, &batches, &patients, clients).await?;
     let all = || batches.iter().chain(patients.iter());
     print(target, clients, &first, &batches, &patients)?;
@@ -67,6 +67,34 @@ pub(crate) async fn run(served: &Served, bundles: &[Bundle], clients: usize, cop
     )
     .await
     .context("loaded again")
+}
+
+/// Loads what is shared and then the largest Bundle by itself, `copies` times, and tells the peak of the memory.
+pub(crate) async fn memory(served: &Served, bundles: &[Bundle], copies: u32) -> Result<()> {
+    let target = &served.target;
+    let batches = jobs(target, bundles.iter().filter(|bundle| bundle.is_batch).cloned());
+    let patients = bundles.iter().filter(|bundle| !bundle.is_batch);
+    let largest = patients.max_by_key(|bundle| bundle.text.len()).context("there is no transaction")?;
+    for (job, done) in batches.iter().zip(&send(target, &batches, 1).await?) {
+        written(job, done)?;
+    }
+    println!(
+        "load transactions: the largest Bundle, {}, {} entries, {} times against http://{}{}",
+        largest.name,
+        largest.types.len(),
+        copies.max(1),
+        target.authority,
+        target.path
+    );
+    for copy in 0..copies.max(1) {
+        let jobs = jobs(target, [largest.copy(copy)].into_iter());
+        served.forget_peak()?;
+        for (job, done) in jobs.iter().zip(&send(target, &jobs, 1).await?) {
+            written(job, done)?;
+            println!("  {:.2} s; {}", done.time.as_secs_f64(), served.memory(job.bundle.text.len())?);
+        }
+    }
+    Ok(())
 }
 
 /// Loads everything a second time.
@@ -216,6 +244,11 @@ fn print(
         target.authority,
         target.path
     );
+    for job in batches.iter().chain(patients) {
+        if let Some(reason) = job.bundle.correction {
+            println!("  corrected: {}: {reason}", job.bundle.name);
+        }
+    }
     println!(
         "  {} resources in {:.2} s: {:.0} resources/s",
         load.resources,

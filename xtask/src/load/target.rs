@@ -1,5 +1,7 @@
 //! Where requests go, and the bytes of a request.
 
+use std::cell::Cell;
+
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
@@ -57,7 +59,15 @@ pub(crate) struct Choice {
 /// A server that runs already, or one of our own.
 pub(crate) struct Served {
     pub(crate) target: Target,
-    own: Option<(Server, TempDir)>,
+    own: Option<Own>,
+}
+
+struct Own {
+    server: Server,
+    /// Kept as long as the server runs.
+    _data: TempDir,
+    /// What was resident when its peak was forgotten.
+    before: Cell<u64>,
 }
 
 impl Served {
@@ -70,7 +80,8 @@ impl Served {
         let data = tempfile::tempdir()?;
         let server = Server::start(&binary, data.path(), &[])?;
         let target = Target { authority: server.address.to_string(), path: path.to_owned() };
-        Ok(Self { target, own: Some((server, data)) })
+        let own = Own { server, _data: data, before: Cell::new(0) };
+        Ok(Self { target, own: Some(own) })
     }
 
     /// Is it ours, and was it empty at the start?
@@ -79,28 +90,34 @@ impl Served {
     }
 
     /// Measures the peak of the server's memory from now on, where the system lets us.
-    pub(crate) fn forget_peak(&self) {
-        if let Some((server, _)) = &self.own {
-            server::forget_peak(server.id());
+    pub(crate) fn forget_peak(&self) -> Result<()> {
+        if let Some(own) = &self.own {
+            server::forget_peak(own.server.id());
+            own.before.set(server::peak(own.server.id())?);
         }
+        Ok(())
     }
 
     /// The peak of the server's memory beside the size of the largest Bundle.
     #[expect(clippy::cast_precision_loss, reason = "printed with one digit")]
     pub(crate) fn memory(&self, largest: usize) -> Result<String> {
         let largest = u64::try_from(largest)?.max(1);
-        let Some((server, _)) = &self.own else {
+        let Some(own) = &self.own else {
             return Ok(format!(
                 "largest Bundle {:.1} MiB; the memory of a server that runs elsewhere is not seen",
                 mib(largest)
             ));
         };
-        let peak = server::peak(server.id())?;
+        let peak = server::peak(own.server.id())?;
+        let more = peak.saturating_sub(own.before.get());
         Ok(format!(
-            "peak memory of the server (VmHWM) {:.1} MiB, largest Bundle {:.1} MiB: {:.1} times its size",
-            mib(peak),
+            "largest Bundle {:.1} MiB, peak memory of the server (VmHWM) {:.1} MiB: {:.1} times its size; {:.1} MiB \
+             more than before: {:.1} times",
             mib(largest),
-            peak as f64 / largest as f64
+            mib(peak),
+            peak as f64 / largest as f64,
+            mib(more),
+            more as f64 / largest as f64
         ))
     }
 }

@@ -49,6 +49,8 @@ enum Part {
     Synthea,
     /// Generated patients of STU3
     SyntheaStu3,
+    /// The largest Bundle of generated patients by itself, for the server's memory
+    Memory,
     /// Transactions of two updates with If-Match
     Pairs,
     /// One large transaction beside small PUTs
@@ -61,14 +63,14 @@ pub(crate) fn suites(chosen: Option<&PathBuf>) -> PathBuf {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let all = [Part::Synthea, Part::SyntheaStu3, Part::Pairs, Part::Large];
+    let all = [Part::Synthea, Part::SyntheaStu3, Part::Memory, Part::Pairs, Part::Large];
     let parts = if arguments.parts.is_empty() { &all[..] } else { &arguments.parts };
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(arguments.threads).enable_all().build()?;
     for part in parts {
         let path = if *part == Part::SyntheaStu3 { "/STU3" } else { "/R4" };
         let folder = match part {
-            Part::Synthea => Some("synthea-r4"),
+            Part::Synthea | Part::Memory => Some("synthea-r4"),
             Part::SyntheaStu3 => Some("synthea-stu3"),
             Part::Pairs | Part::Large => None,
         };
@@ -79,10 +81,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
                 continue;
             };
             let served = Served::start(&arguments.choice, path)?;
-            let clients = arguments.clients.unwrap_or(4);
-            runtime
-                .block_on(synthea::run(&served, &bundles, clients, arguments.copies))
-                .with_context(|| folder)?;
+            let (clients, copies) = (arguments.clients.unwrap_or(4), arguments.copies);
+            let done = match part {
+                Part::Memory => runtime.block_on(synthea::memory(&served, &bundles, copies)),
+                _ => runtime.block_on(synthea::run(&served, &bundles, clients, copies)),
+            };
+            done.context(folder)?;
             continue;
         }
         let served = Served::start(&arguments.choice, path)?;
