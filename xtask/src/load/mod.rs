@@ -4,6 +4,7 @@
 //! ([`wire`]). Every mode compares in the end what is stored with what was acknowledged.
 
 mod large;
+mod literal;
 mod pairs;
 mod report;
 mod resources;

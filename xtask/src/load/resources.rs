@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use hdrhistogram::Histogram;
 
+use super::literal::{self, Single};
 use super::report::{histogram, listed, micros, quantiles, rate};
 use super::searches;
-use super::suite::{self, Single};
+use super::suite;
 use super::target::{Choice, Served, Target};
 use super::transactions::suites;
 use super::walk::walk;
@@ -49,7 +50,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         println!("load resources: SKIPPED: there is no {}", folder.display());
         return Ok(());
     };
-    let singles = suite::singles(&bundles, arguments.copies)?;
+    let singles = literal::singles(&bundles, arguments.copies)?;
     drop(bundles);
     let served = Served::start(&arguments.choice, "/R4")?;
     let runtime =

@@ -9,8 +9,8 @@ use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom;
 use serde_json::Value;
 
+use super::literal::Single;
 use super::report::{histogram, micros, quantiles};
-use super::suite::Single;
 use super::target::Target;
 use super::wire::Wire;
 

@@ -1,8 +1,7 @@
-//! A folder of generated patients: Bundles as they are sent, and their resources one by one.
+//! A folder of generated patients: Bundles as they are sent.
 //!
 //! Resources keep the bytes that they were published with. What is made here is around them: request elements where
-//! a Bundle is a mere collection, other uuids for further copies, literal references for resources that are sent one
-//! by one.
+//! a Bundle is a mere collection, other uuids for further copies.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -40,30 +39,23 @@ pub(crate) struct Bundle {
     /// Type and criteria of its If-None-Exist entries, by the place of the entry.
     pub(crate) criteria: BTreeMap<usize, (String, String)>,
     /// The uuids of its `fullUrl`s.
-    uuids: BTreeSet<String>,
-}
-
-/// A resource of a Bundle, as it would be sent by itself.
-pub(crate) struct Single {
-    /// `Type/id`.
-    pub(crate) key: String,
-    pub(crate) text: String,
+    pub(super) uuids: BTreeSet<String>,
 }
 
 #[derive(Deserialize)]
-struct Published<'a> {
+pub(super) struct Published<'a> {
     #[serde(rename = "type")]
     kind: &'a str,
     #[serde(borrow)]
-    entry: Vec<Entry<'a>>,
+    pub(super) entry: Vec<Entry<'a>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Entry<'a> {
-    full_url: Option<String>,
+pub(super) struct Entry<'a> {
+    pub(super) full_url: Option<String>,
     #[serde(borrow)]
-    resource: &'a RawValue,
+    pub(super) resource: &'a RawValue,
     request: Option<Request>,
 }
 
@@ -75,11 +67,11 @@ struct Request {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Named {
-    resource_type: String,
-    id: Option<String>,
+pub(super) struct Named {
+    pub(super) resource_type: String,
+    pub(super) id: Option<String>,
     #[serde(default)]
-    identifier: serde_json::Value,
+    pub(super) identifier: serde_json::Value,
 }
 
 /// Reads every `.json` and `.json.bz2` of a folder: batches first, then by name. `None` if there is no such folder.
@@ -165,7 +157,7 @@ fn wrapped(published: &Published<'_>, types: &[String]) -> Result<String> {
 }
 
 /// The text with each of `uuids` replaced by one of the copy.
-fn renamed(text: &str, uuids: &BTreeSet<String>, copy: u32) -> String {
+pub(super) fn renamed(text: &str, uuids: &BTreeSet<String>, copy: u32) -> String {
     const LENGTH: usize = 36;
     if copy == 0 {
         return text.to_owned();
@@ -198,86 +190,8 @@ fn of_copy(uuid: &str, copy: u32) -> String {
     }
 }
 
-/// The resources of Bundles with the ids that they were published with, and with references to these. Batches, whose
-/// resources all patients share, are taken once; of the others there are `copies`.
-pub(crate) fn singles(bundles: &[Bundle], copies: u32) -> Result<Vec<Single>> {
-    let mut shared = BTreeMap::new();
-    for bundle in bundles.iter().filter(|bundle| bundle.is_batch) {
-        identified(&bundle.text, &mut shared)?;
-    }
-    let mut singles = Vec::new();
-    for copy in 0..copies.max(1) {
-        for bundle in bundles.iter().filter(|bundle| copy == 0 || !bundle.is_batch) {
-            literal(&renamed(&bundle.text, &bundle.uuids, copy), &shared, &mut singles)?;
-        }
-    }
-    Ok(singles)
-}
-
-/// Which `Type/id` a conditional reference means, for every identifier of every resource.
-fn identified(text: &str, keys: &mut BTreeMap<String, String>) -> Result<()> {
-    let published: Published<'_> = serde_json::from_str(text)?;
-    for entry in &published.entry {
-        let named: Named = serde_json::from_str(entry.resource.get())?;
-        let Some(id) = named.id else { continue };
-        for identifier in named.identifier.as_array().into_iter().flatten() {
-            let (Some(system), Some(value)) = (identifier["system"].as_str(), identifier["value"].as_str())
-            else {
-                continue;
-            };
-            let kind = &named.resource_type;
-            keys.insert(format!("{kind}?identifier={system}|{value}"), format!("{kind}/{id}"));
-        }
-    }
-    Ok(())
-}
-
-fn literal(text: &str, shared: &BTreeMap<String, String>, singles: &mut Vec<Single>) -> Result<()> {
-    let published: Published<'_> = serde_json::from_str(text)?;
-    let mut keys = BTreeMap::new();
-    let mut found = Vec::new();
-    for entry in &published.entry {
-        let named: Named = serde_json::from_str(entry.resource.get())?;
-        let Some(id) = named.id else { continue };
-        let key = format!("{}/{id}", named.resource_type);
-        if let Some(url) = &entry.full_url {
-            keys.insert(url.clone(), key.clone());
-        }
-        found.push((key, entry.resource.get()));
-    }
-    for (key, resource) in found {
-        let text = referring(resource, |reference| {
-            let reference = reference.as_str();
-            keys.get(reference).or_else(|| shared.get(reference)).cloned()
-        });
-        singles.push(Single { key, text });
-    }
-    Ok(())
-}
-
-/// The text with every `"reference"` replaced that `other` knows another for. A member is found by its text: a string
-/// that quotes one has a backslash in it.
-fn referring(text: &str, other: impl Fn(&String) -> Option<String>) -> String {
-    const NAME: &str = "\"reference\"";
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find(NAME) {
-        let (before, after) = rest.split_at(at + NAME.len());
-        out.push_str(before);
-        rest = after;
-        let Some(open) = rest.find('"').filter(|open| rest[..*open].trim() == ":") else { continue };
-        let Some(length) = rest[open + 1..].find('"') else { continue };
-        let value = rest[open + 1..open + 1 + length].to_owned();
-        out.push_str(&rest[..=open]);
-        out.push_str(&other(&value).unwrap_or(value));
-        rest = &rest[open + 1 + length..];
-    }
-    out.push_str(rest);
-    out
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     const PATIENT: &str = r#"{"resourceType":"Bundle","type":"collection","entry":[
@@ -292,7 +206,7 @@ mod tests {
          "id":"1","identifier":[{"system":"s","value":"1"}]},
          "request":{"method":"POST","url":"Organization","ifNoneExist":"identifier=s|1"}}]}"#;
 
-    fn bundles() -> Vec<Bundle> {
+    pub(in crate::load) fn bundles() -> Vec<Bundle> {
         [ORGANIZATION, PATIENT].map(|text| Bundle::parse("a".to_owned(), text.to_owned()).unwrap()).to_vec()
     }
 
@@ -315,17 +229,5 @@ mod tests {
         assert_eq!(copy.text.matches("9e3779b1-0000-4000-8000-00000000000b").count(), 2);
         assert_eq!(copy.text.matches("00000000-0000").count(), 0);
         assert_eq!(patient.copy(0).text, patient.text);
-    }
-
-    #[test]
-    fn single_resources_refer_literally() {
-        let singles = singles(&bundles(), 2).unwrap();
-        let keys: Vec<&str> = singles.iter().map(|single| single.key.as_str()).collect();
-        assert_eq!(keys.len(), 5);
-        assert_eq!(keys[0], "Organization/1");
-        assert_eq!(keys[4], "Encounter/9e3779b1-0000-4000-8000-00000000000b");
-        let encounter: serde_json::Value = serde_json::from_str(&singles[4].text).unwrap();
-        assert_eq!(encounter["subject"]["reference"], "Patient/9e3779b1-0000-4000-8000-00000000000a");
-        assert_eq!(encounter["serviceProvider"]["reference"], "Organization/1");
     }
 }

@@ -244,10 +244,10 @@ fn print(
         target.authority,
         target.path
     );
-    for job in batches.iter().chain(patients) {
-        if let Some(reason) = job.bundle.correction {
-            println!("  corrected: {}: {reason}", job.bundle.name);
-        }
+    let corrected: BTreeSet<_> =
+        patients.iter().filter_map(|job| Some((job.bundle.name.as_str(), job.bundle.correction?))).collect();
+    for (name, reason) in corrected {
+        println!("  corrected: {name}: {reason}");
     }
     println!(
         "  {} resources in {:.2} s: {:.0} resources/s",
