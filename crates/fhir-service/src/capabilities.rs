@@ -4,12 +4,13 @@ use bytes::Bytes;
 use fhir_definitions::{FhirVersion, resource_types};
 use fhir_model::json::{Object, Value};
 use fhir_model::{array, object};
-use fhir_search::{Extractor, Parameters};
+use fhir_search::Parameters;
 use rulebook::{Failure, Interaction, Rulebook};
 use storage_api::{Current, Head, Key, Timestamp, VersionNumber, VersionTag, VersionToken};
 use versioning_core::{Decision, IfMatchPolicy, Intent, LockPolicy, UpdateCreate, VersionScheme, decide};
 
 use crate::answer::{Answer, Payload};
+use crate::index::InForce;
 use crate::request::CapabilityMode;
 use crate::service::{Context, Service};
 
@@ -22,7 +23,9 @@ impl Service {
     pub(crate) fn capabilities(&self, mode: CapabilityMode, context: &Context) -> Result<Answer, Failure> {
         let rulebook = self.rulebook();
         let statement = match mode {
-            CapabilityMode::Full | CapabilityMode::Normative => capability_statement(rulebook, &context.base),
+            CapabilityMode::Full | CapabilityMode::Normative => {
+                capability_statement(rulebook, &self.in_force(), &context.base)
+            }
             CapabilityMode::Terminology => terminology_capabilities(&context.base),
         };
         let bytes = Bytes::from(statement.to_bytes());
@@ -45,7 +48,7 @@ impl Service {
     }
 }
 
-fn capability_statement(rulebook: &dyn Rulebook, base: &str) -> Object {
+fn capability_statement(rulebook: &dyn Rulebook, index: &InForce, base: &str) -> Object {
     let version = rulebook.version();
     let mut statement = object! {
         "resourceType": "CapabilityStatement",
@@ -72,7 +75,7 @@ fn capability_statement(rulebook: &dyn Rulebook, base: &str) -> Object {
     }
     let resources: Vec<Value> = resource_types(version)
         .iter()
-        .map(|resource_type| Value::from(resource(rulebook, resource_type)))
+        .map(|resource_type| Value::from(resource(rulebook, index, resource_type)))
         .collect();
     let mut rest = object! { "mode": "server", "resource": resources };
     if rulebook.offers(Interaction::Validate) {
@@ -93,7 +96,7 @@ fn capability_statement(rulebook: &dyn Rulebook, base: &str) -> Object {
 }
 
 /// What one type offers.
-fn resource(rulebook: &dyn Rulebook, resource_type: &str) -> Object {
+fn resource(rulebook: &dyn Rulebook, index: &InForce, resource_type: &str) -> Object {
     const INTERACTIONS: [Interaction; 9] = [
         Interaction::Read,
         Interaction::Vread,
@@ -131,22 +134,23 @@ fn resource(rulebook: &dyn Rulebook, resource_type: &str) -> Object {
         resource.insert_at(place, "conditionalPatch", rulebook.offers(Interaction::ConditionalPatch));
     }
     if rulebook.offers(Interaction::SearchType) {
-        resource.insert("searchParam", search_parameters(rulebook.version(), resource_type));
+        resource.insert("searchParam", search_parameters(index, resource_type));
     }
     resource
 }
 
 /// The parameters that resources of a type can be found by.
-fn search_parameters(version: FhirVersion, resource_type: &str) -> Vec<Value> {
-    let parameters = Extractor::of(version).parameters(resource_type);
+fn search_parameters(index: &InForce, resource_type: &str) -> Vec<Value> {
+    let parameters = index.extractor.parameters(resource_type);
     let supported = parameters.into_iter().flat_map(Parameters::iter).filter(|known| known.is_supported());
     let described = supported.map(|known| {
         let definition = known.definition();
-        Value::from(object! {
-            "name": definition.code(),
-            "definition": definition.url(),
-            "type": definition.search_type().code(),
-        })
+        let mut described = object! { "name": definition.code() };
+        if !definition.url().is_empty() {
+            described.insert("definition", definition.url());
+        }
+        described.insert("type", definition.search_type().code());
+        Value::from(described)
     });
     described.collect()
 }

@@ -2,11 +2,11 @@
 
 use bytes::Bytes;
 use fhir_definitions::Definitions;
-use fhir_model::json::{self, Value};
+use fhir_model::json::{self, Object, Value};
 use fhir_model::{Id, Resource, xml};
-use fhir_search::Extractor;
-use rulebook::{ClientId, Failure};
-use storage_api::{Body, Term};
+use fhir_search::{CustomParameter, Outgoing};
+use rulebook::{ClientId, Failure, Interaction};
+use storage_api::{Body, IndexGeneration, Term};
 
 use crate::binary::{self, BINARY};
 use crate::present::Format;
@@ -61,6 +61,10 @@ pub(crate) struct Prepared {
     pub(crate) body: Body,
     /// What it is found by.
     pub(crate) terms: Vec<Term>,
+    /// What it must find on this server.
+    pub(crate) references: Vec<Outgoing>,
+    /// The generation of the terms.
+    pub(crate) index: IndexGeneration,
 }
 
 impl Service {
@@ -68,15 +72,27 @@ impl Service {
     /// one to this server.
     pub(crate) fn prepared(&self, incoming: Incoming, base: &str) -> Result<Prepared, Failure> {
         let value = self.check_valid(incoming)?.into_value();
-        let terms = Extractor::of(self.rulebook.version())
-            .terms(&value, &[base])
-            .map_err(|error| Failure::NotFindable { why: error.to_string() })?;
+        self.expect_usable(&value)?;
+        let in_force = self.in_force();
+        let (terms, references) = in_force.indexed(&value, &[base])?;
         let resource = Resource::from_value(value).map_err(Failure::NoResource)?;
         // `Resource` checked that `meta` is an object; what is left is a size that the limits of
         // parsing exclude.
         let stored = resource.stored_body().map_err(|_| Failure::Internal)?;
         let body = Body { bytes: Bytes::from(stored.bytes), splice: stored.splice.to_i64() };
-        Ok(Prepared { body, terms })
+        Ok(Prepared { body, terms, references, index: in_force.generation })
+    }
+
+    /// A SearchParameter that could never be used is not stored, where it could come into force.
+    fn expect_usable(&self, value: &Value) -> Result<(), Failure> {
+        if !self.rulebook.offers(Interaction::Reindex) {
+            return Ok(());
+        }
+        let is_one =
+            |object: &&Object| object.get("resourceType").and_then(Value::as_str) == Some("SearchParameter");
+        let Some(resource) = value.as_object().filter(is_one) else { return Ok(()) };
+        let read = CustomParameter::read(resource, Definitions::of(self.rulebook.version()));
+        read.map(drop).map_err(|error| Failure::SearchParameter(Box::new(error)))
     }
 }
 

@@ -184,6 +184,13 @@ pub enum Operation {
         /// The resource, or Parameters with it.
         body: Content,
     },
+    /// POST `$reindex`
+    Reindex {
+        /// Whether everything is made anew, also what did not change.
+        full: bool,
+    },
+    /// GET `$reindex`
+    ReindexStatus,
     /// GET `metadata`
     Capabilities(CapabilityMode),
 }
@@ -207,6 +214,7 @@ impl Operation {
             Self::ConditionalDelete { .. } => Interaction::ConditionalDelete,
             Self::Search { .. } => Interaction::SearchType,
             Self::Validate { .. } => Interaction::Validate,
+            Self::Reindex { .. } | Self::ReindexStatus => Interaction::Reindex,
             Self::Capabilities(_) => Interaction::Capabilities,
         }
     }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use fhir_model::bundle::{BundleHead, BundleType, BundleWriter, Content, Entry, Link, SearchMode};
 use fhir_model::{Instant, Issue, IssueSeverity, IssueType, OperationOutcome, Splice};
-use fhir_search::{Extractor, QueryError, Understood};
+use fhir_search::{QueryError, Understood};
 use rulebook::{Failure, ParameterProblem, Success};
 use storage_api::{Place, SearchPage, SearchRequest, StoredVersion};
 
@@ -74,8 +74,9 @@ impl Service {
         context: &Context,
     ) -> Result<Answer, Failure> {
         let (paging, parameters) = Paging::take(parameters)?;
-        let extractor = Extractor::of(self.rulebook.version());
-        let understood = extractor
+        let in_force = self.in_force();
+        let understood = in_force
+            .extractor
             .search(resource_type, &parameters, &[&context.base])
             .map_err(|error| Failure::Query(Box::new(error)))?;
         let strict = context.preferences.handling == Some(Handling::Strict);
@@ -85,7 +86,8 @@ impl Service {
         let limit = paging.count.unwrap_or(self.limits.page_default).min(self.limits.page_max);
         let request = SearchRequest { query: understood.query.clone(), after: paging.cursor, limit };
         let page = self.store.search(&request).await.map_err(store_failure)?;
-        let bytes = self.searchset(resource_type, &understood, &request, &page, context)?;
+        let warning = in_force.warning(&request.query);
+        let bytes = self.searchset((resource_type, &understood), &request, &page, warning, context)?;
         Ok(Answer {
             status: Success::Shown.status(true),
             payload: Some(Payload::Json(Bytes::from(bytes))),
@@ -95,10 +97,10 @@ impl Service {
 
     fn searchset(
         &self,
-        resource_type: &str,
-        understood: &Understood,
+        (resource_type, understood): (&str, &Understood),
         request: &SearchRequest,
         page: &SearchPage,
+        warning: Option<String>,
         context: &Context,
     ) -> Result<Vec<u8>, Failure> {
         let url = |cursor: Option<Place>| {
@@ -127,7 +129,7 @@ impl Service {
         for version in &page.found {
             self.search_entry(&mut bundle, version, context)?;
         }
-        if let Some(outcome) = warnings(&understood.ignored) {
+        if let Some(outcome) = warnings(&understood.ignored, warning) {
             let entry = Entry {
                 resource: Some(Content::Tree(&outcome)),
                 search: Some(SearchMode::Outcome),
@@ -164,12 +166,15 @@ impl Service {
 }
 
 /// What was passed over, for people to see.
-fn warnings(ignored: &[QueryError]) -> Option<fhir_model::json::Object> {
+fn warnings(ignored: &[QueryError], missing: Option<String>) -> Option<fhir_model::json::Object> {
     let warning = |error: &QueryError| {
         Issue::new(IssueSeverity::Warning, IssueType::NotSupported)
             .diagnostics(format!("Passed over: {error}"))
     };
-    OperationOutcome::from_issues(ignored.iter().map(warning)).map(|outcome| outcome.to_object())
+    let missing =
+        missing.map(|text| Issue::new(IssueSeverity::Warning, IssueType::Transient).diagnostics(text));
+    OperationOutcome::from_issues(ignored.iter().map(warning).chain(missing))
+        .map(|outcome| outcome.to_object())
 }
 
 #[cfg(test)]

@@ -11,8 +11,9 @@ use versioning_core::{NoCurrentVersion, Precondition, Refusal, TagSet, VersionId
 
 use crate::answer::{Answer, Payload};
 use crate::idempotency::Claim;
+use crate::index::Index;
 use crate::request::{Operation, Request};
-use crate::{Counters, Ids, Limits, Validation};
+use crate::{Counters, Ids, Limits, ReferentialIntegrity, Validation};
 
 /// A rulebook, a store, and what is needed to carry out requests between them.
 #[derive(Clone)]
@@ -23,12 +24,37 @@ pub struct Service {
     pub(crate) limits: Limits,
     pub(crate) validation: Validation,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) integrity: ReferentialIntegrity,
+    pub(crate) index: Arc<Index>,
 }
 
 impl Service {
     /// An API on a store.
     pub fn new(rulebook: Arc<dyn Rulebook>, store: Arc<dyn Store>, ids: Ids, limits: Limits) -> Self {
-        Self { rulebook, store, ids, limits, validation: Validation::default(), counters: Arc::default() }
+        let index = Arc::new(Index::new(store.index_generation(), rulebook.version(), false));
+        Self {
+            rulebook,
+            store,
+            ids,
+            limits,
+            validation: Validation::default(),
+            counters: Arc::default(),
+            integrity: ReferentialIntegrity::default(),
+            index,
+        }
+    }
+
+    /// The same, with this policy for references; [`ReferentialIntegrity::Off`] otherwise. On a store that was served
+    /// with another policy [`open_index`](Self::open_index) makes the index fit.
+    #[must_use]
+    pub fn with_referential_integrity(self, integrity: ReferentialIntegrity) -> Self {
+        let checks = integrity == ReferentialIntegrity::Check;
+        let index = Arc::new(Index::new(self.store.index_generation(), self.rulebook.version(), checks));
+        Self { integrity, index, ..self }
+    }
+
+    pub(crate) fn checks_references(&self) -> bool {
+        self.integrity == ReferentialIntegrity::Check
     }
 
     /// The same, as strict about what it stores as said; [`Validation::Structure`] otherwise.
@@ -100,6 +126,8 @@ impl Service {
             Operation::Validate { key, mode, body } => {
                 self.validate(&key, mode.as_deref(), &body, &context).await
             }
+            Operation::Reindex { full } => self.reindex(full, &context).await,
+            Operation::ReindexStatus => self.reindex_status(&context).await,
             Operation::Capabilities(mode) => self.capabilities(mode, &context),
         }
     }
@@ -128,6 +156,8 @@ impl Service {
             | Operation::History { .. }
             | Operation::Search { .. }
             | Operation::Validate { .. }
+            | Operation::Reindex { .. }
+            | Operation::ReindexStatus
             | Operation::Capabilities(_) => {
                 return None;
             }

@@ -1,14 +1,16 @@
 //! The one path of every single write: the core decides, the store compares.
 
+use fhir_search::REFERS;
 use rulebook::{Failure, Interaction, Success};
 use storage_api::{
-    Body, Commit, Committed, Current, Guard, Head, Key, Lost, Method, Now, Query, RequestId, Timestamp,
-    VersionSelector, VersionToken, VersionWrite, WriteSet,
+    Body, Commit, Committed, Current, Guard, Head, IndexGeneration, Key, Lost, Method, Now, Query, RequestId,
+    Timestamp, VersionSelector, VersionToken, VersionWrite, WriteSet,
 };
 use versioning_core::{Attempt, Change, Committing, Content, Effect, Precondition, Reply, WriteOperation};
 
 use crate::content::Prepared;
 use crate::idempotency::{Claim, FirstResult};
+use crate::integrity::{broken, live_guards};
 use crate::service::{Outcome, Service, resource, store_failure};
 
 /// The index generation changes rarely; a write that meets more changes than this gives up.
@@ -34,6 +36,8 @@ pub(crate) struct Matched {
     pub(crate) query: Query,
     /// Sorted.
     pub(crate) keys: Vec<Key>,
+    /// The generation of the index that the query is for.
+    pub(crate) index: IndexGeneration,
 }
 
 /// How a write ended, failures apart.
@@ -110,6 +114,8 @@ enum Settled {
     NotFound(Current),
     /// The index generation changed under the write: it starts over.
     Stale,
+    /// A guard that no repetition helps.
+    Refused(Failure),
     /// The idempotency key was used by another request meanwhile.
     Claimed,
     /// The criteria find something else by now.
@@ -228,7 +234,11 @@ impl Service {
                     let next = VersionToken { number: committing.next(), tag: self.ids.version_tag() };
                     let settled = self.commit(&write, &committing, next, prepared.as_ref()).await?;
                     match settled {
-                        Settled::Committed(_) | Settled::Lost(_) | Settled::Claimed | Settled::Rematch => {
+                        Settled::Committed(_)
+                        | Settled::Lost(_)
+                        | Settled::Claimed
+                        | Settled::Rematch
+                        | Settled::Refused(_) => {
                             *in_doubt = false;
                         }
                         Settled::NotFound(_) => *in_doubt = true,
@@ -255,7 +265,14 @@ impl Service {
                             }
                             effect
                         }
+                        Settled::Refused(failure) => return Err(failure),
                         Settled::Stale => {
+                            self.follow_generation().await?;
+                            if write.matched.is_some() {
+                                return Ok(Driven::Rematch);
+                            }
+                            // Its terms are of the generation before.
+                            prepared = None;
                             restarts += 1;
                             if restarts > RESTARTS_MAX {
                                 return Err(Failure::Busy);
@@ -280,28 +297,37 @@ impl Service {
         prepared: Option<&Prepared>,
     ) -> Result<Settled, Failure> {
         let request = self.ids.request_id();
-        let mut set = WriteSet {
-            request,
-            index: self.store.index_generation(),
-            guards: vec![Guard::Head(write.key.clone(), committing.expect().into())],
-            writes: vec![storage_api::Write::Version(VersionWrite {
-                key: write.key.clone(),
-                next,
-                method: write.method,
-                body: prepared.map(|ready| ready.body.clone()),
-                terms: prepared.map(|ready| ready.terms.clone()).unwrap_or_default(),
-            })],
-        };
-        if let Some(Matched { query, keys }) = write.matched {
-            set.guards.push(Guard::Matches(query.clone(), keys.clone()));
+        let in_force = self.in_force();
+        let index = prepared.map_or(in_force.generation, |ready| ready.index);
+        if write.matched.is_some_and(|matched| matched.index != index) {
+            return Ok(Settled::Stale);
+        }
+        let mut guards = vec![Guard::Head(write.key.clone(), committing.expect().into())];
+        let references = prepared.map_or(&[][..], |ready| &ready.references);
+        let (live, checked): (Vec<Guard>, Vec<_>) = live_guards(write.key, references).unzip();
+        let start = guards.len();
+        guards.extend(live);
+        if write.method == Method::Delete && self.checks_references() {
+            in_force.expect_references()?;
+            guards.push(Guard::Unreferred { key: write.key.clone(), param: REFERS.into() });
+        }
+        let mut writes = vec![storage_api::Write::Version(VersionWrite {
+            key: write.key.clone(),
+            next,
+            method: write.method,
+            body: prepared.map(|ready| ready.body.clone()),
+            terms: prepared.map(|ready| ready.terms.clone()).unwrap_or_default(),
+        })];
+        if let Some(Matched { query, keys, .. }) = write.matched {
+            guards.push(Guard::Matches(query.clone(), keys.clone()));
         }
         if let Some(claim) = write.claim {
-            set.guards.extend(claim.guards());
-            set.writes.extend(claim.writes());
+            guards.extend(claim.guards());
+            writes.extend(claim.writes());
         }
-        match self.store.commit(set).await.map_err(store_failure)? {
+        match self.store.commit(WriteSet { request, index, guards, writes }).await.map_err(store_failure)? {
             Commit::Committed(committed) => Ok(Settled::Committed(committed)),
-            Commit::Lost(lost) => settle(&lost),
+            Commit::Lost(lost) => settle(&lost, || broken(write.key, &lost, start, &checked)),
             Commit::StaleIndex(_) => Ok(Settled::Stale),
             Commit::Unknown => Ok(self.look_up(write.key, next, request).await),
         }
@@ -356,17 +382,21 @@ impl From<FirstResult> for Written {
     }
 }
 
-/// What a lost single write met: a used key, other matches, or another head.
-fn settle(lost: &[Lost]) -> Result<Settled, Failure> {
+/// What a lost single write met: a used key, other matches, another head, or what references want.
+fn settle(lost: &[Lost], broken: impl FnOnce() -> Option<Failure>) -> Result<Settled, Failure> {
     if lost.iter().any(|lost| matches!(lost.now, Now::Claimed(_))) {
         return Ok(Settled::Claimed);
     }
     if lost.iter().any(|lost| matches!(lost.now, Now::Matched(_))) {
         return Ok(Settled::Rematch);
     }
+    // The guard of the resource itself comes first.
     let head = lost.iter().find_map(|lost| match lost.now {
-        Now::Head(current) => Some(current),
-        Now::Claimed(_) | Now::Matched(_) => None,
+        Now::Head(current) if lost.guard == 0 => Some(current),
+        _ => None,
     });
-    head.map(Settled::Lost).ok_or(Failure::Internal)
+    if let Some(current) = head {
+        return Ok(Settled::Lost(current));
+    }
+    broken().map(Settled::Refused).ok_or(Failure::Internal)
 }

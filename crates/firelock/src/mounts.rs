@@ -27,7 +27,8 @@ pub(crate) fn open(config: &Config) -> Result<Vec<Mount>> {
             Ok(Mount {
                 path: mount.path.clone(),
                 service: Service::new(rulebook(mount), store, Ids::system(), config.service)
-                    .with_validation(mount.validation),
+                    .with_validation(mount.validation)
+                    .with_referential_integrity(mount.referential_integrity),
             })
         })
         .collect()

@@ -14,6 +14,8 @@ pub(crate) enum Target {
     Base,
     /// `[base]/metadata`
     Metadata,
+    /// `[base]/$reindex`
+    Reindex,
     /// `[base]/_history`
     SystemHistory,
     /// `[base]/[type]`
@@ -64,6 +66,7 @@ impl Target {
         match segments.as_slice() {
             [""] => Ok(Self::Base),
             ["metadata"] => Ok(Self::Metadata),
+            ["$reindex"] => Ok(Self::Reindex),
             ["_history"] => Ok(Self::SystemHistory),
             [name] => Ok(Self::Type(resource_type(name)?)),
             [name, "_search"] => Ok(Self::Search(resource_type(name)?)),
@@ -105,6 +108,7 @@ impl Target {
     pub(crate) fn only_interaction(&self) -> Option<Interaction> {
         match self {
             Self::Metadata => Some(Interaction::Capabilities),
+            Self::Reindex => Some(Interaction::Reindex),
             Self::SystemHistory => Some(Interaction::HistorySystem),
             Self::TypeHistory(_) => Some(Interaction::HistoryType),
             Self::InstanceHistory(_) => Some(Interaction::HistoryInstance),
@@ -129,6 +133,7 @@ impl Target {
             }
             Self::Type(_) => &["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"],
             Self::Search(_) | Self::Validate(_) => &["POST", "OPTIONS"],
+            Self::Reindex => &["GET", "HEAD", "POST", "OPTIONS"],
             Self::Instance(_) if rulebook.offers(Interaction::Patch) => {
                 &["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"]
             }
@@ -161,6 +166,7 @@ impl Target {
             }
             (Self::Type(_), &Method::DELETE) if searches => Ok(Interaction::ConditionalDelete),
             (Self::Search(_), &Method::POST) => Ok(Interaction::SearchType),
+            (Self::Reindex, &Method::POST) => Ok(Interaction::Reindex),
             (Self::Validate(_), &Method::POST) => Ok(Interaction::Validate),
             _ => Err(Failure::MethodNotAllowed {
                 method: method.as_str().chars().take(32).collect(),
@@ -188,6 +194,7 @@ mod tests {
             ("/", Target::Base),
             ("/metadata", Target::Metadata),
             ("/_history/", Target::SystemHistory),
+            ("/$reindex", Target::Reindex),
             ("/Flag", Target::Type("Flag".into())),
             ("/Flag/", Target::Type("Flag".into())),
             ("/Flag/_search", Target::Search("Flag".into())),
@@ -233,6 +240,7 @@ mod tests {
             "",
             "/metadata",
             "/_history",
+            "/$reindex",
             "/Flag",
             "/Flag/_search",
             "/Flag/_history",

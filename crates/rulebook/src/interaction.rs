@@ -35,13 +35,15 @@ pub enum Interaction {
     SearchType,
     /// `$validate`: findings, nothing stored.
     Validate,
+    /// `$reindex`: the index is made anew, or how far that is.
+    Reindex,
     /// What the server can do.
     Capabilities,
 }
 
 impl Interaction {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Read,
         Self::Vread,
         Self::Update,
@@ -57,6 +59,7 @@ impl Interaction {
         Self::ConditionalDelete,
         Self::SearchType,
         Self::Validate,
+        Self::Reindex,
         Self::Capabilities,
     ];
 
@@ -79,6 +82,7 @@ impl Interaction {
             Self::ConditionalDelete => "conditional-delete",
             Self::SearchType => "search-type",
             Self::Validate => "validate",
+            Self::Reindex => "reindex",
             Self::Capabilities => "capabilities",
         }
     }
@@ -95,6 +99,7 @@ impl Interaction {
                 | Self::ConditionalUpdate
                 | Self::ConditionalPatch
                 | Self::ConditionalDelete
+                | Self::Reindex
         )
     }
 }

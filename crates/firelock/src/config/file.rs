@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use fhir_service::Validation;
+use fhir_service::{ReferentialIntegrity, Validation};
 use http_server::IpNet;
 use serde::{Deserialize, Serialize};
 use versioning_core::{IdenticalUpdate, IfMatchPolicy, LockPolicy, UpdateCreate, VersionScheme};
@@ -78,6 +78,7 @@ pub(super) struct FileMount {
     pub(super) lenient_tags: Option<bool>,
     pub(super) conflict_body: Option<FileConflictBody>,
     pub(super) validation: Option<FileValidation>,
+    pub(super) referential_integrity: Option<FileIntegrity>,
     #[serde(default)]
     pub(super) lock: FileLock,
     #[serde(default, rename = "type", skip_serializing_if = "BTreeMap::is_empty")]
@@ -142,6 +143,32 @@ impl From<Validation> for FileValidation {
             Validation::Off => Self::Off,
             Validation::Structure => Self::Structure,
             Validation::Strict => Self::Strict,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum FileIntegrity {
+    #[default]
+    Off,
+    Check,
+}
+
+impl From<FileIntegrity> for ReferentialIntegrity {
+    fn from(integrity: FileIntegrity) -> Self {
+        match integrity {
+            FileIntegrity::Off => Self::Off,
+            FileIntegrity::Check => Self::Check,
+        }
+    }
+}
+
+impl From<ReferentialIntegrity> for FileIntegrity {
+    fn from(integrity: ReferentialIntegrity) -> Self {
+        match integrity {
+            ReferentialIntegrity::Off => Self::Off,
+            ReferentialIntegrity::Check => Self::Check,
         }
     }
 }

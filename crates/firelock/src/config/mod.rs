@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 use fhir_definitions::FhirVersion;
-use fhir_service::Validation;
+use fhir_service::{ReferentialIntegrity, Validation};
 use http_server::{Cors, IpNet, TlsFiles};
 use rulebook::{ConflictBody, LockSettings, SpineRulebook};
 use serde::{Deserialize, Serialize};
@@ -70,6 +70,7 @@ pub(crate) struct MountConfig {
     pub(crate) locks: LockSettings,
     pub(crate) conflict_body: ConflictBody,
     pub(crate) validation: Validation,
+    pub(crate) referential_integrity: ReferentialIntegrity,
 }
 
 impl Config {
@@ -243,7 +244,9 @@ impl FileMount {
             Some(FileConflictBody::ResourceVersionMismatch) => ConflictBody::ResourceVersionMismatch,
         };
         let validation = self.validation.unwrap_or_default().into();
-        Ok(MountConfig { path, version, rulebook: self.rulebook, locks, conflict_body, validation })
+        let referential_integrity = self.referential_integrity.unwrap_or_default().into();
+        let rulebook = self.rulebook;
+        Ok(MountConfig { path, version, rulebook, locks, conflict_body, validation, referential_integrity })
     }
 
     /// A mount with everything written out.
@@ -262,6 +265,7 @@ impl FileMount {
             missing: Some(locks.missing),
             lenient_tags: Some(locks.lenient_tags),
             validation: Some(mount.validation.into()),
+            referential_integrity: Some(mount.referential_integrity.into()),
             conflict_body: (mount.rulebook == RulebookKind::Spine).then_some(conflict_body),
             lock: FileLock::of(&locks.policy),
             types: types.collect(),
@@ -286,6 +290,7 @@ fn default_mounts() -> Vec<MountConfig> {
         locks: LockSettings::of(version),
         conflict_body: ConflictBody::default(),
         validation: Validation::default(),
+        referential_integrity: ReferentialIntegrity::default(),
     });
     let spine = MountConfig {
         path: "/spine/STU3".to_owned(),
@@ -294,6 +299,7 @@ fn default_mounts() -> Vec<MountConfig> {
         locks: SpineRulebook::default_locks(),
         conflict_body: ConflictBody::default(),
         validation: Validation::default(),
+        referential_integrity: ReferentialIntegrity::default(),
     };
     plain.into_iter().chain([spine]).collect()
 }
