@@ -4,5 +4,6 @@
 
 mod backups;
 mod exports;
+mod indexes;
 mod process;
 mod purges;
