@@ -198,9 +198,16 @@ fn query() -> impl Strategy<Value = Query> {
         span().prop_map(Test::Date),
     ];
     let clause = (sample::select(vec!["p", "q"]), test).prop_map(|(param, test)| Clause::term(param, test));
-    let condition = collection::vec(clause, 1..3).prop_map(Condition::any);
-    (sample::select(vec!["Flag", "Patient"]), collection::vec(condition, 1..3))
-        .prop_map(|(kind, conditions)| Query { kind: kind.into(), conditions })
+    let clauses = || collection::vec(clause.clone(), 1..3);
+    let conditions = collection::vec(clauses().prop_map(Condition::any), 1..3);
+    // One that is turned round narrows what the others find; alone it is no question for a guard.
+    let none = option::of(clauses().prop_map(Condition::none));
+    (sample::select(vec!["Flag", "Patient"]), conditions, none, any::<bool>()).prop_map(
+        |(kind, mut conditions, none, first)| {
+            conditions.splice(if first { 0..0 } else { conditions.len()..conditions.len() }, none);
+            Query { kind: kind.into(), conditions }
+        },
+    )
 }
 
 fn head_guard() -> impl Strategy<Value = HeadGuard> {

@@ -4,7 +4,7 @@
 //! is looked at whole. Without one the table itself is walked. What a reference leads to is found
 //! first, in the same snapshot, by a search of its own.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use compact_str::CompactString;
@@ -13,7 +13,7 @@ use rusqlite::types::Value as Sql;
 use storage_api::{Key, Place, Query, SearchPage, SearchRequest};
 
 use crate::encoding::{Entry, Names};
-use crate::matching::{Alternative, Look, Looked, Plan, entries_of};
+use crate::matching::{Alternative, Filter, Look, Looked, Plan, Ways, entries_of};
 use crate::reader::{ReadError, ReadResult, Reader};
 use crate::rows::{ResourceRow, State, seq_to_sql};
 use crate::symbols::SymbolKind;
@@ -55,12 +55,15 @@ impl Look for Reader<'_> {
         let mut rows = Vec::new();
         let mut examined = 0;
         let Some(plan) = Plan::of(query, self)? else { return Ok(rows) };
-        self.walk(&plan, 0, &mut |res| {
+        let ways = plan.ways(self.connection)?;
+        self.walk((plan.kind, &ways), 0, &mut |res, passes| {
             examined += 1;
             if examined > EXAMINED_MAX || rows.len() > FOLLOWED_MAX {
                 return Err(ReadError::TooCostly);
             }
-            rows.extend(self.look_at(res, &plan)?.map(|_| res));
+            if passes {
+                rows.extend(self.look_at(res, plan.kind, &ways)?.map(|_| res));
+            }
             Ok(true)
         })?;
         Ok(rows)
@@ -74,15 +77,17 @@ impl Reader<'_> {
         let Some(plan) = Plan::of(&request.query, &mut { *self })?.filter(|_| request.limit > 0) else {
             return Ok(page);
         };
+        let ways = plan.ways(self.connection)?;
         let after = request.after.map_or(0, |place| seq_to_sql(place.0));
         let (mut bytes, mut examined, mut last) = (0, 0, None);
-        self.walk(&plan, after, &mut |res| {
+        self.walk((plan.kind, &ways), after, &mut |res, passes| {
             if examined == EXAMINED_MAX {
                 page.next = last;
                 return Ok(false);
             }
             examined += 1;
-            if let Some((id, seq)) = self.look_at(res, &plan)? {
+            let found = if passes { self.look_at(res, plan.kind, &ways)? } else { None };
+            if let Some((id, seq)) = found {
                 if page.found.len() == request.limit || bytes >= bytes_max && !page.found.is_empty() {
                     page.next = last;
                     return Ok(false);
@@ -97,30 +102,44 @@ impl Reader<'_> {
         Ok(page)
     }
 
-    /// Shows candidates behind a row, in order, as long as they are wanted.
-    fn walk(&self, plan: &Plan, after: i64, look: &mut dyn FnMut(i64) -> ReadResult<bool>) -> ReadResult<()> {
-        let Some(driver) = plan.driver(self.connection)? else {
-            let sql = "SELECT res FROM resource WHERE res > ? AND type = ? AND state = 1 ORDER BY res";
-            return self.walk_statement(sql, vec![after.into(), plan.kind.into()], look);
+    /// Shows candidates behind a row, in order, as long as they are wanted, and says of each whether it passes the
+    /// filter.
+    fn walk(
+        &self,
+        (kind, ways): (i64, &Ways<'_>),
+        after: i64,
+        look: &mut dyn FnMut(i64, bool) -> ReadResult<bool>,
+    ) -> ReadResult<()> {
+        let Some(driver) = ways.driver else {
+            let (filter, mut bound) = ways.filter.sql("resource");
+            let sql = format!(
+                "SELECT res, {filter} FROM resource WHERE res > ? AND type = ? AND state = 1 ORDER BY res"
+            );
+            bound.extend([after.into(), kind.into()]);
+            return self.walk_statement(&sql, bound, look);
         };
-        let (parts, bound) = selects(driver, plan.kind, after);
+        let (parts, bound) = selects(driver, &ways.filter, kind, after);
         let rows = driver.iter().filter_map(|one| match one {
             Alternative::Rows(rows) => Some(rows.range((Bound::Excluded(after), Bound::Unbounded))),
             _ => None,
         });
-        let mut rows: BTreeSet<i64> = rows.flatten().copied().collect();
+        let mut rows_found: BTreeMap<i64, bool> = BTreeMap::new();
+        for res in rows.flatten().copied() {
+            rows_found.insert(res, ways.filter.passes(self.connection, res)?);
+        }
+        let mut rows = rows_found;
         if rows.is_empty() && (1..=ALTERNATIVES_MAX).contains(&parts.len()) {
             let sql = parts.join(" UNION ") + " ORDER BY res";
             return self.walk_statement(&sql, bound.into_iter().flatten().collect(), look);
         }
         for (sql, bound) in parts.into_iter().zip(bound) {
-            self.walk_statement(sql, bound, &mut |res| {
-                rows.insert(res);
+            self.walk_statement(&sql, bound, &mut |res, passes| {
+                rows.insert(res, passes);
                 Ok(true)
             })?;
         }
-        for res in rows {
-            if !look(res)? {
+        for (res, passes) in rows {
+            if !look(res, passes)? {
                 break;
             }
         }
@@ -131,12 +150,12 @@ impl Reader<'_> {
         &self,
         sql: &str,
         bound: Vec<Sql>,
-        look: &mut dyn FnMut(i64) -> ReadResult<bool>,
+        look: &mut dyn FnMut(i64, bool) -> ReadResult<bool>,
     ) -> ReadResult<()> {
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query(params_from_iter(bound))?;
         while let Some(row) = rows.next()? {
-            if !look(row.get(0)?)? {
+            if !look(row.get(0)?, row.get(1)?)? {
                 break;
             }
         }
@@ -144,13 +163,13 @@ impl Reader<'_> {
     }
 
     /// The id and the newest version of a candidate, if it is meant.
-    fn look_at(&self, res: i64, plan: &Plan) -> ReadResult<Option<(CompactString, i64)>> {
+    fn look_at(&self, res: i64, wanted: i64, ways: &Ways<'_>) -> ReadResult<Option<(CompactString, i64)>> {
         let Some((row, kind, id)) = ResourceRow::find_named(self.connection, res)? else { return Ok(None) };
-        if kind != plan.kind || row.state != State::Live {
+        if kind != wanted || row.state != State::Live {
             return Ok(None);
         }
-        let entries = if plan.needs_entries() { self.entries(&row)? } else { Vec::new() };
-        let holds = plan.holds(&Looked { res, id: &id, at: row.at, entries: &entries });
+        let entries = if ways.needs_entries() { self.entries(&row)? } else { Vec::new() };
+        let holds = ways.holds(&Looked { res, id: &id, at: row.at, entries: &entries });
         Ok(holds.then_some((id, row.seq)))
     }
 
@@ -161,29 +180,41 @@ impl Reader<'_> {
 }
 
 /// For each part of a driver that the index answers, the statement and what is bound to it.
-fn selects(driver: &[Alternative], kind: i64, after: i64) -> (Vec<&'static str>, Vec<Vec<Sql>>) {
+pub(crate) fn selects(
+    driver: &[Alternative],
+    filter: &Filter,
+    kind: i64,
+    after: i64,
+) -> (Vec<String>, Vec<Vec<Sql>>) {
+    let (of_term, term_bound) = filter.sql("term");
+    let (of_resource, resource_bound) = filter.sql("resource");
     // Of one value the rows are in order already.
-    const ONE: &str = "SELECT res FROM term WHERE param = ? AND value = ? AND res > ?";
-    const RANGE: &str =
-        "SELECT DISTINCT res FROM term WHERE param = ? AND value >= ? AND value < ? AND res > ?";
-    const ID: &str = "SELECT res FROM resource WHERE id = ? AND type = ? AND res > ?";
-    let mut parts: Vec<(&'static str, Vec<Sql>)> = Vec::new();
-    let one = |param: i64, value: &Vec<u8>| (ONE, vec![param.into(), value.clone().into(), after.into()]);
+    let one = |param: i64, value: &Vec<u8>| {
+        let sql = format!("SELECT res, {of_term} FROM term WHERE param = ? AND value = ? AND res > ?");
+        (sql, [&term_bound[..], &[param.into(), value.clone().into(), after.into()]].concat())
+    };
+    let mut parts: Vec<(String, Vec<Sql>)> = Vec::new();
     for alternative in driver {
         match alternative {
             Alternative::Entry { param, low, high, .. } if high.strip_suffix(&[0]) == Some(low) => {
                 parts.push(one(*param, low));
             }
             Alternative::Entry { param, low, high, .. } => {
-                parts.push((
-                    RANGE,
-                    vec![(*param).into(), low.clone().into(), high.clone().into(), after.into()],
-                ));
+                let sql = format!(
+                    "SELECT DISTINCT res, {of_term} FROM term WHERE param = ? AND value >= ? AND value < ? AND res > ?"
+                );
+                let range = [(*param).into(), low.clone().into(), high.clone().into(), after.into()];
+                parts.push((sql, [&term_bound[..], &range].concat()));
             }
             Alternative::Within { param, values } => {
                 parts.extend(values.iter().map(|value| one(*param, value)));
             }
-            Alternative::Id(id) => parts.push((ID, vec![id.to_string().into(), kind.into(), after.into()])),
+            Alternative::Id(id) => {
+                let sql =
+                    format!("SELECT res, {of_resource} FROM resource WHERE id = ? AND type = ? AND res > ?");
+                let row = [id.to_string().into(), kind.into(), after.into()];
+                parts.push((sql, [&resource_bound[..], &row].concat()));
+            }
             // Rows need no statement, and times are never part of a driver.
             Alternative::Rows(_) | Alternative::Updated(_) => {}
         }
