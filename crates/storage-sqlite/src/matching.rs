@@ -146,6 +146,18 @@ impl Ways<'_> {
         self.rest.is_empty()
     }
 
+    /// What a look at a candidate takes, in probes of the index.
+    fn look_steps(&self) -> usize {
+        const ROW: usize = 4;
+        const ENTRIES: usize = 8;
+        const COMPARED_AT_ONCE: usize = 8;
+        if self.is_settled() {
+            return 1;
+        }
+        let asked: usize = self.rest.iter().map(|planned| planned.any.len()).sum();
+        ROW + if self.needs_entries() { ENTRIES + asked / COMPARED_AT_ONCE } else { 0 }
+    }
+
     /// Whether a candidate has to be looked at together with what it is found by.
     pub(crate) fn needs_entries(&self) -> bool {
         let entry = |one: &Alternative| matches!(one, Alternative::Entry { .. } | Alternative::Within { .. });
@@ -164,6 +176,11 @@ impl Filter {
     fn add(&mut self, values: &[(i64, &[u8])], negated: bool) {
         let values = values.iter().map(|(param, value)| (*param, value.to_vec()));
         self.terms.push((negated, values.collect()));
+    }
+
+    /// How often the index is asked for one candidate, at most.
+    pub(crate) fn len(&self) -> usize {
+        self.terms.iter().map(|(_, entries)| entries.len()).sum()
     }
 
     /// An expression over the column `res` of a table, and what is bound to it.
@@ -336,10 +353,11 @@ impl Group<'_> {
         known: &HashMap<i64, &Key>,
         limit: usize,
     ) -> Result<Vec<Key>, GroupError> {
+        // Names are looked up, and index rows counted, for each alternative.
+        self.spend(query.conditions.iter().map(|condition| 1 + 2 * condition.any.len()).sum())?;
         let Some(plan) = Plan::of(query, self)? else { return Ok(Vec::new()) };
-        let too_costly = || GroupError::Refused(StoreError::TooCostly);
         let ways = plan.ways(self.connection)?;
-        let driver = ways.driver.ok_or_else(too_costly)?;
+        let driver = ways.driver.ok_or(GroupError::Refused(StoreError::TooCostly))?;
         let mut search = Search {
             query,
             kind: plan.kind,
@@ -349,7 +367,6 @@ impl Group<'_> {
             found: Vec::new(),
             limit,
         };
-        let mut steps = 0;
         let connection = self.connection;
         let (filter, bound) = ways.filter.sql("term");
         let sql = format!("SELECT res, {filter} FROM term WHERE param = ? AND value >= ? AND value < ?");
@@ -368,11 +385,9 @@ impl Group<'_> {
             let range = [Sql::from(*param), Sql::from(low.clone()), Sql::from(high.clone())];
             let mut rows = statement.query(params_from_iter(bound.iter().cloned().chain(range)))?;
             while let Some(row) = rows.next()? {
-                steps += 1;
-                if steps > self.tables.match_steps_max {
-                    return Err(too_costly());
-                }
-                if row.get(1)? && search.look_at(self, row.get(0)?)? {
+                let passes = row.get(1)?;
+                self.spend(1 + ways.filter.len() + if passes { ways.look_steps() } else { 0 })?;
+                if passes && search.look_at(self, row.get(0)?)? {
                     return Ok(search.found);
                 }
             }

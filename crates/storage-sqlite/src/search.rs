@@ -19,8 +19,9 @@ use crate::rows::{ResourceRow, State, seq_to_sql};
 use crate::symbols::SymbolKind;
 
 /// A page looks at no more candidates than this before it ends early: conditions may pass over
-/// almost everything.
+/// almost everything. Candidates for which the index is asked more than a few times count for several.
 const EXAMINED_MAX: usize = 50_000;
+const ASKED_AT_ONCE: usize = 4;
 
 /// Alternatives that one statement takes; SQLite's own limit is 500.
 const ALTERNATIVES_MAX: usize = 400;
@@ -56,8 +57,9 @@ impl Look for Reader<'_> {
         let mut examined = 0;
         let Some(plan) = Plan::of(query, self)? else { return Ok(rows) };
         let ways = plan.ways(self.connection)?;
+        let step = 1 + ways.filter.len() / ASKED_AT_ONCE;
         self.walk((plan.kind, &ways), 0, &mut |res, passes| {
-            examined += 1;
+            examined += step;
             if examined > EXAMINED_MAX || rows.len() > FOLLOWED_MAX {
                 return Err(ReadError::TooCostly);
             }
@@ -78,14 +80,15 @@ impl Reader<'_> {
             return Ok(page);
         };
         let ways = plan.ways(self.connection)?;
+        let step = 1 + ways.filter.len() / ASKED_AT_ONCE;
         let after = request.after.map_or(0, |place| seq_to_sql(place.0));
         let (mut bytes, mut examined, mut last) = (0, 0, None);
         self.walk((plan.kind, &ways), after, &mut |res, passes| {
-            if examined == EXAMINED_MAX {
+            if examined >= EXAMINED_MAX {
                 page.next = last;
                 return Ok(false);
             }
-            examined += 1;
+            examined += step;
             let found = if passes { self.look_at(res, plan.kind, &ways)? } else { None };
             if let Some((id, seq)) = found {
                 if page.found.len() == request.limit || bytes >= bytes_max && !page.found.is_empty() {
