@@ -30,7 +30,7 @@ pub use answer::{Answer, Payload};
 pub use counters::Counters;
 pub use history::HistoryParameters;
 pub use ids::{Entropy, Ids, SystemClock, SystemEntropy};
-pub use index::{IndexProgress, Slice};
+pub use index::{IndexProgress, Slice, StoredIndex};
 pub use integrity::ReferentialIntegrity;
 pub use limits::Limits;
 pub use present::{Format, Presentation};

@@ -4,6 +4,7 @@ mod backup;
 mod check;
 mod cli;
 mod config;
+mod explain;
 mod export;
 mod import;
 mod line;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Backup(arguments) => backup::run(&arguments),
         Command::Restore(arguments) => restore::run(&arguments),
+        Command::Explain(arguments) => explain::run(arguments),
         Command::Purge(arguments) => purge::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),

@@ -15,6 +15,13 @@ use crate::symbols::SymbolKind;
 
 /// Index rows that are counted to choose the condition to look up by; all above are as good.
 const ESTIMATE_MAX: i64 = 64;
+/// Fewer than this are few enough not to look for a better condition.
+const FEW: i64 = 3;
+
+/// Values that a statement asks the index about, for each candidate; what is beyond is looked at.
+const FILTER_MAX: usize = 32;
+/// The same for all parts of a statement together.
+const FILTER_BY_PARTS_MAX: usize = 256;
 
 /// Looks names up without creating any.
 pub(crate) trait Look: Names {
@@ -90,13 +97,18 @@ impl Plan {
     pub(crate) fn ways(&self, connection: &Connection) -> rusqlite::Result<Ways<'_>> {
         let driver = self.driver(connection)?;
         let mut ways = Ways { driver: None, filter: Filter::default(), rest: Vec::new() };
+        // Every part of the driver asks everything, and a statement has bounds.
+        let parts = driver.and_then(|place| self.conditions.get(place)).map_or(1, |driver| driver.any.len());
+        let room = (FILTER_BY_PARTS_MAX / parts.max(1)).min(FILTER_MAX);
         for (place, planned) in self.conditions.iter().enumerate() {
             if Some(place) == driver {
                 ways.driver = Some(&planned.any);
                 if planned.any.iter().all(Alternative::is_lookup) {
                     continue;
                 }
-            } else if let Some(values) = planned.exact() {
+            } else if let Some(values) =
+                planned.exact().filter(|values| ways.filter.len() + values.len() <= room)
+            {
                 ways.filter.add(&values, planned.negated);
                 continue;
             }
@@ -109,19 +121,26 @@ impl Plan {
         let indexed = |(_, planned): &(usize, &Planned)| {
             !planned.negated && planned.any.iter().all(|one| !matches!(one, Alternative::Updated(_)))
         };
-        let mut indexed = self.conditions.iter().enumerate().filter(indexed);
-        let Some((mut best, first)) = indexed.next() else { return Ok(None) };
-        let mut fewest = None;
-        for (place, planned) in indexed {
-            let before = fewest.map_or_else(|| estimate(connection, &first.any, ESTIMATE_MAX), Ok)?;
-            // There is no need to count further than the best one.
-            let count = estimate(connection, &planned.any, before)?;
-            fewest = Some(before.min(count));
-            if count < before {
-                best = place;
+        let indexed: Vec<(usize, &Planned)> = self.conditions.iter().enumerate().filter(indexed).collect();
+        if let [(only, _)] = indexed[..] {
+            return Ok(Some(only));
+        }
+        // Most often one finds next to nothing: then the others need not be counted far.
+        for enough in [FEW, ESTIMATE_MAX] {
+            let mut best = None;
+            for (place, planned) in &indexed {
+                // There is no need to count further than the best one.
+                let max = best.map_or(enough, |(count, _)| count);
+                let count = estimate(connection, &planned.any, max)?;
+                if best.is_none_or(|(fewest, _)| count < fewest) {
+                    best = Some((count, *place));
+                }
+            }
+            if let Some((_, place)) = best.filter(|(count, _)| *count < enough || enough == ESTIMATE_MAX) {
+                return Ok(Some(place));
             }
         }
-        Ok(Some(best))
+        Ok(None)
     }
 }
 
@@ -144,6 +163,11 @@ impl Ways<'_> {
     /// Whether a candidate has to be looked at at all.
     fn is_settled(&self) -> bool {
         self.rest.is_empty()
+    }
+
+    /// How many conditions each candidate is looked at for.
+    pub(crate) fn looked_at(&self) -> usize {
+        self.rest.len()
     }
 
     /// What a look at a candidate takes, in probes of the index.

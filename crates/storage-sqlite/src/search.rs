@@ -113,35 +113,21 @@ impl Reader<'_> {
         after: i64,
         look: &mut dyn FnMut(i64, bool) -> ReadResult<bool>,
     ) -> ReadResult<()> {
-        let Some(driver) = ways.driver else {
-            let (filter, mut bound) = ways.filter.sql("resource");
-            let sql = format!(
-                "SELECT res, {filter} FROM resource WHERE res > ? AND type = ? AND state = 1 ORDER BY res"
-            );
-            bound.extend([after.into(), kind.into()]);
-            return self.walk_statement(&sql, bound, look);
-        };
-        let (parts, bound) = selects(driver, &ways.filter, kind, after);
-        let rows = driver.iter().filter_map(|one| match one {
-            Alternative::Rows(rows) => Some(rows.range((Bound::Excluded(after), Bound::Unbounded))),
-            _ => None,
-        });
+        let (statements, rows) = candidates((kind, ways), after);
+        if let ([(sql, bound)], true) = (&statements[..], rows.is_empty()) {
+            return self.walk_statement(sql, bound, look);
+        }
         let mut rows_found: BTreeMap<i64, bool> = BTreeMap::new();
-        for res in rows.flatten().copied() {
+        for res in rows {
             rows_found.insert(res, ways.filter.passes(self.connection, res)?);
         }
-        let mut rows = rows_found;
-        if rows.is_empty() && (1..=ALTERNATIVES_MAX).contains(&parts.len()) {
-            let sql = parts.join(" UNION ") + " ORDER BY res";
-            return self.walk_statement(&sql, bound.into_iter().flatten().collect(), look);
-        }
-        for (sql, bound) in parts.into_iter().zip(bound) {
-            self.walk_statement(&sql, bound, &mut |res, passes| {
-                rows.insert(res, passes);
+        for (sql, bound) in &statements {
+            self.walk_statement(sql, bound, &mut |res, passes| {
+                rows_found.insert(res, passes);
                 Ok(true)
             })?;
         }
-        for (res, passes) in rows {
+        for (res, passes) in rows_found {
             if !look(res, passes)? {
                 break;
             }
@@ -152,7 +138,7 @@ impl Reader<'_> {
     fn walk_statement(
         &self,
         sql: &str,
-        bound: Vec<Sql>,
+        bound: &[Sql],
         look: &mut dyn FnMut(i64, bool) -> ReadResult<bool>,
     ) -> ReadResult<()> {
         let mut statement = self.connection.prepare_cached(sql)?;
@@ -182,13 +168,32 @@ impl Reader<'_> {
     }
 }
 
+/// What gives the candidates behind a row: statements with what is bound to them, each in order, and rows.
+pub(crate) fn candidates((kind, ways): (i64, &Ways<'_>), after: i64) -> (Vec<(String, Vec<Sql>)>, Vec<i64>) {
+    let Some(driver) = ways.driver else {
+        let (filter, mut bound) = ways.filter.sql("resource");
+        let sql = format!(
+            "SELECT res, {filter} FROM resource WHERE res > ? AND type = ? AND state = 1 ORDER BY res"
+        );
+        bound.extend([after.into(), kind.into()]);
+        return (vec![(sql, bound)], Vec::new());
+    };
+    let rows = driver.iter().filter_map(|one| match one {
+        Alternative::Rows(rows) => Some(rows.range((Bound::Excluded(after), Bound::Unbounded))),
+        _ => None,
+    });
+    let rows: Vec<i64> = rows.flatten().copied().collect();
+    let (parts, bound) = selects(driver, &ways.filter, kind, after);
+    if rows.is_empty() && (1..=ALTERNATIVES_MAX).contains(&parts.len()) {
+        // Each part is in order, so they are merged as far as they are wanted.
+        let sql = parts.join(" UNION ") + " ORDER BY res";
+        return (vec![(sql, bound.into_iter().flatten().collect())], rows);
+    }
+    (parts.into_iter().zip(bound).collect(), rows)
+}
+
 /// For each part of a driver that the index answers, the statement and what is bound to it.
-pub(crate) fn selects(
-    driver: &[Alternative],
-    filter: &Filter,
-    kind: i64,
-    after: i64,
-) -> (Vec<String>, Vec<Vec<Sql>>) {
+fn selects(driver: &[Alternative], filter: &Filter, kind: i64, after: i64) -> (Vec<String>, Vec<Vec<Sql>>) {
     let (of_term, term_bound) = filter.sql("term");
     let (of_resource, resource_bound) = filter.sql("resource");
     // Of one value the rows are in order already.

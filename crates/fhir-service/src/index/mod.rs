@@ -5,6 +5,7 @@ mod backfill;
 mod manifest;
 mod query;
 mod reindex;
+mod stored;
 mod wake;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,6 +19,7 @@ use storage_api::{IndexGeneration, StoreError, Term};
 
 pub use self::backfill::Slice;
 use self::manifest::{Incomplete, Manifest, Progress};
+pub use self::stored::StoredIndex;
 use self::wake::Wake;
 use crate::service::{Service, store_failure};
 
@@ -153,10 +155,7 @@ impl Service {
 
     /// What the store says its terms are made by, as far as this program can tell.
     async fn stored_index(&self) -> Result<InForce, StoreError> {
-        let version = self.rulebook.version();
         let stored = self.store.index().await?;
-        let manifest = Manifest::read(&stored.maker, version).unwrap_or_else(|| Manifest::unknown(version));
-        let progress = stored.backfill.as_deref().map(Progress::read);
-        Ok(InForce::of(stored.generation, version, manifest, progress))
+        Ok(StoredIndex::read(&stored, self.rulebook.version()).0)
     }
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic in a test is the report")]
 
 mod backups;
+mod explains;
 mod exports;
 mod indexes;
 mod process;
