@@ -44,20 +44,33 @@ impl Service {
     /// [`keep_index`](Self::keep_index) completes. References below `base` are to this server.
     ///
     /// For a service on a store that may hold anything, before its first request.
+    /// Where the store cannot be written now, the service begins with an index of which nothing is complete, and
+    /// `keep_index` tries again.
     pub async fn open_index(&self, base: Option<&str>) -> Result<(), Failure> {
-        let version = self.rulebook.version();
-        let references = self.checks_references();
+        self.index.set_base(base);
         let stored = self.stored_index().await.map_err(store_failure)?;
-        let manifest = stored.manifest.clone();
-        let unfinished = stored.progress.is_some();
-        self.index.set_current(Arc::new(stored));
-        if manifest.is_of_this_program(version, references) {
+        if stored.manifest.is_of_this_program(self.rulebook.version(), self.checks_references()) {
+            self.index.set_current(Arc::new(stored));
             return Ok(());
         }
+        if let Err(failure) = self.begin_for_this_program(stored).await {
+            tracing::warn!(%failure, "the index is of another make, and cannot be made anew yet");
+        }
+        Ok(())
+    }
+
+    /// Begins the generation of this program on what the store has.
+    async fn begin_for_this_program(&self, stored: InForce) -> Result<(), Failure> {
+        let (version, references) = (self.rulebook.version(), self.checks_references());
+        let (manifest, unfinished) = (stored.manifest.clone(), stored.progress.is_some());
+        let doubted = stored.manifest.doubted(references);
+        let progress = Some(Progress::default());
+        self.index.set_current(Arc::new(InForce::of(stored.generation, version, doubted, progress)));
         // Parameters stay in force. Of a store that does not say, all are taken that it holds.
         let says_nothing = manifest == Manifest::unknown(version);
         let customs = if says_nothing { self.defined().await?.customs } else { manifest.customs.clone() };
-        let next = manifest.followed_by(customs, version, references, unfinished).with_base(base);
+        let next = manifest.followed_by(customs, version, references, unfinished);
+        let next = next.with_base(self.index.base().as_deref());
         let has_resources = self.has_resources().await?;
         if has_resources {
             tracing::info!(fhir = %version, "the index is of another make and is made anew");
@@ -130,6 +143,11 @@ impl Service {
     pub async fn index_slice(&self) -> Result<Slice, Failure> {
         self.follow_generation().await?;
         let now = self.in_force();
+        if now.manifest.is_doubted() {
+            let stored = self.stored_index().await.map_err(store_failure)?;
+            Box::pin(self.begin_for_this_program(stored)).await?;
+            return Ok(Slice::More);
+        }
         let Some(mut next) = now.progress.clone() else { return Ok(Slice::Complete) };
         let found = loop {
             let Some(kind) = now.manifest.types.get(next.types_done) else {

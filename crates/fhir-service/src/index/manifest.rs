@@ -121,6 +121,16 @@ impl Manifest {
         }
     }
 
+    /// As long as nothing could be begun: nothing is known to be complete, and what is written is of no known make.
+    pub(crate) fn doubted(self, references: bool) -> Self {
+        Self { fingerprint: String::new(), references, incomplete: Incomplete::All, ..self }
+    }
+
+    /// Whether a generation of this program has yet to begin.
+    pub(crate) fn is_doubted(&self) -> bool {
+        self.fingerprint.is_empty()
+    }
+
     /// Whether its terms are those that this program makes.
     pub(crate) fn is_of_this_program(&self, version: FhirVersion, references: bool) -> bool {
         self.fingerprint == fingerprint(version) && self.references == references

@@ -74,6 +74,8 @@ pub(crate) struct Index {
     /// What is in force from the commit on that is on its way.
     next: Mutex<Option<Arc<InForce>>>,
     wake: Wake,
+    /// The public base URL of the API, where it is fixed.
+    base: Mutex<Option<String>>,
     /// Resources that were indexed anew since the start.
     pub(crate) reindexed: AtomicU64,
 }
@@ -86,6 +88,7 @@ impl Index {
             current: RwLock::new(Arc::new(InForce::of(generation, version, manifest, None))),
             next: Mutex::default(),
             wake: Wake::default(),
+            base: Mutex::default(),
             reindexed: AtomicU64::new(0),
         }
     }
@@ -100,6 +103,14 @@ impl Index {
         if begins {
             self.wake.wake();
         }
+    }
+
+    fn set_base(&self, base: Option<&str>) {
+        *self.base.lock().unwrap_or_else(PoisonError::into_inner) = base.map(str::to_owned);
+    }
+
+    fn base(&self) -> Option<String> {
+        self.base.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn set_next(&self, next: Option<Arc<InForce>>) {

@@ -1,6 +1,7 @@
 //! A service on a store in memory, asked without HTTP.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use fhir_definitions::FhirVersion;
 use fhir_model::json::{Limits, Value, parse};
@@ -9,29 +10,87 @@ use fhir_service::{
     SystemClock, Validation,
 };
 use rulebook::{FhirRulebook, LockSettings};
-use storage_api::{Key, Store};
+use storage_api::{
+    self as store, Commit, HistoryPage, HistoryRequest, Index, IndexGeneration, Key, Record, SearchPage,
+    SearchRequest, Store, StoreError, StoredVersion, VersionSelector, WriteSet,
+};
 use storage_memory::MemoryStore;
 use versioning_core::Precondition;
 
 pub(crate) const BASE: &str = "http://here/R4";
 
+/// A store that can be full.
+pub(crate) struct Brake {
+    store: MemoryStore,
+    is_full: AtomicBool,
+}
+
+impl Brake {
+    pub(crate) fn set_full(&self, is_full: bool) {
+        self.is_full.store(is_full, Ordering::SeqCst);
+    }
+}
+
+impl Store for Brake {
+    fn read<'a>(&'a self, key: &'a Key) -> store::Answer<'a, Record> {
+        self.store.read(key)
+    }
+
+    fn read_version<'a>(
+        &'a self,
+        key: &'a Key,
+        version: VersionSelector,
+    ) -> store::Answer<'a, Option<StoredVersion>> {
+        self.store.read_version(key, version)
+    }
+
+    fn history<'a>(&'a self, request: &'a HistoryRequest) -> store::Answer<'a, HistoryPage> {
+        self.store.history(request)
+    }
+
+    fn search<'a>(&'a self, request: &'a SearchRequest) -> store::Answer<'a, SearchPage> {
+        self.store.search(request)
+    }
+
+    fn commit(&self, set: WriteSet) -> store::Answer<'static, Commit> {
+        if self.is_full.load(Ordering::SeqCst) {
+            return Box::pin(std::future::ready(Err(StoreError::Full)));
+        }
+        self.store.commit(set)
+    }
+
+    fn index_generation(&self) -> IndexGeneration {
+        self.store.index_generation()
+    }
+
+    fn index(&self) -> store::Answer<'_, Index> {
+        self.store.index()
+    }
+
+    fn close(&self) -> store::Answer<'static, ()> {
+        self.store.close()
+    }
+}
+
 pub(crate) struct Bench {
-    pub(crate) store: Arc<dyn Store>,
+    pub(crate) store: Arc<Brake>,
     pub(crate) service: Service,
     runtime: tokio::runtime::Runtime,
 }
 
-fn service(store: &Arc<dyn Store>, integrity: ReferentialIntegrity) -> Service {
+fn service(store: &Arc<Brake>, integrity: ReferentialIntegrity) -> Service {
     let rulebook = FhirRulebook::new(FhirVersion::R4, LockSettings::of(FhirVersion::R4));
     let limits = fhir_service::Limits::default();
-    Service::new(Arc::new(rulebook), Arc::clone(store), Ids::system(), limits)
+    let store: Arc<dyn Store> = store.clone();
+    Service::new(Arc::new(rulebook), store, Ids::system(), limits)
         .with_validation(Validation::Off)
         .with_referential_integrity(integrity)
 }
 
 impl Bench {
     pub(crate) fn new(integrity: ReferentialIntegrity) -> Self {
-        let store: Arc<dyn Store> = Arc::new(MemoryStore::new(Arc::new(SystemClock)));
+        let store = MemoryStore::new(Arc::new(SystemClock));
+        let store = Arc::new(Brake { store, is_full: AtomicBool::new(false) });
         let service = service(&store, integrity);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let bench = Self { store, service, runtime };
