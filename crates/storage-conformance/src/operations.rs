@@ -22,6 +22,8 @@ pub(crate) enum Operation {
     Commit(Vec<Piece>),
     /// All pages that answer this.
     History(HistoryRequest),
+    /// All pages of a search, of so many each.
+    Search(Query, usize),
 }
 
 /// A guard, or a write with the guard it needs.
@@ -210,6 +212,30 @@ fn query() -> impl Strategy<Value = Query> {
     )
 }
 
+/// A query as searches may ask it: also by id and time, along references, and without anything that selects.
+fn search() -> impl Strategy<Value = Query> {
+    let param = || sample::select(vec!["p", "q"]);
+    let instant = || (-1_000_000..6_000_000_i64).prop_map(|after| Timestamp(ManualClock::START.0 + after));
+    let clause = prop_oneof![
+        2 => key().prop_map(|key| Clause::Id(key.id)),
+        1 => (instant(), 0..3_000_000_i64)
+            .prop_map(|(low, len)| Clause::Updated(Interval { low, high: Timestamp(low.0 + len) })),
+        2 => param().prop_map(|param| Clause::term(param, Test::Present)),
+        2 => (param(), query())
+            .prop_map(|(param, query)| Clause::Refers { param: param.into(), query: Box::new(query) }),
+        2 => (param(), query())
+            .prop_map(|(param, query)| Clause::Referred { param: param.into(), query: Box::new(query) }),
+    ];
+    let conditions = collection::vec((collection::vec(clause, 1..3), any::<bool>()), 0..3);
+    (query(), conditions, any::<bool>()).prop_map(|(mut query, conditions, alone)| {
+        if alone {
+            query.conditions.clear();
+        }
+        query.conditions.extend(conditions.into_iter().map(|(any, negated)| Condition { any, negated }));
+        query
+    })
+}
+
 fn head_guard() -> impl Strategy<Value = HeadGuard> {
     let number = || (0..4_u64).prop_map(VersionNumber::new);
     prop_oneof![
@@ -266,6 +292,7 @@ pub(crate) fn operations() -> impl Strategy<Value = Vec<Operation>> {
         8 => collection::vec(piece(), 0..4).prop_map(Operation::Commit),
         2 => (-1_000_000..2_000_000_i64).prop_map(Operation::Advance),
         2 => history().prop_map(Operation::History),
+        3 => (search(), 1..4_usize).prop_map(|(query, limit)| Operation::Search(query, limit)),
         1 => Just(Operation::Reopen),
     ];
     collection::vec(operation, 1..40)
