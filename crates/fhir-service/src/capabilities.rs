@@ -17,6 +17,9 @@ use crate::service::{Context, Service};
 /// The day the statements were last changed in a way that clients can see.
 const DATE: &str = "2026-11-20";
 
+/// The operation that brings search parameters into force; it has no definition anywhere else.
+const REINDEX: &str = "urn:x-firelock:operation:reindex";
+
 const NAME: &str = "Firelock";
 
 impl Service {
@@ -85,7 +88,15 @@ fn capability_statement(rulebook: &dyn Rulebook, index: &InForce, base: &str) ->
             FhirVersion::Stu3 => object! { "reference": url }.into(),
             FhirVersion::R4 | FhirVersion::R4b | FhirVersion::R5 => url.into(),
         };
-        rest.insert("operation", array![object! { "name": "validate", "definition": definition }]);
+        let mut operations = vec![Value::from(object! { "name": "validate", "definition": definition })];
+        if rulebook.offers(Interaction::Reindex) {
+            let definition: Value = match version {
+                FhirVersion::Stu3 => object! { "reference": REINDEX }.into(),
+                FhirVersion::R4 | FhirVersion::R4b | FhirVersion::R5 => REINDEX.into(),
+            };
+            operations.push(object! { "name": "reindex", "definition": definition }.into());
+        }
+        rest.insert("operation", operations);
     }
     if rulebook.offers(Interaction::HistorySystem) {
         let place = rest.position("resource").map_or(0, |place| place + 1);

@@ -74,3 +74,60 @@ fn what_is_imported_is_found_also_after_a_kill() {
     server.stop();
     succeed(&["check", "--pages", "--data", text(&restored)]);
 }
+
+/// Writers go on while everything is indexed anew, again and again: what is found in the end is what is there.
+#[test]
+fn writers_and_an_index_in_the_making_agree() {
+    const WRITERS: usize = 6;
+    const ROUNDS: usize = 25;
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    let address = &server.address;
+    let write = |method: &str, target: &str, body: &str, allowed: &[u16]| {
+        let answer = request(address, method, target, "", body);
+        assert!(allowed.contains(&answer.status), "{method} {target}: {answer:?}");
+    };
+    std::thread::scope(|scope| {
+        for writer in 0..WRITERS {
+            scope.spawn(move || {
+                for round in 0..ROUNDS {
+                    let id = format!("w{writer}");
+                    write(
+                        "PUT",
+                        &format!("/R4/Patient/{id}"),
+                        &patient(&id, &format!("N{writer}x{round:02}")),
+                        &[200, 201],
+                    );
+                    // Criteria are refused as long as their parameter is not complete.
+                    let once = format!(
+                        r#"{{"resourceType":"Patient","identifier":[{{"system":"s","value":"{round}"}}]}}"#
+                    );
+                    let target = format!("/R4/Patient?identifier=s|{round}");
+                    write("PUT", &target, &once, &[200, 201, 409, 503]);
+                }
+            });
+        }
+        scope.spawn(|| {
+            for _ in 0..5 {
+                write("POST", "/R4/$reindex?full=true", "", &[202]);
+                while server.get("/R4/$reindex").status == 202 {}
+            }
+        });
+    });
+    for writer in 0..WRITERS {
+        for round in 0..ROUNDS {
+            let expected = if round == ROUNDS - 1 { "1" } else { "0" };
+            assert_eq!(
+                found(&server, &format!("N{writer}x{round:02}")),
+                expected,
+                "writer {writer} round {round}"
+            );
+        }
+    }
+    for round in 0..ROUNDS {
+        let bundle = server.get(&format!("/R4/Patient?identifier=s|{round}")).body;
+        assert!(bundle.matches("\"fullUrl\"").count() <= 1, "identifier {round} is there twice: {bundle}");
+    }
+    server.stop();
+    succeed(&["check", "--pages", "--data", text(folder.path())]);
+}
