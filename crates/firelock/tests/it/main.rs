@@ -8,3 +8,4 @@ mod exports;
 mod indexes;
 mod process;
 mod purges;
+mod references;
