@@ -5,7 +5,7 @@ use fhir_definitions::{FhirVersion, resource_types};
 use fhir_model::json::{Object, Value};
 use fhir_model::{array, object};
 use fhir_search::Parameters;
-use rulebook::{Failure, Interaction, Rulebook};
+use rulebook::{Failure, Interaction, OperationOffer, Rulebook, SearchOffer, TypeOffer};
 use storage_api::{Current, Head, Key, Timestamp, VersionNumber, VersionTag, VersionToken};
 use versioning_core::{Decision, IfMatchPolicy, Intent, LockPolicy, UpdateCreate, VersionScheme, decide};
 
@@ -66,6 +66,12 @@ fn capability_statement(rulebook: &dyn Rulebook, index: &InForce, base: &str) ->
         statement.insert("acceptUnknown", "no");
     }
     statement.insert("format", array!["application/fhir+json", "application/fhir+xml", "json", "xml"]);
+    if let Some(published) = rulebook.statement() {
+        statement.insert_at(1, "url", published.url);
+        statement.insert("fhirVersion", published.fhir_version);
+        let formats: Vec<Value> = published.formats.iter().map(|format| Value::from(*format)).collect();
+        statement.insert("format", formats);
+    }
     if rulebook.offers(Interaction::Patch) {
         let formats = array![
             "application/json-patch+json",
@@ -76,25 +82,26 @@ fn capability_statement(rulebook: &dyn Rulebook, index: &InForce, base: &str) ->
         ];
         statement.insert("patchFormat", formats);
     }
-    let resources: Vec<Value> = resource_types(version)
-        .iter()
-        .map(|resource_type| Value::from(resource(rulebook, index, resource_type)))
-        .collect();
+    let resources: Vec<Value> = match rulebook.types() {
+        None => {
+            resource_types(version).iter().map(|name| resource(rulebook, index, name, None).into()).collect()
+        }
+        Some(types) => types
+            .iter()
+            .map(|offer| resource(rulebook, index, offer.resource_type, Some(offer)).into())
+            .collect(),
+    };
     let mut rest = object! { "mode": "server", "resource": resources };
-    if rulebook.offers(Interaction::Validate) {
+    let operations: Vec<Value> =
+        rulebook.operations().iter().map(|offer| operation(version, offer)).collect();
+    if !operations.is_empty() {
+        rest.insert("operation", operations);
+    } else if rulebook.offers(Interaction::Validate) {
         let url = "http://hl7.org/fhir/OperationDefinition/Resource-validate";
-        // A reference in STU3, a canonical URL from R4 on.
-        let definition: Value = match version {
-            FhirVersion::Stu3 => object! { "reference": url }.into(),
-            FhirVersion::R4 | FhirVersion::R4b | FhirVersion::R5 => url.into(),
-        };
-        let mut operations = vec![Value::from(object! { "name": "validate", "definition": definition })];
+        let validate = OperationOffer { name: "validate", definition: url };
+        let mut operations = vec![operation(version, &validate)];
         if rulebook.offers(Interaction::Reindex) {
-            let definition: Value = match version {
-                FhirVersion::Stu3 => object! { "reference": REINDEX }.into(),
-                FhirVersion::R4 | FhirVersion::R4b | FhirVersion::R5 => REINDEX.into(),
-            };
-            operations.push(object! { "name": "reindex", "definition": definition }.into());
+            operations.push(operation(version, &OperationOffer { name: "reindex", definition: REINDEX }));
         }
         rest.insert("operation", operations);
     }
@@ -106,8 +113,25 @@ fn capability_statement(rulebook: &dyn Rulebook, index: &InForce, base: &str) ->
     statement
 }
 
+fn operation(version: FhirVersion, offer: &OperationOffer) -> Value {
+    object! { "name": offer.name, "definition": canonical(version, offer.definition) }.into()
+}
+
+/// A reference in STU3, a canonical URL from R4 on.
+fn canonical(version: FhirVersion, url: &str) -> Value {
+    match version {
+        FhirVersion::Stu3 => object! { "reference": url }.into(),
+        FhirVersion::R4 | FhirVersion::R4b | FhirVersion::R5 => url.into(),
+    }
+}
+
 /// What one type offers.
-fn resource(rulebook: &dyn Rulebook, index: &InForce, resource_type: &str) -> Object {
+fn resource(
+    rulebook: &dyn Rulebook,
+    index: &InForce,
+    resource_type: &str,
+    offer: Option<&TypeOffer>,
+) -> Object {
     const INTERACTIONS: [Interaction; 9] = [
         Interaction::Read,
         Interaction::Vread,
@@ -122,7 +146,7 @@ fn resource(rulebook: &dyn Rulebook, index: &InForce, resource_type: &str) -> Ob
     let policy = rulebook.lock_policy(resource_type);
     let interactions: Vec<Value> = INTERACTIONS
         .into_iter()
-        .filter(|interaction| rulebook.offers(*interaction))
+        .filter(|interaction| rulebook.offers_on(*interaction, resource_type))
         .map(|interaction| Value::from(object! { "code": interaction.code() }))
         .collect();
     let mut resource = object! {
@@ -136,7 +160,7 @@ fn resource(rulebook: &dyn Rulebook, index: &InForce, resource_type: &str) -> Ob
         "readHistory": rulebook.offers(Interaction::Vread),
         "updateCreate": policy.update_create == UpdateCreate::Allowed,
         "conditionalCreate": rulebook.offers(Interaction::ConditionalCreate),
-        "conditionalRead": "full-support",
+        "conditionalRead": rulebook.statement().map_or("full-support", |known| known.conditional_read),
         "conditionalUpdate": rulebook.offers(Interaction::ConditionalUpdate),
         "conditionalDelete": if rulebook.offers(Interaction::ConditionalDelete) { "single" } else { "not-supported" },
     };
@@ -144,7 +168,15 @@ fn resource(rulebook: &dyn Rulebook, index: &InForce, resource_type: &str) -> Ob
         let place = resource.position("conditionalUpdate").map_or(resource.len(), |place| place + 1);
         resource.insert_at(place, "conditionalPatch", rulebook.offers(Interaction::ConditionalPatch));
     }
-    if rulebook.offers(Interaction::SearchType) {
+    if let Some(profile) = offer.and_then(|offer| offer.profile) {
+        resource.insert_at(1, "profile", canonical(rulebook.version(), profile));
+    }
+    if let Some(offer) = offer {
+        let listed = |known: &SearchOffer| {
+            Value::from(object! { "name": known.name, "type": known.search_type.code() })
+        };
+        resource.insert("searchParam", offer.search.iter().map(listed).collect::<Vec<_>>());
+    } else if rulebook.offers(Interaction::SearchType) {
         resource.insert("searchParam", search_parameters(index, resource_type));
     }
     resource

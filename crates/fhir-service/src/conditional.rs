@@ -10,7 +10,7 @@ use storage_api::{IndexGeneration, Key, Method, Query, SearchRequest, StoredVers
 use versioning_core::{Refusal, UpdateCreate, WriteOperation};
 
 use crate::answer::Answer;
-use crate::content::Prepared;
+use crate::content::Incoming;
 use crate::request::{Content, Criteria, Patch};
 use crate::service::{Context, Outcome, Service, shortened, store_failure};
 use crate::write::{Ended, Loaded, Matched, Write, Written};
@@ -52,7 +52,9 @@ impl Service {
         context: &Context,
     ) -> Result<Asked<'a>, Failure> {
         let in_force = self.in_force();
-        let query = in_force.extractor.criteria(resource_type, &criteria.0, &[&context.base]);
+        let pairs =
+            self.rulebook.criteria(interaction, resource_type, criteria.0.clone(), &context.caller)?;
+        let query = in_force.extractor.criteria(resource_type, &pairs, &[&context.base]);
         let query = query.map_err(|error| Failure::Query(Box::new(error)))?;
         in_force.expect_complete(&query)?;
         Ok(Asked { resource_type, criteria, query, index: in_force.generation, interaction })
@@ -140,6 +142,8 @@ impl Service {
             version: Some(version.version),
             at: Some(version.at),
             body,
+            warnings: &[],
+            changes: &[],
         };
         self.written(&outcome, context)
     }
@@ -152,7 +156,7 @@ impl Service {
         body: &Content,
         context: &Context,
     ) -> Result<Option<Written>, Failure> {
-        let drawn = Id::parse(&self.ids.resource_id().to_string()).map_err(|_| Failure::Internal)?;
+        let drawn = self.new_id(asked.resource_type)?;
         let is_create = asked.interaction == Interaction::ConditionalCreate;
         let key = Key::new(asked.resource_type, id.unwrap_or(&drawn).as_str());
         let client_id = if is_create { self.rulebook.client_id() } else { ClientId::Ignored };
@@ -162,8 +166,7 @@ impl Service {
             interaction: asked.interaction,
             method: if is_create { Method::Post } else { Method::Put },
             key: &key,
-            precondition: &context.precondition,
-            claim: context.claim.as_ref(),
+            context,
             matched: Some(&matched),
         };
         let prepare = |_: Loaded<'_>| {
@@ -171,7 +174,7 @@ impl Service {
             if id.is_none() {
                 incoming.set_new_id(&drawn, client_id)?;
             }
-            self.prepared(incoming, &context.base)
+            Ok(incoming)
         };
         self.ended(write, prepare).await
     }
@@ -180,7 +183,7 @@ impl Service {
     async fn ended(
         &self,
         write: Write<'_>,
-        prepare: impl Fn(Loaded<'_>) -> Result<Prepared, Failure>,
+        prepare: impl Fn(Loaded<'_>) -> Result<Incoming, Failure>,
     ) -> Result<Option<Written>, Failure> {
         match self.write(write, prepare).await? {
             Ended::Written(written) => Ok(Some(written)),
@@ -242,8 +245,7 @@ impl Service {
             interaction: asked.interaction,
             method: Method::Put,
             key,
-            precondition: &context.precondition,
-            claim: context.claim.as_ref(),
+            context,
             matched: Some(&matched),
         };
         let prepare = |_: Loaded<'_>| {
@@ -253,7 +255,7 @@ impl Service {
                 incoming.set_new_id(&id, ClientId::Ignored)?;
             }
             incoming.check_url_id(&key.id)?;
-            self.prepared(incoming, &context.base)
+            Ok(incoming)
         };
         self.ended(write, prepare).await
     }
@@ -301,14 +303,23 @@ impl Service {
             match self.resolve(&asked, context).await? {
                 Found::One(version) => {
                     if let Some(written) = self.delete_matched(&asked, &version.key, context).await? {
-                        return self.written(&written.outcome(written.deleted()), context);
+                        return self.answer_deletion(&written, context);
                     }
                 }
                 Found::None => {
                     let Resource { resource_type, id } = asked.resource();
                     let key = Key::new(resource_type, id);
                     let success = Success::NothingToDelete;
-                    let outcome = Outcome { key: &key, success, version: None, at: None, body: None };
+                    let outcome = Outcome {
+                        key: &key,
+                        success,
+                        version: None,
+                        at: None,
+                        body: None,
+                        warnings: &[],
+                        changes: &[],
+                    };
+                    self.check_deletion(&outcome)?;
                     return self.written(&outcome, context);
                 }
             }
@@ -328,8 +339,7 @@ impl Service {
             interaction: asked.interaction,
             method: Method::Delete,
             key,
-            precondition: &context.precondition,
-            claim: context.claim.as_ref(),
+            context,
             matched: Some(&matched),
         };
         // A deletion has no content, so the core never asks for any.

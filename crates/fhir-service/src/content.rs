@@ -5,12 +5,13 @@ use fhir_definitions::Definitions;
 use fhir_model::json::{self, Object, Value};
 use fhir_model::{Id, Resource, xml};
 use fhir_search::{CustomParameter, Outgoing};
-use rulebook::{ClientId, Failure, Interaction};
+use rulebook::{ClientId, Failure, Interaction, Warning};
 use storage_api::{Body, IndexGeneration, Term};
 
 use crate::binary::{self, BINARY};
 use crate::present::Format;
 use crate::request::{Content, Encoding};
+use crate::ruling::Joint;
 use crate::service::{Service, shortened};
 
 /// A resource that was read, and is yet to be given its place.
@@ -65,13 +66,16 @@ pub(crate) struct Prepared {
     pub(crate) references: Vec<Outgoing>,
     /// The generation of the terms.
     pub(crate) index: IndexGeneration,
+    /// What is compared and written with it, by the rules of the API.
+    pub(crate) joint: Option<Box<Joint>>,
+    /// What the client should know.
+    pub(crate) warnings: Vec<Warning>,
 }
 
 impl Service {
-    /// Checks a resource and makes of it what is written. An absolute reference below `base` is
-    /// one to this server.
-    pub(crate) fn prepared(&self, incoming: Incoming, base: &str) -> Result<Prepared, Failure> {
-        let value = self.check_valid(incoming)?.into_value();
+    /// Makes of a resource what is written. An absolute reference below `base` is one to this
+    /// server.
+    pub(crate) fn stored(&self, value: Value, base: &str) -> Result<Prepared, Failure> {
         self.expect_usable(&value)?;
         let in_force = self.in_force();
         let (terms, references) = in_force.indexed(&value, &[base])?;
@@ -80,7 +84,8 @@ impl Service {
         // parsing exclude.
         let stored = resource.stored_body().map_err(|_| Failure::Internal)?;
         let body = Body { bytes: Bytes::from(stored.bytes), splice: stored.splice.to_i64() };
-        Ok(Prepared { body, terms, references, index: in_force.generation })
+        let index = in_force.generation;
+        Ok(Prepared { body, terms, references, index, joint: None, warnings: Vec::new() })
     }
 
     /// A SearchParameter that could never be used is not stored, where it could come into force.

@@ -28,7 +28,7 @@ pub(crate) fn live_guards<'a>(
 }
 
 /// What lost guards say of references, where `checked` are those that were guarded from `start` on.
-pub(crate) fn broken(key: &Key, lost: &[Lost], start: usize, checked: &[&Outgoing]) -> Option<Failure> {
+pub(crate) fn broken(key: &Key, lost: &[&Lost], start: usize, checked: &[&Outgoing]) -> Option<Failure> {
     lost.iter().find_map(|lost| match &lost.now {
         Now::Referred(by) => {
             Some(Failure::StillReferred { resource: resource(key), by: by.iter().map(resource).collect() })

@@ -22,6 +22,8 @@ const CURSOR_FORM: &str = "s1-";
 struct Paging {
     count: Option<usize>,
     cursor: Option<Place>,
+    /// `_summary=count`: how many there are, and none of them.
+    counts_only: bool,
 }
 
 impl Paging {
@@ -40,6 +42,7 @@ impl Paging {
                     let cursor = read_cursor(&value)?;
                     paging.cursor.replace(cursor).map_or(Ok(()), |_| Err(repeated()))?;
                 }
+                "_summary" if value == "count" => paging.counts_only = true,
                 "_total" if matches!(value.as_str(), "none" | "estimate" | "accurate") => {}
                 "_total" => return Err(malformed(&name, &value, "none, estimate or accurate")),
                 _ => rest.push((name, value)),
@@ -74,11 +77,17 @@ impl Service {
         context: &Context,
     ) -> Result<Answer, Failure> {
         let (paging, parameters) = Paging::take(parameters)?;
+        let sent = parameters.clone();
+        let parameters = self.rulebook.search(resource_type, parameters, &context.caller)?;
         let in_force = self.in_force();
-        let understood = in_force
+        let mut understood = in_force
             .extractor
             .search(resource_type, &parameters, &[&context.base])
             .map_err(|error| Failure::Query(Box::new(error)))?;
+        // Links repeat what the client wrote, where an API reads it in its own way.
+        if parameters != sent {
+            understood.used.clone_from(&sent);
+        }
         let strict = context.preferences.handling == Some(Handling::Strict);
         if let Some(ignored) = understood.ignored.iter().find(|_| strict) {
             return Err(Failure::Query(Box::new(ignored.clone())));
@@ -86,8 +95,49 @@ impl Service {
         let limit = paging.count.unwrap_or(self.limits.page_default).min(self.limits.page_max);
         let request = SearchRequest { query: understood.query.clone(), after: paging.cursor, limit };
         let page = self.store.search(&request).await.map_err(store_failure)?;
+        if self.rulebook.judges_searches() && request.after.is_none() {
+            let bodies = page.found.iter().filter_map(|version| version.body.as_ref());
+            let found = bodies.map(|body| self.content_of(body)).collect::<Result<Vec<_>, _>>()?;
+            self.rulebook.searched(&sent, &found)?;
+        }
+        if paging.counts_only {
+            return self.count(resource_type, &understood, (request, page), context).await;
+        }
         let warning = in_force.warning(&request.query);
         let bytes = self.searchset((resource_type, &understood), &request, &page, warning, context)?;
+        Ok(Answer {
+            status: Success::Shown.status(true),
+            payload: Some(Payload::Json(Bytes::from(bytes))),
+            ..Answer::default()
+        })
+    }
+
+    /// How many resources there are, from the first page on.
+    async fn count(
+        &self,
+        resource_type: &str,
+        understood: &Understood,
+        (mut request, mut page): (SearchRequest, SearchPage),
+        context: &Context,
+    ) -> Result<Answer, Failure> {
+        let mut total = page.found.len() as u64;
+        request.limit = self.limits.page_max;
+        while let Some(next) = page.next {
+            request.after = Some(next);
+            page = self.store.search(&request).await.map_err(store_failure)?;
+            total += page.found.len() as u64;
+        }
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(&understood.used).append_pair("_summary", "count");
+        let own = format!("{}/{resource_type}?{}", context.base, query.finish());
+        let head = BundleHead {
+            id: Some(&context.trace),
+            last_updated: Some(Instant::from_micros(self.ids.now().0)),
+            total: Some(total),
+            links: &[Link { relation: "self", url: &own }],
+            ..BundleHead::new(BundleType::Searchset)
+        };
+        let bytes = BundleWriter::start(Vec::new(), &head).finish();
         Ok(Answer {
             status: Success::Shown.status(true),
             payload: Some(Payload::Json(Bytes::from(bytes))),

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -10,12 +11,14 @@ use fhir_definitions::FhirVersion;
 use fhir_service::{Ids, Service};
 use http_server::{Mount, Server, Settings};
 use rulebook::{FhirRulebook, LockSettings};
+use storage_api::Store;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::audit::AuditLog;
 use crate::cli::ServeArguments;
 use crate::config::{Config, StoreKind};
-use crate::{logging, mounts};
+use crate::{demo, logging, mounts};
 
 pub(crate) fn run(arguments: ServeArguments) -> Result<ExitCode> {
     logging::start();
@@ -31,18 +34,31 @@ async fn serve(config: Config) -> Result<()> {
         .await
         .with_context(|| format!("cannot listen on {}; choose another --listen", config.listen))?;
     let mounts = mounts::open(&config)?;
-    let stores: Vec<_> = mounts.iter().map(|mount| mount.service.store().clone()).collect();
+    let mut stores: Vec<Arc<dyn Store>> = Vec::new();
+    for store in mounts.iter().map(|mount| mount.service.store()) {
+        // A mount may have two names.
+        if !stores.iter().any(|known| Arc::ptr_eq(known, store)) {
+            stores.push(store.clone());
+        }
+    }
     let address = listener.local_addr()?;
     announce(&config, &mounts);
     let services: Vec<_> = mounts.iter().map(|mount| mount.service.clone()).collect();
     let indexes = keep_indexes(&config, &mounts).await?;
     let scheme = if config.tls.is_some() { "https" } else { "http" };
+    let audit = config.audit.as_ref().map(AuditLog::open).transpose()?;
     let settings = Settings {
         base_url: config.base_url.clone(),
         trusted_proxies: config.trusted_proxies.clone(),
         cors: config.cors.clone(),
         tls: config.tls.clone(),
         limits: config.http,
+        audit: audit.as_ref().map(AuditLog::sender),
+    };
+    let demo = match (config.demo, &config.base_url) {
+        (false, _) => String::new(),
+        (true, Some(base)) => demo::load(&mounts, base).await?,
+        (true, None) => demo::load(&mounts, &format!("{scheme}://{address}")).await?,
     };
     let server = Server::new(listener, mounts, outside(&config), settings)?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -56,12 +72,16 @@ async fn serve(config: Config) -> Result<()> {
     };
     // The one line that scripts wait for.
     println!("firelock listening on {scheme}://{address}");
+    print!("{demo}");
     std::io::stdout().flush()?;
     server.serve(shutdown).await;
     services.iter().for_each(Service::end_index);
     for index in indexes {
         // One that panicked has left its store as after a kill.
         let _ = index.join();
+    }
+    if let Some(audit) = audit {
+        audit.close()?;
     }
     for store in stores {
         store.close().await.context("closing a store")?;
@@ -74,7 +94,13 @@ async fn serve(config: Config) -> Result<()> {
 async fn keep_indexes(config: &Config, mounts: &[Mount]) -> Result<Vec<JoinHandle<()>>> {
     const PAUSE: Duration = Duration::from_millis(500);
     let mut threads = Vec::new();
+    let mut kept: Vec<&Arc<dyn Store>> = Vec::new();
     for Mount { path, service } in mounts {
+        // A mount may have two names.
+        if kept.iter().any(|known| Arc::ptr_eq(known, service.store())) {
+            continue;
+        }
+        kept.push(service.store());
         let base = config.base_url.as_ref().map(|url| format!("{url}{path}"));
         let opened = service.open_index(base.as_deref()).await;
         opened

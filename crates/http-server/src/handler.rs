@@ -21,6 +21,8 @@ use rulebook::{Failure, Interaction, ParameterProblem, Rulebook};
 use storage_api::HistoryScope;
 use versioning_core::Usage;
 
+use crate::admission::{admit, check_offered, check_operation};
+use crate::audit::Audited;
 use crate::body::Upload;
 use crate::origin::Peer;
 use crate::query::Query;
@@ -59,6 +61,7 @@ impl Shared {
             response.headers_mut().insert(X_CORRELATION_ID, id.clone());
         }
         let interaction = response.extensions_mut().remove::<Interaction>();
+        self.record(&parts, &upload, &mut response, &trace, started.elapsed());
         self.traffic.count(interaction, response.status(), started.elapsed());
         tracing::debug!(%trace, method = %parts.method, path = parts.uri.path(), status = response.status().as_u16());
         compression::encode(&parts.headers, &mut response);
@@ -86,7 +89,7 @@ impl Shared {
                 apis: self.mounts.iter().map(|mount| mount.path.clone()).collect(),
             };
             let failure = check_host(parts).err().unwrap_or_else(no_route);
-            let presentation = presentation_of_failure(parts, self.fallback.rulebook().version());
+            let presentation = presentation_of_failure(parts, self.fallback.rulebook());
             let answer = self.fallback.refuse(&failure, trace);
             return response(self.fallback.present(answer, &presentation, trace), trace);
         };
@@ -96,9 +99,15 @@ impl Shared {
                 let (request, presentation) = *prepared;
                 let handling = request.preferences.handling;
                 let interaction = request.operation.interaction();
-                let answer = service.handle(request).await;
+                let caller = request.caller.clone();
+                let mut answer = service.handle(request).await;
+                let changes = std::mem::take(&mut answer.changes);
+                tell(service.rulebook(), parts, trace, answer.status);
                 let mut response = response(service.present(answer, &presentation, trace), trace);
                 response.extensions_mut().insert(interaction);
+                if self.audit.is_some() {
+                    response.extensions_mut().insert(Audited { caller, changes });
+                }
                 prefer::add_handling(response.headers_mut(), handling);
                 if response.status() == StatusCode::METHOD_NOT_ALLOWED {
                     add_allow(response.headers_mut(), below, service.rulebook());
@@ -111,10 +120,12 @@ impl Shared {
                 response
             }
             Err(failure) => {
-                let presentation = presentation_of_failure(parts, service.rulebook().version());
+                let presentation = presentation_of_failure(parts, service.rulebook());
                 let mut refusal = service.refuse(&failure, trace);
-                refusal.accepts_patch =
-                    parts.method == Method::PATCH && matches!(failure, Failure::UnsupportedMediaType { .. });
+                tell(service.rulebook(), parts, trace, refusal.status);
+                refusal.accepts_patch = parts.method == Method::PATCH
+                    && service.rulebook().patches_freely()
+                    && matches!(failure, Failure::UnsupportedMediaType { .. });
                 response(service.present(refusal, &presentation, trace), trace)
             }
         }
@@ -133,6 +144,7 @@ impl Shared {
         let rulebook = mount.service.rulebook();
         let version = rulebook.version();
         let target = Target::parse(below, version)?;
+        check_operation(rulebook, &target, below)?;
         // What an API does not offer has no methods that could be listed.
         if let Some(interaction) = target.only_interaction().filter(|only| !rulebook.offers(*only)) {
             return Err(Failure::NotOffered(interaction));
@@ -154,14 +166,16 @@ impl Shared {
                 interaction => interaction,
             }
         };
-        if !rulebook.offers(interaction) {
-            return Err(Failure::NotOffered(interaction));
-        }
+        check_offered(rulebook, &target, interaction)?;
         self.check_sizes(parts)?;
+        let caller = admit(&mount.service, &target, interaction, &parts.headers)?;
         target.check_id()?;
         // A body where none has a meaning is read all the same: a request counts when it is whole.
         let bytes = upload.read(&self.limits).await?;
         let mut query = Query::parse(parts.uri.query())?;
+        rulebook.check_query(interaction, query.pairs())?;
+        // How many resources there are is for the search to say, not for how it is shown.
+        let counts = interaction == Interaction::SearchType && query.takes_count();
         let mut criteria = match (&target, interaction) {
             (Target::Type(name), Interaction::ConditionalCreate) => {
                 criteria::if_none_exist(&parts.headers, name)?
@@ -174,16 +188,20 @@ impl Shared {
             ) => criteria::in_url(&mut query),
             _ => Criteria::default(),
         };
-        let presentation = presentation(&mut query, &parts.headers, version, target.is_binary())?;
+        let presentation = presentation(&mut query, &parts.headers, rulebook, target.is_binary())?;
         let bytes = compression::decode(&parts.headers, bytes, self.limits.body_bytes_max)?;
         if let Target::Search(_) = target {
             criteria = Criteria(criteria::in_form(&parts.headers, &bytes)?);
+        }
+        if counts {
+            query.put("_summary", "count");
         }
         let encoding = match interaction {
             Interaction::Create
             | Interaction::ConditionalCreate
             | Interaction::Update
             | Interaction::ConditionalUpdate
+            | Interaction::Operation
             | Interaction::Validate => {
                 negotiate::content(&parts.headers, &bytes, version, target.is_binary())?
             }
@@ -191,7 +209,7 @@ impl Shared {
         };
         let patch_format = match interaction {
             Interaction::Patch | Interaction::ConditionalPatch => {
-                Some(negotiate::patch(&parts.headers, version)?)
+                Some(negotiate::patch(&parts.headers, rulebook)?)
             }
             _ => None,
         };
@@ -215,21 +233,14 @@ impl Shared {
                 let patch = Patch { format, bytes: body.bytes };
                 Operation::ConditionalPatch { resource_type, criteria, patch }
             }
-            (_, Target::Reindex) if parts.method == Method::POST => {
-                let full = match query.take("full")?.as_deref() {
-                    None | Some("false") => false,
-                    Some("true") => true,
-                    Some(value) => return Err(malformed("full", value, "true or false")),
-                };
-                Operation::Reindex { full }
-            }
+            (_, Target::Reindex) if parts.method == Method::POST => reindex(&mut query)?,
             (_, target) => operation(target, (interaction, criteria), body, &mut query, version)?,
         };
         refuse_unknown(query, preferences.handling)?;
         let base = format!("{}{}", self.origin.url(parts, peer), mount.path);
         let idempotency_key = if interaction.is_safe() { None } else { idempotency_key(&parts.headers)? };
         let trace = trace.to_owned();
-        let request = Request { operation, precondition, preferences, idempotency_key, base, trace };
+        let request = Request { operation, precondition, preferences, idempotency_key, base, trace, caller };
         Ok(Prepared::Request(Box::new((request, presentation))))
     }
 
@@ -248,7 +259,7 @@ impl Shared {
     }
 
     /// The mount that a path is under, and the path below it.
-    fn mount<'a>(&self, path: &'a str) -> Option<(&Mount, &'a str)> {
+    pub(crate) fn mount<'a>(&self, path: &'a str) -> Option<(&Mount, &'a str)> {
         self.mounts.iter().find_map(|mount| {
             let below = path.strip_prefix(mount.path.as_str())?;
             (below.is_empty() || below.starts_with('/')).then_some((mount, below))
@@ -265,6 +276,14 @@ impl Shared {
         };
         let sent = headers.get(X_REQUEST_ID).and_then(|id| id.to_str().ok()).filter(legible);
         sent.map_or_else(|| self.fallback.ids().trace_id().to_string(), str::to_owned)
+    }
+}
+
+/// One line for each message of an API whose callers say who they are: they quote its id when they
+/// ask what became of it.
+fn tell(rulebook: &dyn Rulebook, parts: &Parts, trace: &str, status: u16) {
+    if !rulebook.request_fields().is_empty() {
+        tracing::info!(%trace, method = %parts.method, path = parts.uri.path(), status, "message");
     }
 }
 
@@ -306,12 +325,12 @@ enum Prepared {
 fn presentation(
     query: &mut Query,
     headers: &HeaderMap,
-    version: FhirVersion,
+    rulebook: &dyn Rulebook,
     binary: bool,
 ) -> Result<Presentation, Failure> {
     let format = query.take("_format")?;
     let native = binary && format.is_none() && !negotiate::names_fhir(headers);
-    let format = match negotiate::accepted(headers, format.as_deref(), version) {
+    let format = match negotiate::accepted(headers, format.as_deref(), rulebook) {
         Ok(format) => format,
         // Whoever asks for an image gets one; an outcome is given in the usual format.
         Err(_) if native => Format::default(),
@@ -341,10 +360,11 @@ fn presentation(
 
 /// The same for a request that failed before it was read so far: what cannot be read counts as
 /// not asked for.
-fn presentation_of_failure(parts: &Parts, version: FhirVersion) -> Presentation {
+fn presentation_of_failure(parts: &Parts, rulebook: &dyn Rulebook) -> Presentation {
     let mut query = Query::parse(parts.uri.query()).unwrap_or_default();
     let format = query.take("_format").unwrap_or_default();
-    let format = negotiate::accepted(&parts.headers, format.as_deref(), version).unwrap_or_default();
+    let format =
+        negotiate::accepted(&parts.headers, format.as_deref(), rulebook).unwrap_or(rulebook.default_format());
     let pretty = query.take("_pretty").unwrap_or_default().is_some_and(|pretty| pretty != "false");
     Presentation { format, pretty, subset: Subset::Whole, native: false }
 }
@@ -393,7 +413,17 @@ fn operation(
             _ => Operation::Read(key),
         }),
         Target::Reindex => Ok(Operation::ReindexStatus),
+        Target::Operation(name) => Ok(Operation::Perform { name, body }),
         Target::Base | Target::Metadata => Ok(Operation::Capabilities(capability_mode(query, version)?)),
+    }
+}
+
+/// POST `$reindex`.
+fn reindex(query: &mut Query) -> Result<Operation, Failure> {
+    match query.take("full")?.as_deref() {
+        None | Some("false") => Ok(Operation::Reindex { full: false }),
+        Some("true") => Ok(Operation::Reindex { full: true }),
+        Some(value) => Err(malformed("full", value, "true or false")),
     }
 }
 

@@ -8,13 +8,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use fhir_model::json;
+use fhir_search::CustomParameter;
 use rulebook::Failure;
 use storage_api::{
     Commit, Guard, HeadGuard, Index, Query, SearchRequest, StoredVersion, Term, Write, WriteSet,
 };
 
 use super::manifest::Progress;
-use super::{InForce, manifest::Manifest};
+use super::{InForce, manifest::Manifest, own_parameters};
 use crate::service::{Service, store_failure};
 
 /// Resources of one slice: a few milliseconds of work, and little to do in the writer.
@@ -49,7 +50,8 @@ impl Service {
     pub async fn open_index(&self, base: Option<&str>) -> Result<(), Failure> {
         self.index.set_base(base);
         let stored = self.stored_index().await.map_err(store_failure)?;
-        if stored.manifest.is_of_this_program(self.rulebook.version(), self.checks_references()) {
+        let own = own_parameters(&*self.rulebook);
+        if stored.manifest.is_of_this_program(self.rulebook.version(), self.checks_references(), &own) {
             self.index.set_current(Arc::new(stored));
             return Ok(());
         }
@@ -69,7 +71,7 @@ impl Service {
         // Parameters stay in force. Of a store that does not say, all are taken that it holds.
         let says_nothing = manifest == Manifest::unknown(version);
         let customs = if says_nothing { self.defined().await?.customs } else { manifest.customs.clone() };
-        let next = manifest.followed_by(customs, version, references, unfinished);
+        let next = manifest.followed_by(self.with_own(customs), version, references, unfinished);
         let next = next.with_base(self.index.base().as_deref());
         let has_resources = self.has_resources().await?;
         if has_resources {
@@ -78,6 +80,17 @@ impl Service {
         self.begin(next).await?;
         while !has_resources && self.index_slice().await? == Slice::More {}
         Ok(())
+    }
+
+    /// Parameters that were defined, behind those that the API has of its own.
+    pub(super) fn with_own(&self, defined: Vec<CustomParameter>) -> Vec<CustomParameter> {
+        let mut all = own_parameters(&*self.rulebook);
+        for custom in defined {
+            if !all.contains(&custom) {
+                all.push(custom);
+            }
+        }
+        all
     }
 
     /// Begins a generation. Says whether it did: another one may begin first.

@@ -99,12 +99,12 @@ fn all_types(version: FhirVersion) -> Vec<String> {
 }
 
 impl Manifest {
-    /// That of this program, with no parameter of the server's own.
-    pub(crate) fn fresh(version: FhirVersion, references: bool) -> Self {
+    /// That of this program, with the parameters that an API has of its own.
+    pub(crate) fn fresh(version: FhirVersion, references: bool, customs: Vec<CustomParameter>) -> Self {
         Self {
             fingerprint: fingerprint(version),
             references,
-            customs: Vec::new(),
+            customs,
             bases: Vec::new(),
             incomplete: Incomplete::none(),
             types: Vec::new(),
@@ -117,7 +117,7 @@ impl Manifest {
             fingerprint: String::new(),
             incomplete: Incomplete::All,
             types: all_types(version),
-            ..Self::fresh(version, false)
+            ..Self::fresh(version, false, Vec::new())
         }
     }
 
@@ -132,8 +132,15 @@ impl Manifest {
     }
 
     /// Whether its terms are those that this program makes.
-    pub(crate) fn is_of_this_program(&self, version: FhirVersion, references: bool) -> bool {
-        self.fingerprint == fingerprint(version) && self.references == references
+    pub(crate) fn is_of_this_program(
+        &self,
+        version: FhirVersion,
+        references: bool,
+        own: &[CustomParameter],
+    ) -> bool {
+        self.fingerprint == fingerprint(version)
+            && self.references == references
+            && own.iter().all(|custom| self.customs.contains(custom))
     }
 
     /// What follows it when these parameters are in force. `unfinished`: older resources of it were not all indexed.
@@ -144,7 +151,7 @@ impl Manifest {
         references: bool,
         unfinished: bool,
     ) -> Self {
-        let fresh = Self { customs, bases: self.bases.clone(), ..Self::fresh(version, references) };
+        let fresh = Self { bases: self.bases.clone(), ..Self::fresh(version, references, customs) };
         if self.fingerprint != fresh.fingerprint || (unfinished && self.incomplete == Incomplete::All) {
             return Self { incomplete: Incomplete::All, types: all_types(version), ..fresh };
         }
@@ -293,7 +300,7 @@ mod tests {
 
     #[test]
     fn what_changes_is_incomplete_and_what_stays_is_not() {
-        let fresh = Manifest::fresh(VERSION, false);
+        let fresh = Manifest::fresh(VERSION, false, vec![]);
         assert_eq!(fresh.followed_by(vec![], VERSION, false, false), fresh);
         let one = fresh.followed_by(vec![custom("a", "Patient")], VERSION, false, false);
         assert_eq!((&one.incomplete, one.types.len()), (&only(&["Patient.a"]), 1));
@@ -319,7 +326,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        let manifest = Manifest::fresh(VERSION, true)
+        let manifest = Manifest::fresh(VERSION, true, vec![])
             .followed_by(vec![custom("a", "Patient"), custom("b", "Resource")], VERSION, true, false)
             .with_base(Some("http://here/R4"))
             .with_base(Some("http://here/R4"));

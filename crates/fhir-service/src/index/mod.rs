@@ -13,8 +13,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use fhir_definitions::FhirVersion;
 use fhir_model::json::Value;
-use fhir_search::{Extractor, Outgoing, outgoing, outgoing_terms};
-use rulebook::Failure;
+use fhir_search::{CustomParameter, Extractor, Outgoing, outgoing, outgoing_terms};
+use rulebook::{Failure, Rulebook};
 use storage_api::{IndexGeneration, StoreError, Term};
 
 pub use self::backfill::Slice;
@@ -81,9 +81,10 @@ pub(crate) struct Index {
 }
 
 impl Index {
-    /// The published parameters, as long as nothing else was read from the store.
-    pub(crate) fn new(generation: IndexGeneration, version: FhirVersion, references: bool) -> Self {
-        let manifest = Manifest::fresh(version, references);
+    /// The parameters of the API, as long as nothing else was read from the store.
+    pub(crate) fn new(generation: IndexGeneration, rulebook: &dyn Rulebook, references: bool) -> Self {
+        let version = rulebook.version();
+        let manifest = Manifest::fresh(version, references, own_parameters(rulebook));
         Self {
             current: RwLock::new(Arc::new(InForce::of(generation, version, manifest, None))),
             next: Mutex::default(),
@@ -121,6 +122,11 @@ impl Index {
         let next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         next.as_ref().filter(|next| next.generation == generation).cloned()
     }
+}
+
+/// The parameters that an API has beside the published ones.
+fn own_parameters(rulebook: &dyn Rulebook) -> Vec<CustomParameter> {
+    rulebook.extractor().customs().cloned().collect()
 }
 
 /// How far the index of a service is, for operators.

@@ -76,7 +76,7 @@ impl Service {
             let now = self.in_force();
             let unfinished = now.progress.is_some();
             let next = now.manifest.followed_by(
-                defined.customs.clone(),
+                self.with_own(defined.customs.clone()),
                 version,
                 self.checks_references(),
                 unfinished,

@@ -184,6 +184,7 @@ pub(crate) fn request(operation: Operation) -> Request {
         idempotency_key: None,
         base: BASE.to_owned(),
         trace: "t".to_owned(),
+        caller: rulebook::Caller::default(),
     }
 }
 

@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic in a test is the report")]
 
+mod audit;
 mod backups;
 mod explains;
 mod exports;
 mod indexes;
+mod messages;
 mod process;
 mod purges;
 mod references;

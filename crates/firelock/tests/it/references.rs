@@ -21,7 +21,7 @@ fn no_race_leaves_a_reference_to_nothing() {
     fs::write(&config, mount).unwrap();
     let data = folder.path().join("data");
     for store in ["sqlite", "memory"] {
-        let server = Server::with(&data, &["--config", config.to_str().unwrap(), "--store", store]);
+        let server = Server::start_with(&data, &["--config", config.to_str().unwrap(), "--store", store]);
         let (mut referred, mut removed) = (0, 0);
         for round in 0..ROUNDS {
             let patient = format!("/R4/Patient/p{round}");
