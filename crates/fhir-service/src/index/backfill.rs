@@ -19,7 +19,7 @@ use super::{InForce, manifest::Manifest, own_parameters};
 use crate::service::{Service, store_failure};
 
 /// Resources of one slice: a few milliseconds of work, and little to do in the writer.
-const SLICE_RESOURCES: usize = 64;
+const SLICE_RESOURCES: usize = 32;
 
 /// How the index is after a slice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
