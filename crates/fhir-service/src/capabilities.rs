@@ -15,12 +15,16 @@ use crate::request::CapabilityMode;
 use crate::service::{Context, Service};
 
 /// The day the statements were last changed in a way that clients can see.
-const DATE: &str = "2026-11-20";
-
-/// The operation that brings search parameters into force; it has no definition anywhere else.
-const REINDEX: &str = "urn:x-firelock:operation:reindex";
+const DATE: &str = "2026-11-21";
 
 const NAME: &str = "Firelock";
+
+/// The operations, with the URLs of their definitions. FHIR defines none for differences and indexes.
+const OPERATIONS: [(Interaction, &str); 3] = [
+    (Interaction::Validate, "http://hl7.org/fhir/OperationDefinition/Resource-validate"),
+    (Interaction::Diff, "urn:x-firelock:operation:diff"),
+    (Interaction::Reindex, "urn:x-firelock:operation:reindex"),
+];
 
 impl Service {
     pub(crate) fn capabilities(&self, mode: CapabilityMode, context: &Context) -> Result<Answer, Failure> {
@@ -92,17 +96,13 @@ fn capability_statement(rulebook: &dyn Rulebook, index: &InForce, base: &str) ->
             .collect(),
     };
     let mut rest = object! { "mode": "server", "resource": resources };
-    let operations: Vec<Value> =
-        rulebook.operations().iter().map(|offer| operation(version, offer)).collect();
+    let defined = |(interaction, url): &(Interaction, &'static str)| {
+        let offer = OperationOffer { name: interaction.code(), definition: url };
+        rulebook.offers(*interaction).then(|| operation(version, &offer))
+    };
+    let of_the_api = rulebook.operations().iter().map(|offer| operation(version, offer));
+    let operations: Vec<Value> = OPERATIONS.iter().filter_map(defined).chain(of_the_api).collect();
     if !operations.is_empty() {
-        rest.insert("operation", operations);
-    } else if rulebook.offers(Interaction::Validate) {
-        let url = "http://hl7.org/fhir/OperationDefinition/Resource-validate";
-        let validate = OperationOffer { name: "validate", definition: url };
-        let mut operations = vec![operation(version, &validate)];
-        if rulebook.offers(Interaction::Reindex) {
-            operations.push(operation(version, &OperationOffer { name: "reindex", definition: REINDEX }));
-        }
         rest.insert("operation", operations);
     }
     if rulebook.offers(Interaction::HistorySystem) {
