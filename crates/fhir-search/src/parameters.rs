@@ -99,14 +99,11 @@ impl Parameters {
         for definition in owner.search_parameters() {
             compiled.add(definition, owner);
         }
-<<<<<<< HEAD
+        compiled.share(owner);
         for custom in customs.iter().filter(|custom| custom.is_for(owner)) {
             compiled.add_custom(custom, owner);
         }
         compiled.all.sort_by(|a, b| a.definition.code().cmp(b.definition.code()));
-=======
-        compiled.share(owner);
->>>>>>> main
         compiled.opened.sort_unstable_by_key(|(name, _)| *name);
         compiled
     }
@@ -167,7 +164,6 @@ impl Parameters {
         self.all.push(parameter);
     }
 
-<<<<<<< HEAD
     /// One whose code is that of another one is left out: the first stays.
     fn add_custom(&mut self, custom: &Arc<CustomParameter>, owner: TypeDef) {
         if self.all.iter().any(|known| known.definition.code() == custom.code()) {
@@ -198,14 +194,19 @@ impl Parameters {
             term: rule.term.clone(),
             components: parts.map(|part| Component { search_type: part.search_type, code: None }).collect(),
             split,
+            union: Vec::new(),
             rule: Some(self.add_rule(rule, &text, owner)),
         };
         self.all.push(parameter);
-=======
+    }
+
     /// Parameters that are unions of others get no terms of their own: what changes is written once.
     fn share(&mut self, owner: TypeDef) {
-        let unions: Vec<Vec<&'static str>> =
-            self.all.iter().map(|parameter| union_of(parameter.definition, owner)).collect();
+        let union = |parameter: &Parameter| match &parameter.definition {
+            Definition::Published(definition) => union_of(*definition, owner),
+            Definition::Custom(_) => Vec::new(),
+        };
+        let unions: Vec<_> = self.all.iter().map(union).collect();
         for (parameter, union) in self.all.iter_mut().zip(unions) {
             if let Some(rule) = parameter.rule.filter(|_| !union.is_empty())
                 && let Some(rule) = self.rules.get_mut(rule)
@@ -214,7 +215,6 @@ impl Parameters {
                 parameter.union = union;
             }
         }
->>>>>>> main
     }
 
     /// The rule of an expression: one that is there already, or a new one.
