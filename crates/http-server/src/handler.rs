@@ -233,6 +233,14 @@ impl Shared {
                 let patch = Patch { format, bytes: body.bytes };
                 Operation::ConditionalPatch { resource_type, criteria, patch }
             }
+            (_, Target::Reindex) if parts.method == Method::POST => {
+                let full = match query.take("full")?.as_deref() {
+                    None | Some("false") => false,
+                    Some("true") => true,
+                    Some(value) => return Err(malformed("full", value, "true or false")),
+                };
+                Operation::Reindex { full }
+            }
             (_, target) => operation(target, (interaction, criteria), body, &mut query, version)?,
         };
         refuse_unknown(query, preferences.handling)?;
@@ -412,6 +420,7 @@ fn operation(
             _ => Operation::Read(key),
         }),
         Target::Operation(name) => Ok(Operation::Perform { name, body }),
+        Target::Reindex => Ok(Operation::ReindexStatus),
         Target::Base | Target::Metadata => Ok(Operation::Capabilities(capability_mode(query, version)?)),
     }
 }
