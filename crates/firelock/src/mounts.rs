@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use fhir_service::{Ids, Service, SystemClock};
 use http_server::Mount;
-use rulebook::spine::{Directory, FlagsRulebook, NrlRulebook, Security};
+use rulebook::spine::{Directory, FlagsRulebook, NrlRulebook, Security, TokenKeys};
 use rulebook::{FhirRulebook, Rulebook, SpineRulebook};
 use storage_api::Store;
 use storage_memory::MemoryStore;
@@ -54,6 +54,7 @@ pub(crate) fn rulebook(mount: &MountConfig) -> Result<Arc<dyn Rulebook>> {
 /// How an API of Spine treats its callers.
 fn security(mount: &MountConfig) -> Result<Security> {
     let SpineConfig { headers, jwt_texts, token_times, .. } = mount.spine;
+    let keys = token_keys(mount)?;
     let directory = match &mount.spine.directory {
         None => Directory::demo(),
         Some(path) => {
@@ -64,7 +65,18 @@ fn security(mount: &MountConfig) -> Result<Security> {
                 .with_context(|| format!("mount {}: {} is no directory", mount.path, path.display()))?
         }
     };
-    Ok(Security { headers, directory: Arc::new(directory), jwt_texts, times: token_times })
+    Ok(Security { headers, directory: Arc::new(directory), jwt_texts, times: token_times, keys })
+}
+
+/// The keys that sign tokens; nothing where no file was named.
+fn token_keys(mount: &MountConfig) -> Result<Option<Arc<TokenKeys>>> {
+    let mut keys = TokenKeys::default();
+    for path in &mount.spine.token_keys {
+        let place = || format!("mount {}: the token key {}", mount.path, path.display());
+        let pem = std::fs::read(path).with_context(place)?;
+        keys.add_pem(&pem).with_context(place)?;
+    }
+    Ok((!mount.spine.token_keys.is_empty()).then(|| Arc::new(keys)))
 }
 
 fn store(config: &Config, mount: &MountConfig) -> Result<Arc<dyn Store>> {

@@ -13,6 +13,7 @@ use crate::failure::Failure;
 use crate::spine::catalogue::rows::MISSING_OR_INVALID_TOKEN;
 use crate::spine::directory::Directory;
 use crate::spine::identifiers::{is_asid, is_ods_code, systems, value_of};
+use crate::spine::signature::TokenKeys;
 
 /// A token is at most this long, in bytes; header fields are limited before.
 const TOKEN_BYTES_MAX: usize = 16 * 1024;
@@ -46,6 +47,8 @@ pub struct TokenRules<'a> {
     pub texts: JwtTexts,
     /// Whether times are compared with the clock.
     pub times: TimeCheck,
+    /// The keys one of which must have signed the token; none where signatures are not asked for.
+    pub keys: Option<&'a TokenKeys>,
     /// The scopes one of which must be in the token; none for a request that needs none.
     pub scopes: &'a [&'a str],
     /// Whether the scope claim must be one of them and nothing else.
@@ -90,7 +93,7 @@ pub fn check(
     directory: &Directory,
     now: Timestamp,
 ) -> Result<Claims, Failure> {
-    let token = Token::parse(authorization, rules.texts)?;
+    let token = Token::parse(authorization, rules)?;
     token.mandatory("iss")?;
     token.mandatory("aud")?;
     let issued_s = token.seconds("iat")?;
@@ -113,7 +116,7 @@ pub fn check(
 struct Token(Value);
 
 impl Token {
-    fn parse(authorization: &str, texts: JwtTexts) -> Result<Self, Failure> {
+    fn parse(authorization: &str, rules: &TokenRules<'_>) -> Result<Self, Failure> {
         let bearer = authorization.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("bearer "));
         let token = bearer.map_or(authorization, |scheme| &authorization[scheme.len()..]).trim();
         if token.is_empty() {
@@ -121,7 +124,7 @@ impl Token {
         }
         let sections: Vec<&str> = token.split('.').collect();
         let [_, claims, _] = sections.as_slice() else {
-            return Err(invalid(match texts {
+            return Err(invalid(match rules.texts {
                 JwtTexts::SpineCore => {
                     "The JWT associated with the Authorisation header must have the 3 sections"
                 }
@@ -133,6 +136,11 @@ impl Token {
         if claims.is_empty() {
             return Err(invalid(
                 "The JWT associated with the Authorisation header must have a body of claims",
+            ));
+        }
+        if rules.keys.is_some_and(|keys| !keys.signed(token)) {
+            return Err(invalid(
+                "The JWT associated with the Authorisation header is not signed by a key that is known",
             ));
         }
         let unreadable = || invalid("The Authorisation header must be supplied as a valid JWT.");

@@ -8,6 +8,7 @@ pub mod headers;
 pub mod identifiers;
 pub mod jwt;
 pub mod nrl;
+mod signature;
 
 pub use self::core::{ConflictBody, SpineRulebook};
 pub use self::directory::{Directory, DirectoryError};
@@ -15,3 +16,4 @@ pub use self::flags::{FlagsRulebook, RemovalReason};
 pub use self::headers::{HeaderMode, Security};
 pub use self::jwt::{JwtTexts, TimeCheck};
 pub use self::nrl::{NrlRulebook, NrlSpec};
+pub use self::signature::{TokenKeyError, TokenKeys};

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fhir_model::json::{Object, Value};
 use fhir_model::object;
 use rulebook::spine::jwt::{TokenRules, check};
-use rulebook::spine::{Directory, JwtTexts, TimeCheck};
+use rulebook::spine::{Directory, JwtTexts, TimeCheck, TokenKeys};
 use storage_api::Timestamp;
 
 const USER: &str = "https://fhir.nhs.uk/Id/sds-role-profile-id|387429785309275";
@@ -31,6 +31,7 @@ fn rules(texts: JwtTexts, times: TimeCheck) -> TokenRules<'static> {
     TokenRules {
         texts,
         times,
+        keys: None,
         scopes: &["user/Flag.read"],
         scope_alone: false,
         reasons: &["directcare"],
@@ -158,4 +159,34 @@ fn nonsense_is_refused() {
     let mut odd = claims();
     odd.insert("scope", Value::from(7_i64));
     assert!(refusal(&odd, &rules, 0).expect("refused").starts_with("The mandatory claim scope "));
+}
+
+/// Where keys are configured a token must be signed by one of them, with an algorithm of that key.
+#[test]
+fn signatures_are_verified_where_keys_are_known() {
+    let [own, other] = [0, 1].map(|_| rcgen::KeyPair::generate().expect("a key"));
+    let mut keys = TokenKeys::default();
+    keys.add_pem(own.public_key_pem().as_bytes()).expect("a public key");
+    assert!(keys.add_pem(b"no key").is_err());
+    let rules = TokenRules { keys: Some(&keys), ..rules(JwtTexts::SpineCore, TimeCheck::Off) };
+    let body = URL_SAFE_NO_PAD.encode(claims().to_bytes());
+    let sign = |key: &rcgen::KeyPair| {
+        let key = jsonwebtoken::EncodingKey::from_ec_pem(key.serialize_pem().as_bytes()).expect("a key");
+        let head = URL_SAFE_NO_PAD.encode(r#"{"alg":"ES256","typ":"JWT"}"#);
+        let message = format!("{head}.{body}");
+        let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key, jsonwebtoken::Algorithm::ES256);
+        format!("{message}.{}", signature.expect("signed"))
+    };
+    let refusal = |token: &str| {
+        let checked = check(token, None, &rules, &Directory::demo(), Timestamp(0));
+        checked.err().map(|failure| failure.to_string())
+    };
+    let good = sign(&own);
+    assert_eq!(refusal(&good), None);
+    let changed = good.replacen(&body[..8], "eyJpc3Mi0", 1);
+    let unsigned = format!("{}.{body}.", URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"JWT"}"#));
+    for bad in [sign(&other), changed, unsigned, format!("{good}x")] {
+        let why = refusal(&bad).expect("refused");
+        assert!(why.contains("is not signed"), "{why}");
+    }
 }

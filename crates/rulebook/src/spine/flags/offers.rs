@@ -82,6 +82,7 @@ pub(super) fn admit(head: &RequestHead<'_>, security: &Security) -> Result<Calle
     let token = TokenRules {
         texts: security.jwt_texts,
         times: security.times,
+        keys: security.keys.as_deref(),
         scopes: &scopes,
         scope_alone: false,
         reasons: &["directcare"],

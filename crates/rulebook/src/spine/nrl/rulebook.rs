@@ -98,6 +98,7 @@ impl Rulebook for NrlRulebook {
         let token = TokenRules {
             texts: self.security.jwt_texts,
             times: self.security.times,
+            keys: self.security.keys.as_deref(),
             scopes: &[scope],
             scope_alone: true,
             reasons,
