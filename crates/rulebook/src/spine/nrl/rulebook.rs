@@ -18,8 +18,8 @@ use crate::spine::headers::{self, Demands, HeaderMode, HeaderNames};
 use crate::spine::jwt::{JwtTexts, TokenRules};
 use crate::{
     Caller, Change, ClientId, Failure, Format, Found, Interaction, LocationForm, Lookup, OutcomeShape,
-    RequestHead, Resource, Return, Rule, RuleCoding, Rulebook, SearchOffer, Success, Transition, TypeOffer,
-    Verdict, Warning,
+    RequestHead, Resource, Return, Rule, RuleCoding, Rulebook, SearchOffer, StatementOffer, Success,
+    Transition, TypeOffer, Verdict, Warning,
 };
 
 /// What the API says of itself.
@@ -33,6 +33,14 @@ const OFFERS: [TypeOffer; 1] = [TypeOffer {
         SearchOffer { name: "type", search_type: SearchType::Token },
     ],
 }];
+
+/// The version of the profile, and the formats in the order of preference.
+const STATEMENT: StatementOffer = StatementOffer {
+    url: None,
+    fhir_version: "3.0.1",
+    formats: &["application/fhir+xml", "application/fhir+json"],
+    conditional_read: "full-support",
+};
 
 /// How the API spells its header fields. It has none for interaction and trace.
 const HEADERS: HeaderNames = HeaderNames { from: "fromASID", to: "toASID", interaction: None, trace: None };
@@ -77,6 +85,10 @@ impl Rulebook for NrlRulebook {
 
     fn types(&self) -> Option<&[TypeOffer]> {
         Some(&OFFERS)
+    }
+
+    fn statement(&self) -> Option<StatementOffer> {
+        Some(STATEMENT)
     }
 
     fn default_format(&self) -> Format {
