@@ -13,13 +13,14 @@ use super::search::{self, Named, Search};
 use super::status::{Event, next};
 use super::terminology::{PROFILE, Terminology};
 use super::{NrlRulebook, NrlSpec, TYPE, check_current, patch, rows, rules, supersede, with_status};
+use crate::spine::catalogue::rows::MISSING_OR_INVALID_TOKEN;
 use crate::spine::catalogue::{self, concept};
 use crate::spine::headers::{self, Demands, HeaderMode, HeaderNames};
 use crate::spine::jwt::{JwtTexts, TokenRules};
 use crate::{
-    Caller, Change, ClientId, Failure, Format, Found, Interaction, LocationForm, Lookup, OutcomeShape,
-    RequestHead, Resource, Return, Rule, RuleCoding, Rulebook, SearchOffer, StatementOffer, Success,
-    Transition, TypeOffer, Verdict, Warning,
+    Breach, Caller, Change, ClientId, Failure, Format, Found, Interaction, LocationForm, Lookup,
+    OutcomeShape, RequestHead, Resource, Return, Rule, RuleCoding, Rulebook, SearchOffer, StatementOffer,
+    Success, Transition, TypeOffer, Verdict, Warning,
 };
 
 /// What the API says of itself.
@@ -44,6 +45,22 @@ const STATEMENT: StatementOffer = StatementOffer {
 
 /// How the API spells its header fields. It has none for interaction and trace.
 const HEADERS: HeaderNames = HeaderNames { from: "fromASID", to: "toASID", interaction: None, trace: None };
+
+/// The access modes: a professional or a system asks for direct care, a patient for access, and
+/// nobody is both. A request without a token has none.
+fn check_mode(caller: &Caller) -> Result<(), Failure> {
+    let refused = |sentence: String| Err(Breach::failure(MISSING_OR_INVALID_TOKEN, sentence));
+    if caller.user.is_some() && caller.patient.is_some() {
+        return refused("requesting_user and requesting_patient must not both be supplied".to_owned());
+    }
+    let expected = if caller.patient.is_some() { "patientaccess" } else { "directcare" };
+    match &caller.reason {
+        Some(reason) if reason != expected => {
+            refused(format!("reason_for_request ({reason}) must be '{expected}'"))
+        }
+        _ => Ok(()),
+    }
+}
 
 /// The last part of an interaction's id, and the scope that it needs; nothing for what is open to
 /// everyone.
@@ -121,7 +138,9 @@ impl Rulebook for NrlRulebook {
             interaction_ids: &[format!("urn:nhs:names:services:nrl:DocumentReference.{action}")],
             not_accredited: catalogue::rows::ACCESS_DENIED,
         };
-        headers::admit(head, &self.security, &HEADERS, &demands)
+        let caller = headers::admit(head, &self.security, &HEADERS, &demands)?;
+        check_mode(&caller)?;
+        Ok(caller)
     }
 
     fn search(
