@@ -138,6 +138,7 @@ impl Service {
             at: Some(version.at),
             body,
             warnings: &[],
+            changes: &[],
         };
         self.written(&outcome, context)
     }
@@ -304,8 +305,15 @@ impl Service {
                     let Resource { resource_type, id } = asked.resource();
                     let key = Key::new(resource_type, id);
                     let success = Success::NothingToDelete;
-                    let outcome =
-                        Outcome { key: &key, success, version: None, at: None, body: None, warnings: &[] };
+                    let outcome = Outcome {
+                        key: &key,
+                        success,
+                        version: None,
+                        at: None,
+                        body: None,
+                        warnings: &[],
+                        changes: &[],
+                    };
                     self.check_deletion(&outcome)?;
                     return self.written(&outcome, context);
                 }

@@ -26,7 +26,7 @@ mod validate;
 mod vread;
 mod write;
 
-pub use answer::{Answer, Payload};
+pub use answer::{Answer, Payload, VersionChange};
 pub use counters::Counters;
 pub use history::HistoryParameters;
 pub use ids::{Entropy, Ids, SystemClock, SystemEntropy};

@@ -35,12 +35,12 @@ impl Service {
         let judged =
             Judged { interaction: Interaction::Operation, operation: Some(name), key: None, before: None };
         let mut attempts = 0;
-        loop {
+        let changes = loop {
             let (transition, joint) = self.judge(&judged, Some(parameters.clone()), context).await?;
             match self.commit_joint(&joint, name).await? {
                 Settled::Committed => {
                     warnings.extend(transition.warnings);
-                    break;
+                    break joint.changes().to_vec();
                 }
                 Settled::Refused(failure) => return Err(failure),
                 Settled::JudgeAgain => {
@@ -59,12 +59,13 @@ impl Service {
                     self.counters.retries.add(1);
                 }
             }
-        }
+        };
         let about = Resource { resource_type: String::new(), id: name.to_owned() };
         let verdict = self.rulebook.accept(Success::Performed, &about, &warnings, &context.trace);
         Ok(Answer {
             status: Success::Performed.status(true),
             payload: Some(json_payload(&verdict.outcome)),
+            changes,
             ..Answer::default()
         })
     }

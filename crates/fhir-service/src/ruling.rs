@@ -8,6 +8,7 @@ use storage_api::{
     WriteSet,
 };
 
+use crate::answer::VersionChange;
 use crate::content::{Incoming, Prepared};
 use crate::service::{Context, Service, store_failure};
 use crate::write::{Loaded, Write};
@@ -29,6 +30,7 @@ pub(crate) enum OnLost {
 pub(crate) struct Joint {
     guards: Vec<(Guard, OnLost)>,
     writes: Vec<storage_api::Write>,
+    changes: Vec<VersionChange>,
 }
 
 impl Joint {
@@ -49,6 +51,11 @@ impl Joint {
             storage_api::Write::Version(version) => Some((&version.key, version.next)),
             _ => None,
         })
+    }
+
+    /// Which versions become which.
+    pub(crate) fn changes(&self) -> &[VersionChange] {
+        &self.changes
     }
 
     pub(crate) fn writes_nothing(&self) -> bool {
@@ -246,9 +253,15 @@ impl Service {
         let number = head.version.number;
         let ready = self.stored(side.after, base)?;
         joint.guards.push((Guard::Head(key.clone(), HeadGuard::Exactly(number)), OnLost::JudgeAgain));
+        let next = VersionToken { number: number.next(), tag: self.ids.version_tag() };
+        joint.changes.push(VersionChange {
+            key: key.clone(),
+            from: Some(self.version_id(&key.kind, head.version)),
+            to: self.version_id(&key.kind, next),
+        });
         joint.writes.push(storage_api::Write::Version(VersionWrite {
             key,
-            next: VersionToken { number: number.next(), tag: self.ids.version_tag() },
+            next,
             method: Method::Put,
             body: Some(ready.body),
             terms: ready.terms,

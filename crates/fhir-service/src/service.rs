@@ -11,7 +11,7 @@ use rulebook::{
 use storage_api::{Body, Key, Store, StoreError, Timestamp, VersionToken};
 use versioning_core::{NoCurrentVersion, Precondition, Refusal, TagSet, VersionId};
 
-use crate::answer::{Answer, Payload};
+use crate::answer::{Answer, Payload, VersionChange};
 use crate::idempotency::Claim;
 use crate::request::{Operation, Request};
 use crate::{Counters, Ids, Limits, Validation};
@@ -264,6 +264,7 @@ impl Service {
                 .map(|version| self.location(write.key, version, context)),
             payload,
             applied,
+            changes: write.changes.to_vec(),
             ..Answer::default()
         })
     }
@@ -295,6 +296,7 @@ pub(crate) struct Outcome<'a> {
     /// The content to represent.
     pub(crate) body: Option<(VersionToken, Timestamp, &'a Body)>,
     pub(crate) warnings: &'a [Warning],
+    pub(crate) changes: &'a [VersionChange],
 }
 
 /// What a client sent, short enough to be quoted.

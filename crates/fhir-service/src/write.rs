@@ -7,6 +7,7 @@ use storage_api::{
 };
 use versioning_core::{Attempt, Change, Committing, Content, Effect, Refusal, Reply, WriteOperation};
 
+use crate::answer::VersionChange;
 use crate::content::{Incoming, Prepared};
 use crate::idempotency::{Claim, FirstResult};
 use crate::ruling::{Joint, OnLost};
@@ -62,6 +63,7 @@ pub(crate) struct Written {
     at: Option<Timestamp>,
     body: Option<Body>,
     warnings: Vec<Warning>,
+    changes: Vec<VersionChange>,
 }
 
 impl Written {
@@ -86,7 +88,8 @@ impl Written {
             _ => None,
         };
         let warnings = &self.warnings;
-        Outcome { key: &self.key, success, version: self.version, at: self.at, body, warnings }
+        let changes = &self.changes;
+        Outcome { key: &self.key, success, version: self.version, at: self.at, body, warnings, changes }
     }
 }
 
@@ -220,6 +223,7 @@ impl Service {
         let policy = self.rulebook.lock_policy(&write.key.kind);
         let mut prepared: Option<Prepared> = None;
         let mut stored: Option<Body> = None;
+        let mut before: Option<VersionToken> = None;
         let (mut restarts, mut rejudged) = (0, 0);
         let precondition = &write.context.precondition;
         let mut effect = Attempt::start(precondition, policy, write.operation);
@@ -235,6 +239,7 @@ impl Service {
                         return Err(Failure::IdInUse { resource: resource(write.key) });
                     }
                     stored = record.body;
+                    before = record.current.head().map(|head| head.version);
                     loading.handle_loaded(record.current)
                 }
                 Effect::Prepare(preparing) => {
@@ -266,6 +271,7 @@ impl Service {
                     stored = None;
                     match settled {
                         Settled::Committed(committed) => {
+                            let changes = self.changes(write.key, (before, next), joint);
                             let (body, warnings) = prepared.map(|ready| (ready.body, ready.warnings)).unzip();
                             return Ok(Driven::Written(Written {
                                 key: write.key.clone(),
@@ -274,6 +280,7 @@ impl Service {
                                 at: Some(committed.at),
                                 body,
                                 warnings: warnings.unwrap_or_default(),
+                                changes,
                             }));
                         }
                         Settled::NotFound(now) => committing.handle_lost(now),
@@ -305,6 +312,19 @@ impl Service {
                 Effect::Reply(reply) => return self.reply(&write, reply, stored).map(Driven::Written),
             }
         }
+    }
+
+    /// Which versions a commit made of which.
+    fn changes(
+        &self,
+        key: &Key,
+        (from, to): (Option<VersionToken>, VersionToken),
+        joint: Option<&Joint>,
+    ) -> Vec<VersionChange> {
+        let print = |version| self.version_id(&key.kind, version);
+        let own = VersionChange { key: key.clone(), from: from.map(print), to: print(to) };
+        let others = joint.map(Joint::changes).unwrap_or_default();
+        std::iter::once(own).chain(others.iter().cloned()).collect()
     }
 
     /// What the rules looked at changed: once more, up to the bound of the lock policy.
@@ -385,6 +405,7 @@ impl Service {
                 at: head.map(|head| head.at),
                 body: stored,
                 warnings: Vec::new(),
+                changes: Vec::new(),
             }),
             Reply::Refused(refusal) => {
                 Err(self.refused(refusal, write.key, write.interaction, &write.context.precondition))
@@ -405,6 +426,7 @@ impl From<FirstResult> for Written {
             at: Some(version.at),
             body: version.body,
             warnings: Vec::new(),
+            changes: Vec::new(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The Firelock server: configuration, wiring, commands and signals.
 
+mod audit;
 mod backup;
 mod check;
 mod cli;

@@ -13,6 +13,7 @@ use storage_api::Store;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::audit::AuditLog;
 use crate::cli::ServeArguments;
 use crate::config::{Config, StoreKind};
 use crate::{demo, logging, mounts};
@@ -41,12 +42,14 @@ async fn serve(config: Config) -> Result<()> {
     let address = listener.local_addr()?;
     announce(&config, &mounts);
     let scheme = if config.tls.is_some() { "https" } else { "http" };
+    let audit = config.audit.as_ref().map(AuditLog::open).transpose()?;
     let settings = Settings {
         base_url: config.base_url.clone(),
         trusted_proxies: config.trusted_proxies.clone(),
         cors: config.cors.clone(),
         tls: config.tls.clone(),
         limits: config.http,
+        audit: audit.as_ref().map(AuditLog::sender),
     };
     let demo = match (config.demo, &config.base_url) {
         (false, _) => String::new(),
@@ -68,6 +71,9 @@ async fn serve(config: Config) -> Result<()> {
     print!("{demo}");
     std::io::stdout().flush()?;
     server.serve(shutdown).await;
+    if let Some(audit) = audit {
+        audit.close()?;
+    }
     for store in stores {
         store.close().await.context("closing a store")?;
     }

@@ -22,6 +22,7 @@ use storage_api::HistoryScope;
 use versioning_core::Usage;
 
 use crate::admission::{admit, check_offered, check_operation};
+use crate::audit::Audited;
 use crate::body::Upload;
 use crate::origin::Peer;
 use crate::query::Query;
@@ -60,6 +61,7 @@ impl Shared {
             response.headers_mut().insert(X_CORRELATION_ID, id.clone());
         }
         let interaction = response.extensions_mut().remove::<Interaction>();
+        self.record(&parts, &upload, &mut response, &trace, started.elapsed());
         self.traffic.count(interaction, response.status(), started.elapsed());
         tracing::debug!(%trace, method = %parts.method, path = parts.uri.path(), status = response.status().as_u16());
         compression::encode(&parts.headers, &mut response);
@@ -97,10 +99,15 @@ impl Shared {
                 let (request, presentation) = *prepared;
                 let handling = request.preferences.handling;
                 let interaction = request.operation.interaction();
-                let answer = service.handle(request).await;
+                let caller = request.caller.clone();
+                let mut answer = service.handle(request).await;
+                let changes = std::mem::take(&mut answer.changes);
                 tell(service.rulebook(), parts, trace, answer.status);
                 let mut response = response(service.present(answer, &presentation, trace), trace);
                 response.extensions_mut().insert(interaction);
+                if self.audit.is_some() {
+                    response.extensions_mut().insert(Audited { caller, changes });
+                }
                 prefer::add_handling(response.headers_mut(), handling);
                 if response.status() == StatusCode::METHOD_NOT_ALLOWED {
                     add_allow(response.headers_mut(), below, service.rulebook());
@@ -251,7 +258,7 @@ impl Shared {
     }
 
     /// The mount that a path is under, and the path below it.
-    fn mount<'a>(&self, path: &'a str) -> Option<(&Mount, &'a str)> {
+    pub(crate) fn mount<'a>(&self, path: &'a str) -> Option<(&Mount, &'a str)> {
         self.mounts.iter().find_map(|mount| {
             let below = path.strip_prefix(mount.path.as_str())?;
             (below.is_empty() || below.starts_with('/')).then_some((mount, below))

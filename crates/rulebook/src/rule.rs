@@ -257,6 +257,17 @@ pub trait Rulebook: Debug + Send + Sync {
         Ok(Transition::to(after))
     }
 
+    /// Whether a record is kept of every request.
+    fn is_audited(&self) -> bool {
+        false
+    }
+
+    /// The patient that a request is about, out of its URL and the bodies of request and answer.
+    fn subject(&self, texts: &[&[u8]]) -> Option<String> {
+        let _ = texts;
+        None
+    }
+
     /// Whether a resource may be read. `resource` is what is stored, without version meta.
     fn show(&self, resource_type: &str, id: &str, resource: &Value, caller: &Caller) -> Result<(), Failure> {
         let _ = (resource_type, id, resource, caller);

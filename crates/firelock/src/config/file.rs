@@ -23,6 +23,7 @@ pub(super) struct File {
     pub(super) durability: Option<Durability>,
     pub(super) cors: Option<Vec<String>>,
     pub(super) trusted_proxies: Option<Vec<IpNet>>,
+    pub(super) audit: Option<String>,
     #[serde(default)]
     pub(super) tls: FileTls,
     #[serde(default)]

@@ -16,6 +16,7 @@ use rulebook::{ConflictBody, LockSettings, SpineRulebook};
 use serde::{Deserialize, Serialize};
 
 use self::file::{File, FileConflictBody, FileLimits, FileLock, FileMount, FileSqlite, FileTls};
+use crate::audit;
 use crate::cli::ServeArguments;
 
 /// Where resources are kept.
@@ -71,6 +72,8 @@ pub(crate) struct Config {
     pub(crate) mounts: Vec<MountConfig>,
     /// Whether a data set is loaded.
     pub(crate) demo: bool,
+    /// Where the audit records of the APIs of Spine go.
+    pub(crate) audit: Option<audit::Target>,
 }
 
 /// An API at a path.
@@ -148,6 +151,7 @@ impl Config {
             service,
             mounts,
             demo: arguments.demo,
+            audit: file.audit.as_deref().map(audit::Target::parse),
         })
     }
 
@@ -166,6 +170,7 @@ impl Config {
                 Cors::Origins(origins) => origins.clone(),
             }),
             trusted_proxies: Some(self.trusted_proxies.clone()),
+            audit: self.audit.as_ref().map(audit::Target::text),
             tls: FileTls {
                 cert: self.tls.as_ref().map(|tls| tls.certificates.clone()),
                 key: self.tls.as_ref().map(|tls| tls.key.clone()),

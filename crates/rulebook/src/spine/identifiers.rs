@@ -75,3 +75,24 @@ pub fn patient_number(url: &str) -> Option<&str> {
 pub fn organization_code(url: &str) -> Option<&str> {
     url.strip_prefix(ORGANIZATION_URL)
 }
+
+/// The first NHS number in texts: behind the URL of the demographics service, or as the value of
+/// what is named `patient` or `nhsNumber`.
+pub fn subject(texts: &[&[u8]]) -> Option<String> {
+    const BEFORE: [&str; 4] = ["/STU3/Patient/", "patient=", "nhs-number%7C", "nhs-number|"];
+    texts.iter().find_map(|text| {
+        let text = String::from_utf8_lossy(text);
+        let behind = |before: &str| text.split(before).skip(1).find_map(leading_number);
+        let named = text.split("nhsNumber").nth(1).and_then(|rest| {
+            let value = rest.trim_start_matches(|char: char| !char.is_ascii_digit());
+            leading_number(value)
+        });
+        BEFORE.iter().find_map(|before| behind(before)).or(named)
+    })
+}
+
+/// The NHS number that a text begins with.
+fn leading_number(text: &str) -> Option<String> {
+    let digits: String = text.chars().take_while(char::is_ascii_digit).collect();
+    Some(digits).filter(|digits| is_nhs_number(digits))
+}

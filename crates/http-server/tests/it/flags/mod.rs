@@ -1,5 +1,6 @@
 //! The Reasonable Adjustment Flag API as its clients see it.
 
+mod audit;
 mod examples;
 mod fixtures;
 mod races;

@@ -22,6 +22,7 @@ use crate::rule::{ClientId, LocationForm, OutcomeShape, Return, Rule, RuleCoding
 use crate::spine::catalogue::{concept, rows};
 use crate::spine::core::{ConflictBody, SpineRulebook};
 use crate::spine::headers::{self, Security};
+use crate::spine::identifiers;
 use crate::{
     Breach, Caller, Change, Failure, Found, Interaction, Lookup, OperationOffer, RequestHead, Resource,
     StatementOffer, Success, Transition, TypeOffer, Unique, Warning,
@@ -230,6 +231,14 @@ impl Rulebook for FlagsRulebook {
 
     fn extractor(&self) -> &Extractor {
         self.extractor
+    }
+
+    fn is_audited(&self) -> bool {
+        true
+    }
+
+    fn subject(&self, texts: &[&[u8]]) -> Option<String> {
+        identifiers::subject(texts)
     }
 
     fn search(

@@ -170,6 +170,14 @@ impl Rulebook for NrlRulebook {
         }
     }
 
+    fn is_audited(&self) -> bool {
+        true
+    }
+
+    fn subject(&self, texts: &[&[u8]]) -> Option<String> {
+        crate::spine::identifiers::subject(texts)
+    }
+
     fn extractor(&self) -> &Extractor {
         Terminology::get().extractor()
     }
