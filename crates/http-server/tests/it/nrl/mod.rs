@@ -1,5 +1,7 @@
 //! The National Record Locator as its clients see it.
 
+mod audit;
+mod bad_input;
 mod examples;
 mod races;
 mod rows;
@@ -114,4 +116,5 @@ fn the_statement_says_what_there_is() {
     assert_eq!(list("rest.0.resource.0.searchParam", "name"), ["_id", "custodian", "subject", "type"]);
     let methods = server.send(&signed(Request::new("OPTIONS", &format!("{BASE}/DocumentReference/x"))));
     assert_eq!(methods.header("allow"), Some("GET, HEAD, PATCH, DELETE, OPTIONS"));
+    assert_eq!(methods.header("accept-patch"), None, "there is one patch, not a format of patches");
 }
