@@ -103,7 +103,7 @@ const DEV_EDGES: &[(&str, &[&str])] = &[
 
 /// Libraries that belong to some crates only, whatever the kind of dependency.
 const NAMED_ONLY_BY: &[(&str, &[&str])] = &[
-    ("rusqlite", &["storage-sqlite"]),
+    ("rusqlite", &["storage-sqlite", "benches"]),
     ("tokio-postgres", &["storage-postgres"]),
     ("hyper", &["http-server", "xtask", "benches"]),
     ("hyper-util", &["http-server", "xtask", "benches"]),
@@ -111,6 +111,7 @@ const NAMED_ONLY_BY: &[(&str, &[&str])] = &[
     ("quick-xml", &["fhir-model", "fhir-patch", "fhir-validate"]),
     ("tokio", &["storage-postgres", "fhir-service", "http-server", "firelock", "xtask", "benches"]),
     ("clap", &["firelock", "xtask"]),
+    ("mimalloc", &["firelock"]),
 ];
 
 /// Crates whose library part has no dependency at all.

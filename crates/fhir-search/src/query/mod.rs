@@ -226,9 +226,10 @@ impl Reader<'_> {
         for target in targets {
             // A type that does not have the parameter is not meant.
             match self.step(target.name(), rest, value) {
-                Ok(query) => {
-                    any.push(Clause::Refers { param: parameter.term().into(), query: Box::new(query) });
-                }
+                Ok(query) => any.extend(self.parameters.sources(parameter).map(|source| Clause::Refers {
+                    param: source.term().into(),
+                    query: Box::new(query.clone()),
+                })),
                 Err(problem) if refused == Problem::Unknown => refused = problem,
                 Err(_) => {}
             }
@@ -251,7 +252,10 @@ impl Reader<'_> {
             return Err(Problem::Unsupported);
         }
         let query = Box::new(self.step(kind, rest, value)?);
-        Ok(vec![Condition::any(vec![Clause::Referred { param: parameter.term().into(), query }])])
+        let any = parameters
+            .sources(parameter)
+            .map(|source| Clause::Referred { param: source.term().into(), query: query.clone() });
+        Ok(vec![Condition::any(any.collect())])
     }
 
     /// What a parameter means on the resources at the other end of a reference.
@@ -273,7 +277,7 @@ impl Reader<'_> {
     ) -> Result<Vec<Condition>, Problem> {
         let kind = parameter.definition().search_type();
         if modifier == Some("missing") {
-            return missing(parameter, value);
+            return self.missing(parameter, value);
         }
         let negated = modifier == Some("not") && kind == SearchType::Token;
         let modifier = match modifier {
@@ -289,8 +293,26 @@ impl Reader<'_> {
         };
         let mut any = Vec::with_capacity(values.len());
         for value in values {
-            any.extend(clauses(parameter, modifier, value, self.bases)?);
+            for source in self.parameters.sources(parameter) {
+                any.extend(clauses(parameter, source, modifier, value, self.bases)?);
+            }
         }
+        Ok(vec![Condition { any, negated }])
+    }
+
+    /// `:missing=true` and `:missing=false`.
+    fn missing(&self, parameter: &Parameter, value: &str) -> Result<Vec<Condition>, Problem> {
+        let negated = match value {
+            "true" => true,
+            "false" => false,
+            _ => return Err(Problem::Malformed { expected: "true or false" }),
+        };
+        // The terms of `subject` do not tell whether there is a `patient`.
+        if parameter.only().is_some() {
+            return Err(Problem::Modifier);
+        }
+        let sources = self.parameters.sources(parameter);
+        let any = sources.map(|source| Clause::term(source.term(), Test::Present)).collect();
         Ok(vec![Condition { any, negated }])
     }
 
@@ -319,18 +341,12 @@ impl Reader<'_> {
         if modifier.is_some() {
             return Err(Problem::Modifier);
         }
-        if !parameter.is_split() {
-            let mut any = Vec::new();
-            for value in values {
-                for row in rows(&parts(parameter, value, self.bases)?) {
-                    any.push(Clause::term(parameter.term(), Test::Composite(row)));
-                }
-            }
-            return Ok(vec![Condition::any(any)]);
-        }
         let mut conditions: Vec<Vec<Clause>> = vec![Vec::new()];
-        for value in values {
-            let parts = self.split_parts(parameter, value)?;
+        let choices = values
+            .iter()
+            .flat_map(|value| self.parameters.sources(parameter).map(move |source| (source, value)));
+        for (source, value) in choices {
+            let parts = self.composite_parts(source, value)?;
             if conditions.len() * parts.len() > SPLIT_MAX {
                 return Err(Problem::TooMany { max: SPLIT_MAX.ilog2() as usize });
             }
@@ -341,9 +357,14 @@ impl Reader<'_> {
         Ok(conditions.into_iter().map(Condition::any).collect())
     }
 
-    /// The parts of one value, each under the parameter it stands for.
-    fn split_parts(&self, parameter: &Parameter, value: &str) -> Result<Vec<Vec<Clause>>, Problem> {
+    /// What one value asks for: all of these, each under the parameter it stands for, or the one test of parts that
+    /// are kept together.
+    fn composite_parts(&self, parameter: &Parameter, value: &str) -> Result<Vec<Vec<Clause>>, Problem> {
         let tests = parts(parameter, value, self.bases)?;
+        if !parameter.is_split() {
+            let together = rows(&tests).into_iter().map(Test::Composite);
+            return Ok(vec![together.map(|test| Clause::term(parameter.term(), test)).collect()]);
+        }
         let own =
             parameter.components().iter().map(|part| part.code.and_then(|code| self.parameters.get(code)));
         own.zip(tests)
@@ -384,18 +405,4 @@ fn updated(modifier: Option<&str>, values: &[&str]) -> Result<Vec<Condition>, Pr
         any.extend(spans.into_iter().map(Clause::Updated));
     }
     Ok(vec![Condition::any(any)])
-}
-
-/// `:missing=true` and `:missing=false`.
-fn missing(parameter: &Parameter, value: &str) -> Result<Vec<Condition>, Problem> {
-    let negated = match value {
-        "true" => true,
-        "false" => false,
-        _ => return Err(Problem::Malformed { expected: "true or false" }),
-    };
-    // The terms of `subject` do not tell whether there is a `patient`.
-    if parameter.only().is_some() {
-        return Err(Problem::Modifier);
-    }
-    Ok(vec![Condition { any: vec![Clause::term(parameter.term(), Test::Present)], negated }])
 }
