@@ -3,6 +3,7 @@
 mod audit;
 mod examples;
 mod fixtures;
+mod metadata;
 mod races;
 mod record;
 pub(crate) mod rows;
