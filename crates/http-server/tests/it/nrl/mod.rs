@@ -118,3 +118,11 @@ fn the_statement_says_what_there_is() {
     assert_eq!(methods.header("allow"), Some("GET, HEAD, PATCH, DELETE, OPTIONS"));
     assert_eq!(methods.header("accept-patch"), None, "there is one patch, not a format of patches");
 }
+
+/// What the server dropped of a pointer it says beside the success.
+#[test]
+fn dropped_comments_are_told() {
+    let created = server("").send(&post(&pointer([r#"fhir_comments = ["for readers"]"#])));
+    assert_eq!((created.status, created.text("issue.1.severity").as_str()), (201, "warning"));
+    assert!(created.text("issue.1.diagnostics").contains("fhir_comments"));
+}

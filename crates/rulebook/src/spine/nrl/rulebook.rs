@@ -15,6 +15,7 @@ use super::terminology::{PROFILE, Terminology};
 use super::{NrlRulebook, NrlSpec, TYPE, check_current, patch, rows, rules, supersede, with_status};
 use crate::spine::catalogue::rows::MISSING_OR_INVALID_TOKEN;
 use crate::spine::catalogue::{self, concept};
+use crate::spine::comments;
 use crate::spine::headers::{self, Demands, HeaderMode, HeaderNames};
 use crate::spine::jwt::{JwtTexts, TokenRules};
 use crate::{
@@ -200,6 +201,10 @@ impl Rulebook for NrlRulebook {
             }
             (Search::Patient { .. }, _) => Ok(()),
         }
+    }
+
+    fn receive(&self, _resource_type: &str, resource: &mut Value) -> Vec<Warning> {
+        Vec::from_iter(comments::drop_from(resource))
     }
 
     /// `indexed` is the register's, where the provider does not say.
