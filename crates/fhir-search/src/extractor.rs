@@ -15,7 +15,7 @@ use crate::values::{Place, side_terms, values};
 
 /// Raised with every change of what terms a resource has: stores that have others are indexed anew. A test tells when it
 /// was forgotten.
-const REVISION: u64 = 1;
+const REVISION: u64 = 2;
 
 /// Steps that all custom parameters together may take on one resource: a few milliseconds.
 const CUSTOM_STEPS_MAX: u64 = 50_000;
