@@ -6,7 +6,7 @@ mod fixtures;
 mod metadata;
 mod races;
 mod record;
-pub(crate) mod rows;
+mod rows;
 
 use crate::client::Request;
 use crate::harness::TestServer;
