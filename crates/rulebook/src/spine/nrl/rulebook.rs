@@ -1,6 +1,6 @@
 //! What the record locator answers to each question that a rulebook is asked.
 
-use fhir_definitions::{FhirVersion, SearchType};
+use fhir_definitions::FhirVersion;
 use fhir_model::json::Value;
 use fhir_model::{Instant, IssueType};
 use fhir_search::Extractor;
@@ -11,72 +11,18 @@ use versioning_core::{LockPolicy, Refusal};
 use super::pointer::{Identifier, Pointer};
 use super::search::{self, Named, Search};
 use super::status::{Event, next};
-use super::terminology::{PROFILE, Terminology};
-use super::{NrlRulebook, NrlSpec, TYPE, check_current, patch, rows, rules, supersede, with_status};
-use crate::spine::catalogue::rows::MISSING_OR_INVALID_TOKEN;
-use crate::spine::catalogue::{self, concept};
+use super::terminology::Terminology;
+use super::{
+    NrlRulebook, NrlSpec, TYPE, access, check_current, offers, patch, rows, rules, supersede, with_status,
+};
+use crate::spine::catalogue::concept;
 use crate::spine::comments;
-use crate::spine::headers::{self, Demands, HeaderMode, HeaderNames};
-use crate::spine::jwt::{JwtTexts, TokenRules};
+use crate::spine::headers::{self, HeaderMode};
 use crate::{
-    Breach, Caller, Change, ClientId, Failure, Format, Found, Interaction, LocationForm, Lookup,
-    OutcomeShape, RequestHead, Resource, Return, Rule, RuleCoding, Rulebook, SearchOffer, StatementOffer,
-    Success, Transition, TypeOffer, Verdict, Warning,
+    Caller, Change, ClientId, Failure, Format, Found, Interaction, LocationForm, Lookup, OutcomeShape,
+    RequestHead, Resource, Return, Rule, RuleCoding, Rulebook, StatementOffer, Success, Transition,
+    TypeOffer, Verdict, Warning,
 };
-
-/// What the API says of itself.
-const OFFERS: [TypeOffer; 1] = [TypeOffer {
-    resource_type: TYPE,
-    profile: Some(PROFILE),
-    search: &[
-        SearchOffer { name: "_id", search_type: SearchType::Token },
-        SearchOffer { name: "custodian", search_type: SearchType::Reference },
-        SearchOffer { name: "subject", search_type: SearchType::Reference },
-        SearchOffer { name: "type", search_type: SearchType::Token },
-    ],
-}];
-
-/// The version of the profile, and the formats in the order of preference.
-const STATEMENT: StatementOffer = StatementOffer {
-    url: None,
-    fhir_version: "3.0.1",
-    formats: &["application/fhir+xml", "application/fhir+json"],
-    conditional_read: "full-support",
-};
-
-/// How the API spells its header fields. It has none for interaction and trace.
-const HEADERS: HeaderNames = HeaderNames { from: "fromASID", to: "toASID", interaction: None, trace: None };
-
-/// The access modes: a professional or a system asks for direct care, a patient for access, and
-/// nobody is both. A request without a token has none.
-fn check_mode(caller: &Caller) -> Result<(), Failure> {
-    let refused = |sentence: String| Err(Breach::failure(MISSING_OR_INVALID_TOKEN, sentence));
-    if caller.user.is_some() && caller.patient.is_some() {
-        return refused("requesting_user and requesting_patient must not both be supplied".to_owned());
-    }
-    let expected = if caller.patient.is_some() { "patientaccess" } else { "directcare" };
-    match &caller.reason {
-        Some(reason) if reason != expected => {
-            refused(format!("reason_for_request ({reason}) must be '{expected}'"))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// The last part of an interaction's id, and the scope that it needs; nothing for what is open to
-/// everyone.
-const fn access(interaction: Interaction) -> Option<(&'static str, &'static str)> {
-    const READ: &str = "patient/DocumentReference.read";
-    const WRITE: &str = "patient/DocumentReference.write";
-    match interaction {
-        Interaction::Read => Some(("read", READ)),
-        Interaction::SearchType => Some(("search", READ)),
-        Interaction::Create => Some(("create", WRITE)),
-        Interaction::Patch | Interaction::ConditionalPatch => Some(("update", WRITE)),
-        Interaction::Delete | Interaction::ConditionalDelete => Some(("delete", WRITE)),
-        _ => None,
-    }
-}
 
 impl Rulebook for NrlRulebook {
     fn version(&self) -> FhirVersion {
@@ -102,11 +48,11 @@ impl Rulebook for NrlRulebook {
     }
 
     fn types(&self) -> Option<&[TypeOffer]> {
-        Some(&OFFERS)
+        Some(offers::TYPES)
     }
 
     fn statement(&self) -> Option<StatementOffer> {
-        Some(STATEMENT)
+        Some(offers::STATEMENT)
     }
 
     fn default_format(&self) -> Format {
@@ -120,28 +66,7 @@ impl Rulebook for NrlRulebook {
     /// Consumers read and search, providers write. Clients send no interaction id: it follows from
     /// the request, and is what a system is accredited for.
     fn admit(&self, head: &RequestHead<'_>) -> Result<Caller, Failure> {
-        let Some((action, scope)) = access(head.interaction) else { return Ok(Caller::default()) };
-        let reasons: &[&str] = match self.security.jwt_texts {
-            JwtTexts::SpineCore => &["directcare", "patientaccess"],
-            JwtTexts::Nrl230 => &["directcare"],
-        };
-        let token = TokenRules {
-            texts: self.security.jwt_texts,
-            times: self.security.times,
-            scopes: &[scope],
-            scope_alone: true,
-            reasons,
-            user_required: false,
-            organization_required: true,
-        };
-        let demands = Demands {
-            token,
-            interaction_ids: &[format!("urn:nhs:names:services:nrl:DocumentReference.{action}")],
-            not_accredited: catalogue::rows::ACCESS_DENIED,
-        };
-        let caller = headers::admit(head, &self.security, &HEADERS, &demands)?;
-        check_mode(&caller)?;
-        Ok(caller)
+        access::admit(head, &self.security)
     }
 
     fn search(
@@ -271,6 +196,11 @@ impl Rulebook for NrlRulebook {
 
     fn nothing_to_delete(&self, resource: &Resource) -> Option<Failure> {
         Some(rows::no_pointer(&resource.id))
+    }
+
+    /// A UUID and twenty digits, as in the published examples.
+    fn new_id(&self, _resource_type: &str, uuid: &str, random: &dyn Fn() -> u64) -> String {
+        format!("{uuid}-{:020}", random())
     }
 
     fn returns(&self, _success: Success, _preferred: Option<Return>) -> Return {
