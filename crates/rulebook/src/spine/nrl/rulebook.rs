@@ -16,6 +16,7 @@ use super::{
     NrlRulebook, NrlSpec, TYPE, access, check_current, offers, patch, rows, rules, supersede, with_status,
 };
 use crate::spine::catalogue::concept;
+use crate::spine::catalogue::rows::NOT_IMPLEMENTED;
 use crate::spine::comments;
 use crate::spine::headers::{self, HeaderMode};
 use crate::{
@@ -259,6 +260,8 @@ impl Rulebook for NrlRulebook {
                 rows::HEADER
             }
             Failure::IllegalId { .. } => rows::NOT_FOUND,
+            // As in every API of Spine.
+            Failure::NotOffered(_) => NOT_IMPLEMENTED,
             _ => self.core.rule(failure),
         }
     }
