@@ -12,6 +12,7 @@ const STEPS: &[(&str, &[&str])] = &[
     ("lints", &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]),
     ("tests", &["test", "--workspace", "--locked"]),
     ("crashes", &["xtask", "crash", "--kills", "5"]),
+    ("contention", &["xtask", "contention", "--rounds", "3", "--changes", "5"]),
     ("power loss", &["xtask", "powerloss", "--rounds", "4", "--points", "6"]),
     ("requests", &["xtask", "requests", "--count", "20000"]),
 ];

@@ -10,6 +10,7 @@ use storage_api::{Current, Head, Key, Timestamp, VersionNumber, VersionTag, Vers
 use versioning_core::{Decision, IfMatchPolicy, Intent, LockPolicy, UpdateCreate, VersionScheme, decide};
 
 use crate::answer::{Answer, Payload};
+use crate::index::InForce;
 use crate::request::CapabilityMode;
 use crate::service::{Context, Service};
 
@@ -22,7 +23,9 @@ impl Service {
     pub(crate) fn capabilities(&self, mode: CapabilityMode, context: &Context) -> Result<Answer, Failure> {
         let rulebook = self.rulebook();
         let statement = match mode {
-            CapabilityMode::Full | CapabilityMode::Normative => capability_statement(rulebook, &context.base),
+            CapabilityMode::Full | CapabilityMode::Normative => {
+                capability_statement(rulebook, &self.in_force(), &context.base)
+            }
             CapabilityMode::Terminology => terminology_capabilities(&context.base),
         };
         let bytes = Bytes::from(statement.to_bytes());
@@ -45,7 +48,7 @@ impl Service {
     }
 }
 
-fn capability_statement(rulebook: &dyn Rulebook, base: &str) -> Object {
+fn capability_statement(rulebook: &dyn Rulebook, index: &InForce, base: &str) -> Object {
     let version = rulebook.version();
     let mut statement = object! {
         "resourceType": "CapabilityStatement",
@@ -77,10 +80,14 @@ fn capability_statement(rulebook: &dyn Rulebook, base: &str) -> Object {
         statement.insert("patchFormat", formats);
     }
     let resources: Vec<Value> = match rulebook.types() {
-        None => resource_types(version).iter().map(|name| resource(rulebook, name, None).into()).collect(),
-        Some(types) => {
-            types.iter().map(|offer| resource(rulebook, offer.resource_type, Some(offer)).into()).collect()
+        None => {
+            let types = resource_types(version).iter();
+            types.map(|name| resource(rulebook, index, name, None).into()).collect()
         }
+        Some(types) => types
+            .iter()
+            .map(|offer| resource(rulebook, index, offer.resource_type, Some(offer)).into())
+            .collect(),
     };
     let mut rest = object! { "mode": "server", "resource": resources };
     let operations: Vec<Value> =
@@ -113,7 +120,12 @@ fn canonical(version: FhirVersion, url: &str) -> Value {
 }
 
 /// What one type offers.
-fn resource(rulebook: &dyn Rulebook, resource_type: &str, offer: Option<&TypeOffer>) -> Object {
+fn resource(
+    rulebook: &dyn Rulebook,
+    index: &InForce,
+    resource_type: &str,
+    offer: Option<&TypeOffer>,
+) -> Object {
     const INTERACTIONS: [Interaction; 9] = [
         Interaction::Read,
         Interaction::Vread,
@@ -159,22 +171,23 @@ fn resource(rulebook: &dyn Rulebook, resource_type: &str, offer: Option<&TypeOff
         };
         resource.insert("searchParam", offer.search.iter().map(listed).collect::<Vec<_>>());
     } else if rulebook.offers(Interaction::SearchType) {
-        resource.insert("searchParam", search_parameters(rulebook, resource_type));
+        resource.insert("searchParam", search_parameters(index, resource_type));
     }
     resource
 }
 
 /// The parameters that resources of a type can be found by.
-fn search_parameters(rulebook: &dyn Rulebook, resource_type: &str) -> Vec<Value> {
-    let parameters = rulebook.extractor().parameters(resource_type);
+fn search_parameters(index: &InForce, resource_type: &str) -> Vec<Value> {
+    let parameters = index.extractor.parameters(resource_type);
     let supported = parameters.into_iter().flat_map(Parameters::iter).filter(|known| known.is_supported());
     let described = supported.map(|known| {
         let definition = known.definition();
-        Value::from(object! {
-            "name": definition.code(),
-            "definition": definition.url(),
-            "type": definition.search_type().code(),
-        })
+        let mut described = object! { "name": definition.code() };
+        if !definition.url().is_empty() {
+            described.insert("definition", definition.url());
+        }
+        described.insert("type", definition.search_type().code());
+        Value::from(described)
     });
     described.collect()
 }

@@ -6,7 +6,7 @@
 use fhir_definitions::FhirVersion;
 use fhir_model::Id;
 use rulebook::{ClientId, Failure, Interaction, Resource, Success};
-use storage_api::{Key, Method, Query, SearchRequest, StoredVersion};
+use storage_api::{IndexGeneration, Key, Method, Query, SearchRequest, StoredVersion};
 use versioning_core::{Refusal, UpdateCreate, WriteOperation};
 
 use crate::answer::Answer;
@@ -20,6 +20,8 @@ struct Asked<'a> {
     resource_type: &'a str,
     criteria: &'a Criteria,
     query: Query,
+    /// The generation of the index that the query is for.
+    index: IndexGeneration,
     interaction: Interaction,
 }
 
@@ -37,7 +39,7 @@ impl Asked<'_> {
     }
 
     fn matched(&self, keys: Vec<Key>) -> Matched {
-        Matched { query: self.query.clone(), keys }
+        Matched { query: self.query.clone(), keys, index: self.index }
     }
 }
 
@@ -49,12 +51,13 @@ impl Service {
         interaction: Interaction,
         context: &Context,
     ) -> Result<Asked<'a>, Failure> {
-        let extractor = self.rulebook.extractor();
+        let in_force = self.in_force();
         let pairs =
             self.rulebook.criteria(interaction, resource_type, criteria.0.clone(), &context.caller)?;
-        let query = extractor.criteria(resource_type, &pairs, &[&context.base]);
+        let query = in_force.extractor.criteria(resource_type, &pairs, &[&context.base]);
         let query = query.map_err(|error| Failure::Query(Box::new(error)))?;
-        Ok(Asked { resource_type, criteria, query, interaction })
+        in_force.expect_complete(&query)?;
+        Ok(Asked { resource_type, criteria, query, index: in_force.generation, interaction })
     }
 
     /// Resolves criteria. Several matches are a failure, and so is none where the client named a version.
@@ -89,14 +92,16 @@ impl Service {
         self.refused(refusal, &Key::new(resource_type, id), asked.interaction, &context.precondition)
     }
 
-    /// Others changed what the criteria find: once more, up to the bound of the lock policy.
-    fn once_more(&self, lost: &mut u16, asked: &Asked<'_>, context: &Context) -> Result<(), Failure> {
+    /// Others changed what the criteria find, or what they mean in the index: once more, up to the bound of the lock
+    /// policy.
+    fn once_more(&self, lost: &mut u16, asked: &mut Asked<'_>, context: &Context) -> Result<(), Failure> {
         self.counters.conflicts.add(1);
         *lost = lost.saturating_add(1);
         if *lost > self.rulebook.lock_policy(asked.resource_type).retries_max {
             return Err(self.refused_on_criteria(Refusal::Contended { attempts: *lost }, asked, context));
         }
         self.counters.retries.add(1);
+        *asked = self.asked(asked.resource_type, asked.criteria, asked.interaction, context)?;
         Ok(())
     }
 
@@ -107,7 +112,7 @@ impl Service {
         body: &Content,
         context: &Context,
     ) -> Result<Answer, Failure> {
-        let asked = self.asked(resource_type, criteria, Interaction::ConditionalCreate, context)?;
+        let mut asked = self.asked(resource_type, criteria, Interaction::ConditionalCreate, context)?;
         // What a repeated request created matches its criteria by now.
         if let Some(claim) = &context.claim
             && let Some(first) = self.replay(claim).await?
@@ -124,7 +129,7 @@ impl Service {
                     }
                 }
             }
-            self.once_more(&mut lost, &asked, context)?;
+            self.once_more(&mut lost, &mut asked, context)?;
         }
     }
 
@@ -193,7 +198,7 @@ impl Service {
         body: &Content,
         context: &Context,
     ) -> Result<Answer, Failure> {
-        let asked = self.asked(resource_type, criteria, Interaction::ConditionalUpdate, context)?;
+        let mut asked = self.asked(resource_type, criteria, Interaction::ConditionalUpdate, context)?;
         let mut lost = 0;
         let written = loop {
             let written = match self.resolve(&asked, context).await? {
@@ -205,7 +210,7 @@ impl Service {
             };
             match written {
                 Some(written) => break written,
-                None => self.once_more(&mut lost, &asked, context)?,
+                None => self.once_more(&mut lost, &mut asked, context)?,
             }
         };
         self.written(&written.outcome(written.updated()), context)
@@ -262,7 +267,7 @@ impl Service {
         patch: &Patch,
         context: &Context,
     ) -> Result<Answer, Failure> {
-        let asked = self.asked(resource_type, criteria, Interaction::ConditionalPatch, context)?;
+        let mut asked = self.asked(resource_type, criteria, Interaction::ConditionalPatch, context)?;
         let mut lost = 0;
         loop {
             let Found::One(version) = self.resolve(&asked, context).await? else {
@@ -277,7 +282,7 @@ impl Service {
                 Err(Failure::Refused(refused)) if matches!(refused.refusal, Refusal::Gone(_)) => {}
                 Err(failure) => return Err(failure),
             }
-            self.once_more(&mut lost, &asked, context)?;
+            self.once_more(&mut lost, &mut asked, context)?;
         }
     }
 
@@ -287,7 +292,7 @@ impl Service {
         criteria: &Criteria,
         context: &Context,
     ) -> Result<Answer, Failure> {
-        let asked = self.asked(resource_type, criteria, Interaction::ConditionalDelete, context)?;
+        let mut asked = self.asked(resource_type, criteria, Interaction::ConditionalDelete, context)?;
         if let Some(claim) = &context.claim
             && let Some(first) = self.replay(claim).await?
         {
@@ -318,7 +323,7 @@ impl Service {
                     return self.written(&outcome, context);
                 }
             }
-            self.once_more(&mut lost, &asked, context)?;
+            self.once_more(&mut lost, &mut asked, context)?;
         }
     }
 

@@ -11,6 +11,8 @@ mod delete;
 mod history;
 mod idempotency;
 mod ids;
+mod index;
+mod integrity;
 mod limits;
 mod patch;
 mod perform;
@@ -30,6 +32,8 @@ pub use answer::{Answer, Payload, VersionChange};
 pub use counters::Counters;
 pub use history::HistoryParameters;
 pub use ids::{Entropy, Ids, SystemClock, SystemEntropy};
+pub use index::{IndexProgress, Slice, StoredIndex};
+pub use integrity::ReferentialIntegrity;
 pub use limits::Limits;
 pub use present::{Format, Presentation};
 pub use request::{

@@ -76,16 +76,14 @@ impl Service {
             return Ok(Settled::Committed);
         }
         let request = self.ids.request_id();
-        let mut set = WriteSet {
-            request,
-            index: self.store.index_generation(),
-            guards: Vec::new(),
-            writes: Vec::new(),
-        };
+        let mut set = WriteSet { request, index: joint.index(), guards: Vec::new(), writes: Vec::new() };
         joint.join(&mut set);
         match self.store.commit(set).await.map_err(store_failure)? {
             Commit::Committed(_) => Ok(Settled::Committed),
-            Commit::StaleIndex(_) => Ok(Settled::JudgeAgain),
+            Commit::StaleIndex(_) => {
+                self.follow_generation().await?;
+                Ok(Settled::JudgeAgain)
+            }
             Commit::Lost(lost) => {
                 let place = lost.first().map_or(0, |lost| lost.guard);
                 Ok(match joint.on_lost(place) {

@@ -193,6 +193,13 @@ pub enum Operation {
         /// Parameters.
         body: Content,
     },
+    /// POST `$reindex`
+    Reindex {
+        /// Whether everything is made anew, also what did not change.
+        full: bool,
+    },
+    /// GET `$reindex`
+    ReindexStatus,
     /// GET `metadata`
     Capabilities(CapabilityMode),
 }
@@ -217,6 +224,7 @@ impl Operation {
             Self::Search { .. } => Interaction::SearchType,
             Self::Validate { .. } => Interaction::Validate,
             Self::Perform { .. } => Interaction::Operation,
+            Self::Reindex { .. } | Self::ReindexStatus => Interaction::Reindex,
             Self::Capabilities(_) => Interaction::Capabilities,
         }
     }

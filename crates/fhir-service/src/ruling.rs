@@ -4,8 +4,8 @@
 use fhir_model::json::{self, Value};
 use rulebook::{Change, Failure, Found, Interaction, Lookup, SideWrite, Transition, Unique};
 use storage_api::{
-    Body, Current, Guard, Head, HeadGuard, Key, Method, Query, SearchRequest, VersionToken, VersionWrite,
-    WriteSet,
+    Body, Current, Guard, Head, HeadGuard, IndexGeneration, Key, Method, Query, SearchRequest, VersionToken,
+    VersionWrite, WriteSet,
 };
 
 use crate::answer::VersionChange;
@@ -31,6 +31,7 @@ pub(crate) struct Joint {
     guards: Vec<(Guard, OnLost)>,
     writes: Vec<storage_api::Write>,
     changes: Vec<VersionChange>,
+    index: IndexGeneration,
 }
 
 impl Joint {
@@ -51,6 +52,11 @@ impl Joint {
             storage_api::Write::Version(version) => Some((&version.key, version.next)),
             _ => None,
         })
+    }
+
+    /// The generation of the terms of what is written.
+    pub(crate) fn index(&self) -> IndexGeneration {
+        self.index
     }
 
     /// Which versions become which.
@@ -157,7 +163,7 @@ impl Service {
         let lookups = self.rulebook.lookups(&change, after.as_ref())?;
         let looked = self.look(lookups, &context.base).await?;
         let mut transition = self.rulebook.transition(&change, after, &looked.found)?;
-        let mut joint = Joint::default();
+        let mut joint = Joint { index: self.in_force().generation, ..Joint::default() };
         for side in std::mem::take(&mut transition.also) {
             self.join_side_write(side, judged.key, &looked, &mut joint, &context.base)?;
         }
@@ -234,8 +240,11 @@ impl Service {
         criteria: &[(String, String)],
         base: &str,
     ) -> Result<Query, Failure> {
-        let extractor = self.rulebook.extractor();
-        extractor.criteria(resource_type, criteria, &[base]).map_err(|error| Failure::Query(Box::new(error)))
+        let in_force = self.in_force();
+        in_force
+            .extractor
+            .criteria(resource_type, criteria, &[base])
+            .map_err(|error| Failure::Query(Box::new(error)))
     }
 
     fn join_side_write(

@@ -79,8 +79,9 @@ impl Service {
         let (paging, parameters) = Paging::take(parameters)?;
         let sent = parameters.clone();
         let parameters = self.rulebook.search(resource_type, parameters, &context.caller)?;
-        let extractor = self.rulebook.extractor();
-        let mut understood = extractor
+        let in_force = self.in_force();
+        let mut understood = in_force
+            .extractor
             .search(resource_type, &parameters, &[&context.base])
             .map_err(|error| Failure::Query(Box::new(error)))?;
         // Links repeat what the client wrote, where an API reads it in its own way.
@@ -102,7 +103,8 @@ impl Service {
         if paging.counts_only {
             return self.count(resource_type, &understood, (request, page), context).await;
         }
-        let bytes = self.searchset(resource_type, &understood, &request, &page, context)?;
+        let warning = in_force.warning(&request.query);
+        let bytes = self.searchset((resource_type, &understood), &request, &page, warning, context)?;
         Ok(Answer {
             status: Success::Shown.status(true),
             payload: Some(Payload::Json(Bytes::from(bytes))),
@@ -145,10 +147,10 @@ impl Service {
 
     fn searchset(
         &self,
-        resource_type: &str,
-        understood: &Understood,
+        (resource_type, understood): (&str, &Understood),
         request: &SearchRequest,
         page: &SearchPage,
+        warning: Option<String>,
         context: &Context,
     ) -> Result<Vec<u8>, Failure> {
         let url = |cursor: Option<Place>| {
@@ -177,7 +179,7 @@ impl Service {
         for version in &page.found {
             self.search_entry(&mut bundle, version, context)?;
         }
-        if let Some(outcome) = warnings(&understood.ignored) {
+        if let Some(outcome) = warnings(&understood.ignored, warning) {
             let entry = Entry {
                 resource: Some(Content::Tree(&outcome)),
                 search: Some(SearchMode::Outcome),
@@ -214,12 +216,15 @@ impl Service {
 }
 
 /// What was passed over, for people to see.
-fn warnings(ignored: &[QueryError]) -> Option<fhir_model::json::Object> {
+fn warnings(ignored: &[QueryError], missing: Option<String>) -> Option<fhir_model::json::Object> {
     let warning = |error: &QueryError| {
         Issue::new(IssueSeverity::Warning, IssueType::NotSupported)
             .diagnostics(format!("Passed over: {error}"))
     };
-    OperationOutcome::from_issues(ignored.iter().map(warning)).map(|outcome| outcome.to_object())
+    let missing =
+        missing.map(|text| Issue::new(IssueSeverity::Warning, IssueType::Transient).diagnostics(text));
+    OperationOutcome::from_issues(ignored.iter().map(warning).chain(missing))
+        .map(|outcome| outcome.to_object())
 }
 
 #[cfg(test)]

@@ -13,8 +13,9 @@ use versioning_core::{NoCurrentVersion, Precondition, Refusal, TagSet, VersionId
 
 use crate::answer::{Answer, Payload, VersionChange};
 use crate::idempotency::Claim;
+use crate::index::Index;
 use crate::request::{Operation, Request};
-use crate::{Counters, Ids, Limits, Validation};
+use crate::{Counters, Ids, Limits, ReferentialIntegrity, Validation};
 
 /// A rulebook, a store, and what is needed to carry out requests between them.
 #[derive(Clone)]
@@ -25,12 +26,37 @@ pub struct Service {
     pub(crate) limits: Limits,
     pub(crate) validation: Validation,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) integrity: ReferentialIntegrity,
+    pub(crate) index: Arc<Index>,
 }
 
 impl Service {
     /// An API on a store.
     pub fn new(rulebook: Arc<dyn Rulebook>, store: Arc<dyn Store>, ids: Ids, limits: Limits) -> Self {
-        Self { rulebook, store, ids, limits, validation: Validation::default(), counters: Arc::default() }
+        let index = Arc::new(Index::new(store.index_generation(), rulebook.extractor(), false));
+        Self {
+            rulebook,
+            store,
+            ids,
+            limits,
+            validation: Validation::default(),
+            counters: Arc::default(),
+            integrity: ReferentialIntegrity::default(),
+            index,
+        }
+    }
+
+    /// The same, with this policy for references; [`ReferentialIntegrity::Off`] otherwise. On a store that was served
+    /// with another policy [`open_index`](Self::open_index) makes the index fit.
+    #[must_use]
+    pub fn with_referential_integrity(self, integrity: ReferentialIntegrity) -> Self {
+        let checks = integrity == ReferentialIntegrity::Check;
+        let index = Arc::new(Index::new(self.store.index_generation(), self.rulebook.extractor(), checks));
+        Self { integrity, index, ..self }
+    }
+
+    pub(crate) fn checks_references(&self) -> bool {
+        self.integrity == ReferentialIntegrity::Check
     }
 
     /// The same, as strict about what it stores as said; [`Validation::Structure`] otherwise.
@@ -103,6 +129,8 @@ impl Service {
                 self.validate(&key, mode.as_deref(), &body, &context).await
             }
             Operation::Perform { name, body } => self.perform(&name, &body, &context).await,
+            Operation::Reindex { full } => self.reindex(full, &context).await,
+            Operation::ReindexStatus => self.reindex_status(&context).await,
             Operation::Capabilities(mode) => self.capabilities(mode, &context),
         }
     }
@@ -132,6 +160,8 @@ impl Service {
             | Operation::Search { .. }
             | Operation::Validate { .. }
             | Operation::Perform { .. }
+            | Operation::Reindex { .. }
+            | Operation::ReindexStatus
             | Operation::Capabilities(_) => {
                 return None;
             }

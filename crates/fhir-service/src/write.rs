@@ -1,15 +1,17 @@
 //! The one path of every single write: the core decides, the store compares.
 
+use fhir_search::REFERS;
 use rulebook::{Failure, Interaction, Success, Warning};
 use storage_api::{
-    Body, Commit, Committed, Current, Guard, Head, Key, Lost, Method, Now, Query, RequestId, Timestamp,
-    VersionSelector, VersionToken, VersionWrite, WriteSet,
+    Body, Commit, Committed, Current, Guard, Head, IndexGeneration, Key, Lost, Method, Now, Query, RequestId,
+    Timestamp, VersionSelector, VersionToken, VersionWrite, WriteSet,
 };
 use versioning_core::{Attempt, Change, Committing, Content, Effect, Refusal, Reply, WriteOperation};
 
 use crate::answer::VersionChange;
 use crate::content::{Incoming, Prepared};
 use crate::idempotency::{Claim, FirstResult};
+use crate::integrity::{broken, live_guards};
 use crate::ruling::{Joint, OnLost};
 use crate::service::{Context, Outcome, Service, resource, store_failure};
 
@@ -36,6 +38,8 @@ pub(crate) struct Matched {
     pub(crate) query: Query,
     /// Sorted.
     pub(crate) keys: Vec<Key>,
+    /// The generation of the index that the query is for.
+    pub(crate) index: IndexGeneration,
 }
 
 /// How a write ended, failures apart.
@@ -116,14 +120,14 @@ enum Settled {
     NotFound(Current),
     /// The index generation changed under the write: it starts over.
     Stale,
+    /// A guard that no repetition helps.
+    Refused(Failure),
     /// The idempotency key was used by another request meanwhile.
     Claimed,
     /// The criteria find something else by now.
     Rematch,
     /// What the rules of the API looked at is otherwise by now: it is judged again.
     Otherwise,
-    /// What must be unique is there already.
-    Refused(Failure),
     Unknown,
 }
 
@@ -292,7 +296,14 @@ impl Service {
                             }
                             effect
                         }
+                        Settled::Refused(failure) => return Err(failure),
                         Settled::Stale => {
+                            self.follow_generation().await?;
+                            if write.matched.is_some() {
+                                return Ok(Driven::Rematch);
+                            }
+                            // Its terms are of the generation before.
+                            prepared = None;
                             restarts += 1;
                             if restarts > RESTARTS_MAX {
                                 return Err(Failure::Busy);
@@ -303,7 +314,6 @@ impl Service {
                             self.judge_again(&write, &mut rejudged)?;
                             Attempt::start(precondition, policy, write.operation)
                         }
-                        Settled::Refused(failure) => return Err(failure),
                         Settled::Claimed => return Ok(Driven::Claimed),
                         Settled::Rematch => return Ok(Driven::Rematch),
                         Settled::Unknown => committing.handle_unknown(),
@@ -347,32 +357,52 @@ impl Service {
         (prepared, joint): (Option<&Prepared>, Option<&Joint>),
     ) -> Result<Settled, Failure> {
         let request = self.ids.request_id();
-        let mut set = WriteSet {
-            request,
-            index: self.store.index_generation(),
-            guards: vec![Guard::Head(write.key.clone(), committing.expect().into())],
-            writes: vec![storage_api::Write::Version(VersionWrite {
-                key: write.key.clone(),
-                next,
-                method: write.method,
-                body: prepared.map(|ready| ready.body.clone()),
-                terms: prepared.map(|ready| ready.terms.clone()).unwrap_or_default(),
-            })],
-        };
-        if let Some(Matched { query, keys }) = write.matched {
-            set.guards.push(Guard::Matches(query.clone(), keys.clone()));
+        let in_force = self.in_force();
+        let index = prepared.map_or(in_force.generation, |ready| ready.index);
+        if write.matched.is_some_and(|matched| matched.index != index) {
+            return Ok(Settled::Stale);
+        }
+        let mut guards = vec![Guard::Head(write.key.clone(), committing.expect().into())];
+        let references = prepared.map_or(&[][..], |ready| &ready.references);
+        let (live, checked): (Vec<Guard>, Vec<_>) = live_guards(write.key, references).unzip();
+        let start = guards.len();
+        guards.extend(live);
+        if write.method == Method::Delete && self.checks_references() {
+            in_force.expect_references()?;
+            guards.push(Guard::Unreferred { key: write.key.clone(), param: REFERS.into() });
+        }
+        let mut writes = vec![storage_api::Write::Version(VersionWrite {
+            key: write.key.clone(),
+            next,
+            method: write.method,
+            body: prepared.map(|ready| ready.body.clone()),
+            terms: prepared.map(|ready| ready.terms.clone()).unwrap_or_default(),
+        })];
+        if let Some(Matched { query, keys, .. }) = write.matched {
+            guards.push(Guard::Matches(query.clone(), keys.clone()));
         }
         if let Some(claim) = &write.context.claim {
-            set.guards.extend(claim.guards());
-            set.writes.extend(claim.writes());
+            guards.extend(claim.guards());
+            writes.extend(claim.writes());
         }
-        let joint_at = set.guards.len();
+        let joint_at = guards.len();
+        let mut set = WriteSet { request, index, guards, writes };
         if let Some(joint) = joint {
             joint.join(&mut set);
         }
         match self.store.commit(set).await.map_err(store_failure)? {
             Commit::Committed(committed) => Ok(Settled::Committed(committed)),
-            Commit::Lost(lost) => settle(&lost, joint_at, joint),
+            Commit::Lost(lost) => {
+                let (own, joined): (Vec<Lost>, Vec<Lost>) =
+                    lost.into_iter().partition(|lost| lost.guard < joint_at);
+                match (own.is_empty(), joined.first(), joint) {
+                    (true, Some(first), Some(joint)) => Ok(match joint.on_lost(first.guard - joint_at) {
+                        OnLost::JudgeAgain => Settled::Otherwise,
+                        OnLost::Refuse(failure) => Settled::Refused(failure),
+                    }),
+                    _ => settle(&own, || broken(write.key, &own, start, &checked)),
+                }
+            }
             Commit::StaleIndex(_) => Ok(Settled::Stale),
             Commit::Unknown => Ok(self.look_up(write.key, next, request).await),
         }
@@ -431,26 +461,21 @@ impl From<FirstResult> for Written {
     }
 }
 
-/// What a lost single write met: a used key, other matches, or another head.
-fn settle(lost: &[Lost], joint_at: usize, joint: Option<&Joint>) -> Result<Settled, Failure> {
-    let (own, joined): (Vec<&Lost>, Vec<&Lost>) = lost.iter().partition(|lost| lost.guard < joint_at);
-    if own.is_empty()
-        && let (Some(first), Some(joint)) = (joined.first(), joint)
-    {
-        return Ok(match joint.on_lost(first.guard - joint_at) {
-            OnLost::JudgeAgain => Settled::Otherwise,
-            OnLost::Refuse(failure) => Settled::Refused(failure),
-        });
-    }
-    if own.iter().any(|lost| matches!(lost.now, Now::Claimed(_))) {
+/// What a lost single write met: a used key, other matches, another head, or what references want.
+fn settle(lost: &[Lost], broken: impl FnOnce() -> Option<Failure>) -> Result<Settled, Failure> {
+    if lost.iter().any(|lost| matches!(lost.now, Now::Claimed(_))) {
         return Ok(Settled::Claimed);
     }
-    if own.iter().any(|lost| matches!(lost.now, Now::Matched(_))) {
+    if lost.iter().any(|lost| matches!(lost.now, Now::Matched(_))) {
         return Ok(Settled::Rematch);
     }
-    let head = own.iter().find_map(|lost| match lost.now {
-        Now::Head(current) => Some(current),
-        Now::Claimed(_) | Now::Matched(_) | Now::Referred(_) => None,
+    // The guard of the resource itself comes first.
+    let head = lost.iter().find_map(|lost| match lost.now {
+        Now::Head(current) if lost.guard == 0 => Some(current),
+        _ => None,
     });
-    head.map(Settled::Lost).ok_or(Failure::Internal)
+    if let Some(current) = head {
+        return Ok(Settled::Lost(current));
+    }
+    broken().map(Settled::Refused).ok_or(Failure::Internal)
 }

@@ -24,7 +24,8 @@ pub(crate) fn open(config: &Config) -> Result<Vec<Mount>> {
     for mount in config.mounts.iter().filter(|mount| mount.alias_of.is_none()) {
         let store = store(config, mount)?;
         let service = Service::new(rulebook(mount)?, store, Ids::system(), config.service)
-            .with_validation(mount.validation);
+            .with_validation(mount.validation)
+            .with_referential_integrity(mount.referential_integrity);
         mounts.push(Mount { path: mount.path.clone(), service });
     }
     for mount in &config.mounts {
@@ -36,7 +37,8 @@ pub(crate) fn open(config: &Config) -> Result<Vec<Mount>> {
     Ok(mounts)
 }
 
-fn rulebook(mount: &MountConfig) -> Result<Arc<dyn Rulebook>> {
+/// The rules of a mount.
+pub(crate) fn rulebook(mount: &MountConfig) -> Result<Arc<dyn Rulebook>> {
     let locks = mount.locks.clone();
     Ok(match mount.rulebook {
         RulebookKind::Fhir => Arc::new(FhirRulebook::new(mount.version, locks)),

@@ -149,22 +149,8 @@ impl Shared {
         if let Some(interaction) = target.only_interaction().filter(|only| !rulebook.offers(*only)) {
             return Err(Failure::NotOffered(interaction));
         }
-        let interaction = if parts.method == Method::OPTIONS {
-            // STU3 asks for capabilities by OPTIONS as well as by GET.
-            if target != Target::Base || version != FhirVersion::Stu3 {
-                return Ok(Prepared::Options(target.allow(rulebook)));
-            }
-            Interaction::Capabilities
-        } else {
-            match target.interaction(&parts.method, rulebook)? {
-                Interaction::Create
-                    if criteria::is_conditional_create(&parts.headers)
-                        && rulebook.offers(Interaction::ConditionalCreate) =>
-                {
-                    Interaction::ConditionalCreate
-                }
-                interaction => interaction,
-            }
+        let Some(interaction) = interaction(&target, parts, rulebook)? else {
+            return Ok(Prepared::Options(target.allow(rulebook)));
         };
         check_offered(rulebook, &target, interaction)?;
         self.check_sizes(parts)?;
@@ -233,6 +219,14 @@ impl Shared {
                 let patch = Patch { format, bytes: body.bytes };
                 Operation::ConditionalPatch { resource_type, criteria, patch }
             }
+            (_, Target::Reindex) if parts.method == Method::POST => {
+                let full = match query.take("full")?.as_deref() {
+                    None | Some("false") => false,
+                    Some("true") => true,
+                    Some(value) => return Err(malformed("full", value, "true or false")),
+                };
+                Operation::Reindex { full }
+            }
             (_, target) => operation(target, (interaction, criteria), body, &mut query, version)?,
         };
         refuse_unknown(query, preferences.handling)?;
@@ -284,6 +278,25 @@ fn tell(rulebook: &dyn Rulebook, parts: &Parts, trace: &str, status: u16) {
     if !rulebook.request_fields().is_empty() {
         tracing::info!(%trace, method = %parts.method, path = parts.uri.path(), status, "message");
     }
+}
+
+/// The interaction that a request asks for; none for an OPTIONS that asks what is possible.
+fn interaction(
+    target: &Target,
+    parts: &Parts,
+    rulebook: &dyn Rulebook,
+) -> Result<Option<Interaction>, Failure> {
+    if parts.method == Method::OPTIONS {
+        // STU3 asks for capabilities by OPTIONS as well as by GET.
+        let asks = *target == Target::Base && rulebook.version() == FhirVersion::Stu3;
+        return Ok(asks.then_some(Interaction::Capabilities));
+    }
+    let conditional =
+        || criteria::is_conditional_create(&parts.headers) && rulebook.offers(Interaction::ConditionalCreate);
+    Ok(Some(match target.interaction(&parts.method, rulebook)? {
+        Interaction::Create if conditional() => Interaction::ConditionalCreate,
+        interaction => interaction,
+    }))
 }
 
 /// The name of a write: up to 255 visible ASCII characters, with or without quotes.
@@ -412,6 +425,7 @@ fn operation(
             _ => Operation::Read(key),
         }),
         Target::Operation(name) => Ok(Operation::Perform { name, body }),
+        Target::Reindex => Ok(Operation::ReindexStatus),
         Target::Base | Target::Metadata => Ok(Operation::Capabilities(capability_mode(query, version)?)),
     }
 }

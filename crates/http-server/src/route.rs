@@ -14,6 +14,8 @@ pub(crate) enum Target {
     Base,
     /// `[base]/metadata`
     Metadata,
+    /// `[base]/$reindex`
+    Reindex,
     /// `[base]/_history`
     SystemHistory,
     /// `[base]/[type]`
@@ -66,6 +68,7 @@ impl Target {
         match segments.as_slice() {
             [""] => Ok(Self::Base),
             ["metadata"] => Ok(Self::Metadata),
+            ["$reindex"] => Ok(Self::Reindex),
             ["_history"] => Ok(Self::SystemHistory),
             [name] if name.starts_with('$') => Ok(Self::Operation(name[1..].to_owned())),
             [name] => Ok(Self::Type(resource_type(name)?)),
@@ -103,7 +106,7 @@ impl Target {
             | Self::InstanceHistory(key)
             | Self::Version(key, _)
             | Self::Validate(key) => Some(&key.kind),
-            Self::Base | Self::Metadata | Self::SystemHistory | Self::Operation(_) => None,
+            Self::Base | Self::Metadata | Self::SystemHistory | Self::Operation(_) | Self::Reindex => None,
         }
     }
 
@@ -128,6 +131,7 @@ impl Target {
     pub(crate) fn only_interaction(&self) -> Option<Interaction> {
         match self {
             Self::Metadata => Some(Interaction::Capabilities),
+            Self::Reindex => Some(Interaction::Reindex),
             Self::SystemHistory => Some(Interaction::HistorySystem),
             Self::TypeHistory(_) => Some(Interaction::HistoryType),
             Self::InstanceHistory(_) => Some(Interaction::HistoryInstance),
@@ -165,6 +169,7 @@ impl Target {
             }
             Self::Type(_) => &["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"],
             Self::Search(_) | Self::Validate(_) | Self::Operation(_) => &["POST", "OPTIONS"],
+            Self::Reindex => &["GET", "HEAD", "POST", "OPTIONS"],
             Self::Instance(_)
                 if rulebook.offers(Interaction::Patch) && !rulebook.offers(Interaction::Update) =>
             {
@@ -212,6 +217,7 @@ impl Target {
             }
             (Self::Search(_), &Method::POST) => Ok(Interaction::SearchType),
             (Self::Operation(_), &Method::POST) => Ok(Interaction::Operation),
+            (Self::Reindex, &Method::POST) => Ok(Interaction::Reindex),
             (Self::Validate(_), &Method::POST) => Ok(Interaction::Validate),
             _ => Err(Failure::MethodNotAllowed {
                 method: method.as_str().chars().take(32).collect(),
@@ -240,6 +246,7 @@ mod tests {
             ("/", Target::Base),
             ("/metadata", Target::Metadata),
             ("/_history/", Target::SystemHistory),
+            ("/$reindex", Target::Reindex),
             ("/Flag", Target::Type("Flag".into())),
             ("/Flag/", Target::Type("Flag".into())),
             ("/Flag/_search", Target::Search("Flag".into())),
@@ -285,6 +292,7 @@ mod tests {
             "",
             "/metadata",
             "/_history",
+            "/$reindex",
             "/Flag",
             "/Flag/_search",
             "/Flag/_history",

@@ -37,13 +37,15 @@ pub enum Interaction {
     Validate,
     /// An operation on the whole system that an API defines.
     Operation,
+    /// `$reindex`: the index is made anew, or how far that is.
+    Reindex,
     /// What the server can do.
     Capabilities,
 }
 
 impl Interaction {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Read,
         Self::Vread,
         Self::Update,
@@ -60,6 +62,7 @@ impl Interaction {
         Self::SearchType,
         Self::Validate,
         Self::Operation,
+        Self::Reindex,
         Self::Capabilities,
     ];
 
@@ -83,6 +86,7 @@ impl Interaction {
             Self::SearchType => "search-type",
             Self::Validate => "validate",
             Self::Operation => "operation",
+            Self::Reindex => "reindex",
             Self::Capabilities => "capabilities",
         }
     }
@@ -100,6 +104,7 @@ impl Interaction {
                 | Self::ConditionalPatch
                 | Self::ConditionalDelete
                 | Self::Operation
+                | Self::Reindex
         )
     }
 }

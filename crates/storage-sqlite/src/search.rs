@@ -4,7 +4,7 @@
 //! is looked at whole. Without one the table itself is walked. What a reference leads to is found
 //! first, in the same snapshot, by a search of its own.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use compact_str::CompactString;
@@ -13,14 +13,15 @@ use rusqlite::types::Value as Sql;
 use storage_api::{Key, Place, Query, SearchPage, SearchRequest};
 
 use crate::encoding::{Entry, Names};
-use crate::matching::{Alternative, Look, Looked, Plan, entries_of};
+use crate::matching::{Alternative, Filter, Look, Looked, Plan, Ways, entries_of};
 use crate::reader::{ReadError, ReadResult, Reader};
 use crate::rows::{ResourceRow, State, seq_to_sql};
 use crate::symbols::SymbolKind;
 
 /// A page looks at no more candidates than this before it ends early: conditions may pass over
-/// almost everything.
+/// almost everything. Candidates for which the index is asked more than a few times count for several.
 const EXAMINED_MAX: usize = 50_000;
+const ASKED_AT_ONCE: usize = 4;
 
 /// Alternatives that one statement takes; SQLite's own limit is 500.
 const ALTERNATIVES_MAX: usize = 400;
@@ -55,12 +56,16 @@ impl Look for Reader<'_> {
         let mut rows = Vec::new();
         let mut examined = 0;
         let Some(plan) = Plan::of(query, self)? else { return Ok(rows) };
-        self.walk(&plan, 0, &mut |res| {
-            examined += 1;
+        let ways = plan.ways(self.connection)?;
+        let step = 1 + ways.filter.len() / ASKED_AT_ONCE;
+        self.walk((plan.kind, &ways), 0, &mut |res, passes| {
+            examined += step;
             if examined > EXAMINED_MAX || rows.len() > FOLLOWED_MAX {
                 return Err(ReadError::TooCostly);
             }
-            rows.extend(self.look_at(res, &plan)?.map(|_| res));
+            if passes {
+                rows.extend(self.look_at(res, plan.kind, &ways)?.map(|_| res));
+            }
             Ok(true)
         })?;
         Ok(rows)
@@ -74,15 +79,18 @@ impl Reader<'_> {
         let Some(plan) = Plan::of(&request.query, &mut { *self })?.filter(|_| request.limit > 0) else {
             return Ok(page);
         };
+        let ways = plan.ways(self.connection)?;
+        let step = 1 + ways.filter.len() / ASKED_AT_ONCE;
         let after = request.after.map_or(0, |place| seq_to_sql(place.0));
         let (mut bytes, mut examined, mut last) = (0, 0, None);
-        self.walk(&plan, after, &mut |res| {
-            if examined == EXAMINED_MAX {
+        self.walk((plan.kind, &ways), after, &mut |res, passes| {
+            if examined >= EXAMINED_MAX {
                 page.next = last;
                 return Ok(false);
             }
-            examined += 1;
-            if let Some((id, seq)) = self.look_at(res, &plan)? {
+            examined += step;
+            let found = if passes { self.look_at(res, plan.kind, &ways)? } else { None };
+            if let Some((id, seq)) = found {
                 if page.found.len() == request.limit || bytes >= bytes_max && !page.found.is_empty() {
                     page.next = last;
                     return Ok(false);
@@ -97,30 +105,30 @@ impl Reader<'_> {
         Ok(page)
     }
 
-    /// Shows candidates behind a row, in order, as long as they are wanted.
-    fn walk(&self, plan: &Plan, after: i64, look: &mut dyn FnMut(i64) -> ReadResult<bool>) -> ReadResult<()> {
-        let Some(driver) = plan.driver(self.connection)? else {
-            let sql = "SELECT res FROM resource WHERE res > ? AND type = ? AND state = 1 ORDER BY res";
-            return self.walk_statement(sql, vec![after.into(), plan.kind.into()], look);
-        };
-        let (parts, bound) = selects(driver, plan.kind, after);
-        let rows = driver.iter().filter_map(|one| match one {
-            Alternative::Rows(rows) => Some(rows.range((Bound::Excluded(after), Bound::Unbounded))),
-            _ => None,
-        });
-        let mut rows: BTreeSet<i64> = rows.flatten().copied().collect();
-        if rows.is_empty() && (1..=ALTERNATIVES_MAX).contains(&parts.len()) {
-            let sql = parts.join(" UNION ") + " ORDER BY res";
-            return self.walk_statement(&sql, bound.into_iter().flatten().collect(), look);
+    /// Shows candidates behind a row, in order, as long as they are wanted, and says of each whether it passes the
+    /// filter.
+    fn walk(
+        &self,
+        (kind, ways): (i64, &Ways<'_>),
+        after: i64,
+        look: &mut dyn FnMut(i64, bool) -> ReadResult<bool>,
+    ) -> ReadResult<()> {
+        let (statements, rows) = candidates((kind, ways), after);
+        if let ([(sql, bound)], true) = (&statements[..], rows.is_empty()) {
+            return self.walk_statement(sql, bound, look);
         }
-        for (sql, bound) in parts.into_iter().zip(bound) {
-            self.walk_statement(sql, bound, &mut |res| {
-                rows.insert(res);
+        let mut rows_found: BTreeMap<i64, bool> = BTreeMap::new();
+        for res in rows {
+            rows_found.insert(res, ways.filter.passes(self.connection, res)?);
+        }
+        for (sql, bound) in &statements {
+            self.walk_statement(sql, bound, &mut |res, passes| {
+                rows_found.insert(res, passes);
                 Ok(true)
             })?;
         }
-        for res in rows {
-            if !look(res)? {
+        for (res, passes) in rows_found {
+            if !look(res, passes)? {
                 break;
             }
         }
@@ -130,13 +138,13 @@ impl Reader<'_> {
     fn walk_statement(
         &self,
         sql: &str,
-        bound: Vec<Sql>,
-        look: &mut dyn FnMut(i64) -> ReadResult<bool>,
+        bound: &[Sql],
+        look: &mut dyn FnMut(i64, bool) -> ReadResult<bool>,
     ) -> ReadResult<()> {
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query(params_from_iter(bound))?;
         while let Some(row) = rows.next()? {
-            if !look(row.get(0)?)? {
+            if !look(row.get(0)?, row.get(1)?)? {
                 break;
             }
         }
@@ -144,13 +152,13 @@ impl Reader<'_> {
     }
 
     /// The id and the newest version of a candidate, if it is meant.
-    fn look_at(&self, res: i64, plan: &Plan) -> ReadResult<Option<(CompactString, i64)>> {
+    fn look_at(&self, res: i64, wanted: i64, ways: &Ways<'_>) -> ReadResult<Option<(CompactString, i64)>> {
         let Some((row, kind, id)) = ResourceRow::find_named(self.connection, res)? else { return Ok(None) };
-        if kind != plan.kind || row.state != State::Live {
+        if kind != wanted || row.state != State::Live {
             return Ok(None);
         }
-        let entries = if plan.needs_entries() { self.entries(&row)? } else { Vec::new() };
-        let holds = plan.holds(&Looked { res, id: &id, at: row.at, entries: &entries });
+        let entries = if ways.needs_entries() { self.entries(&row)? } else { Vec::new() };
+        let holds = ways.holds(&Looked { res, id: &id, at: row.at, entries: &entries });
         Ok(holds.then_some((id, row.seq)))
     }
 
@@ -160,30 +168,61 @@ impl Reader<'_> {
     }
 }
 
+/// What gives the candidates behind a row: statements with what is bound to them, each in order, and rows.
+pub(crate) fn candidates((kind, ways): (i64, &Ways<'_>), after: i64) -> (Vec<(String, Vec<Sql>)>, Vec<i64>) {
+    let Some(driver) = ways.driver else {
+        let (filter, mut bound) = ways.filter.sql("resource");
+        let sql = format!(
+            "SELECT res, {filter} FROM resource WHERE res > ? AND type = ? AND state = 1 ORDER BY res"
+        );
+        bound.extend([after.into(), kind.into()]);
+        return (vec![(sql, bound)], Vec::new());
+    };
+    let rows = driver.iter().filter_map(|one| match one {
+        Alternative::Rows(rows) => Some(rows.range((Bound::Excluded(after), Bound::Unbounded))),
+        _ => None,
+    });
+    let rows: Vec<i64> = rows.flatten().copied().collect();
+    let (parts, bound) = selects(driver, &ways.filter, kind, after);
+    if rows.is_empty() && (1..=ALTERNATIVES_MAX).contains(&parts.len()) {
+        // Each part is in order, so they are merged as far as they are wanted.
+        let sql = parts.join(" UNION ") + " ORDER BY res";
+        return (vec![(sql, bound.into_iter().flatten().collect())], rows);
+    }
+    (parts.into_iter().zip(bound).collect(), rows)
+}
+
 /// For each part of a driver that the index answers, the statement and what is bound to it.
-fn selects(driver: &[Alternative], kind: i64, after: i64) -> (Vec<&'static str>, Vec<Vec<Sql>>) {
+fn selects(driver: &[Alternative], filter: &Filter, kind: i64, after: i64) -> (Vec<String>, Vec<Vec<Sql>>) {
+    let (of_term, term_bound) = filter.sql("term");
+    let (of_resource, resource_bound) = filter.sql("resource");
     // Of one value the rows are in order already.
-    const ONE: &str = "SELECT res FROM term WHERE param = ? AND value = ? AND res > ?";
-    const RANGE: &str =
-        "SELECT DISTINCT res FROM term WHERE param = ? AND value >= ? AND value < ? AND res > ?";
-    const ID: &str = "SELECT res FROM resource WHERE id = ? AND type = ? AND res > ?";
-    let mut parts: Vec<(&'static str, Vec<Sql>)> = Vec::new();
-    let one = |param: i64, value: &Vec<u8>| (ONE, vec![param.into(), value.clone().into(), after.into()]);
+    let one = |param: i64, value: &Vec<u8>| {
+        let sql = format!("SELECT res, {of_term} FROM term WHERE param = ? AND value = ? AND res > ?");
+        (sql, [&term_bound[..], &[param.into(), value.clone().into(), after.into()]].concat())
+    };
+    let mut parts: Vec<(String, Vec<Sql>)> = Vec::new();
     for alternative in driver {
         match alternative {
             Alternative::Entry { param, low, high, .. } if high.strip_suffix(&[0]) == Some(low) => {
                 parts.push(one(*param, low));
             }
             Alternative::Entry { param, low, high, .. } => {
-                parts.push((
-                    RANGE,
-                    vec![(*param).into(), low.clone().into(), high.clone().into(), after.into()],
-                ));
+                let sql = format!(
+                    "SELECT DISTINCT res, {of_term} FROM term WHERE param = ? AND value >= ? AND value < ? AND res > ?"
+                );
+                let range = [(*param).into(), low.clone().into(), high.clone().into(), after.into()];
+                parts.push((sql, [&term_bound[..], &range].concat()));
             }
             Alternative::Within { param, values } => {
                 parts.extend(values.iter().map(|value| one(*param, value)));
             }
-            Alternative::Id(id) => parts.push((ID, vec![id.to_string().into(), kind.into(), after.into()])),
+            Alternative::Id(id) => {
+                let sql =
+                    format!("SELECT res, {of_resource} FROM resource WHERE id = ? AND type = ? AND res > ?");
+                let row = [id.to_string().into(), kind.into(), after.into()];
+                parts.push((sql, [&resource_bound[..], &row].concat()));
+            }
             // Rows need no statement, and times are never part of a driver.
             Alternative::Rows(_) | Alternative::Updated(_) => {}
         }

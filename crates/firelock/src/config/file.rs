@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use fhir_service::Validation;
+use fhir_service::{ReferentialIntegrity, Validation};
 use http_server::IpNet;
 use rulebook::spine::{HeaderMode, JwtTexts, NrlSpec, RemovalReason, TimeCheck};
 use serde::{Deserialize, Serialize};
@@ -91,6 +91,7 @@ pub(super) struct FileMount {
     pub(super) token_times: Option<FileTokenTimes>,
     pub(super) removal_reason: Option<FileRemovalReason>,
     pub(super) nrl_spec: Option<FileNrlSpec>,
+    pub(super) referential_integrity: Option<FileIntegrity>,
     #[serde(default)]
     pub(super) lock: FileLock,
     #[serde(default, rename = "type", skip_serializing_if = "BTreeMap::is_empty")]
@@ -264,6 +265,32 @@ impl From<Validation> for FileValidation {
             Validation::Off => Self::Off,
             Validation::Structure => Self::Structure,
             Validation::Strict => Self::Strict,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum FileIntegrity {
+    #[default]
+    Off,
+    Check,
+}
+
+impl From<FileIntegrity> for ReferentialIntegrity {
+    fn from(integrity: FileIntegrity) -> Self {
+        match integrity {
+            FileIntegrity::Off => Self::Off,
+            FileIntegrity::Check => Self::Check,
+        }
+    }
+}
+
+impl From<ReferentialIntegrity> for FileIntegrity {
+    fn from(integrity: ReferentialIntegrity) -> Self {
+        match integrity {
+            ReferentialIntegrity::Off => Self::Off,
+            ReferentialIntegrity::Check => Self::Check,
         }
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 use fhir_definitions::FhirVersion;
-use fhir_service::Validation;
+use fhir_service::{ReferentialIntegrity, Validation};
 use http_server::{Cors, IpNet, TlsFiles};
 use rulebook::spine::{HeaderMode, JwtTexts, NrlRulebook, NrlSpec, RemovalReason, TimeCheck};
 use rulebook::{ConflictBody, LockSettings, SpineRulebook};
@@ -85,6 +85,7 @@ pub(crate) struct MountConfig {
     pub(crate) locks: LockSettings,
     pub(crate) conflict_body: ConflictBody,
     pub(crate) validation: Validation,
+    pub(crate) referential_integrity: ReferentialIntegrity,
     pub(crate) spine: SpineConfig,
     /// The path of another mount that this one is a second name of.
     pub(crate) alias_of: Option<String>,
@@ -310,6 +311,7 @@ impl FileMount {
             locks,
             conflict_body,
             validation,
+            referential_integrity: self.referential_integrity.unwrap_or_default().into(),
             spine,
             alias_of: None,
         })
@@ -335,6 +337,7 @@ impl FileMount {
             missing: Some(locks.missing),
             lenient_tags: Some(locks.lenient_tags),
             validation: Some(mount.validation.into()),
+            referential_integrity: Some(mount.referential_integrity.into()),
             conflict_body: (mount.rulebook != RulebookKind::Fhir).then_some(conflict_body),
             lock: FileLock::of(&locks.policy),
             types: types.collect(),
@@ -362,6 +365,7 @@ impl MountConfig {
             locks,
             conflict_body: ConflictBody::default(),
             validation: Validation::default(),
+            referential_integrity: ReferentialIntegrity::default(),
             spine: SpineConfig::default(),
             alias_of: None,
         }

@@ -4,7 +4,9 @@
 
 mod audit;
 mod backups;
+mod explains;
 mod exports;
+mod indexes;
 mod messages;
 mod process;
 mod purges;

@@ -24,6 +24,8 @@
 //! specification and always checked. Lines with `<` are what came back and are rewritten by
 //! `UPDATE_GOLDEN=1`; the header fields that every response has are left out.
 //!
+//! `@index` completes the indexes of all mounts, which nothing else does here.
+//!
 //! `@on BASE…` plays the section once for each base, as `{{base}}`; all must answer the same.
 //! `@clock +MS` moves time. `@let NAME = etag` (or `id`, `location`, `last-modified`, or a path such
 //! as `link.1.url` into the body) keeps something of the last response for `{{NAME}}` in later
@@ -176,6 +178,8 @@ impl Section<'_> {
                 let (name, edits) = pointer.split_once(' ').unwrap_or((&pointer, ""));
                 let edits = edits.split(';').filter(|edit| !edit.trim().is_empty());
                 names.insert(name.to_owned(), pointers::json(&pointers::pointer(edits)));
+            } else if line == &"@index" {
+                server.complete_indexes();
             } else if let Some(binding) = line.strip_prefix("@let ") {
                 let (name, what) = binding.split_once(" = ").unwrap_or_else(|| panic!("{}: @let", place()));
                 let response = last.as_ref().unwrap_or_else(|| panic!("{}: nothing came back", place()));

@@ -100,7 +100,8 @@ impl Rulebook for SpineRulebook {
             | Interaction::ConditionalPatch
             | Interaction::ConditionalDelete
             | Interaction::SearchType
-            | Interaction::Operation => false,
+            | Interaction::Operation
+            | Interaction::Reindex => false,
         }
     }
 
@@ -158,6 +159,8 @@ impl Rulebook for SpineRulebook {
             Failure::Parameter { .. } | Failure::Query(_) | Failure::CriteriaTooCostly => {
                 (422, IssueType::Invalid, INVALID_PARAMETER)
             }
+            Failure::IndexIncomplete { .. } => (503, IssueType::Transient, INTERNAL_SERVER_ERROR),
+            Failure::StillReferred { .. } => (409, IssueType::Conflict, self.conflict_body.coding()),
             Failure::MultipleMatches { .. } | Failure::IdInUse { .. } => {
                 (422, IssueType::Duplicate, BAD_REQUEST)
             }
@@ -165,7 +168,10 @@ impl Rulebook for SpineRulebook {
                 (404, IssueType::NotFound, NO_RECORD_FOUND)
             }
             Failure::EmptyBody | Failure::NoResource(_) => (400, IssueType::Value, INVALID_REQUEST_MESSAGE),
-            Failure::Invalid(_) | Failure::NotFindable { .. } => (422, IssueType::Invalid, INVALID_RESOURCE),
+            Failure::Invalid(_)
+            | Failure::NotFindable { .. }
+            | Failure::SearchParameter(_)
+            | Failure::ReferenceMissing { .. } => (422, IssueType::Invalid, INVALID_RESOURCE),
             Failure::PatchNotApplicable { .. } | Failure::PatchedIdentity => {
                 (422, IssueType::Invalid, INVALID_RESOURCE)
             }
@@ -192,6 +198,7 @@ impl Rulebook for SpineRulebook {
         let (coding, done) = match success {
             Success::Created | Success::Restored => (RESOURCE_CREATED, "created"),
             Success::Shown
+            | Success::Accepted
             | Success::Valid
             | Success::NotModified
             | Success::Updated

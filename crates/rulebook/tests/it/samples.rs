@@ -105,6 +105,11 @@ fn requests() -> Vec<Sample> {
         sample(Failure::IdInUse { resource: flag() }, 409, 409, 422),
         sample(Failure::CriteriaTooCostly, 400, 400, 422),
         same(Failure::NotFindable { why: text() }, 422),
+        same(Failure::IndexIncomplete { parameter: text() }, 503),
+        same(Failure::IndexIncomplete { parameter: String::new() }, 503),
+        same(Failure::SearchParameter(Box::new(fhir_search::CustomError { path: text(), why: text() })), 422),
+        same(Failure::ReferenceMissing { path: text(), target: flag() }, 422),
+        same(Failure::StillReferred { resource: flag(), by: vec![flag(), flag()] }, 409),
         same(Failure::Busy, 503),
         same(Failure::Unavailable, 503),
         same(Failure::StoreFull, 503),
@@ -206,6 +211,10 @@ pub(crate) fn name(failure: &Failure) -> &'static str {
         Failure::IdInUse { .. } => "IdInUse",
         Failure::CriteriaTooCostly => "CriteriaTooCostly",
         Failure::NotFindable { .. } => "NotFindable",
+        Failure::IndexIncomplete { .. } => "IndexIncomplete",
+        Failure::SearchParameter(_) => "SearchParameter",
+        Failure::ReferenceMissing { .. } => "ReferenceMissing",
+        Failure::StillReferred { .. } => "StillReferred",
         Failure::Refused(refused) => match refused.refusal {
             Refusal::IfMatchMissing(_) => "IfMatchMissing",
             Refusal::Stale(_) => "Stale",
@@ -246,4 +255,4 @@ pub(crate) fn name(failure: &Failure) -> &'static str {
 }
 
 /// How many names [`name`] can give.
-pub(crate) const NAMES: usize = 58;
+pub(crate) const NAMES: usize = 62;
