@@ -115,7 +115,7 @@ impl Shared {
                 response
             }
             Ok(Prepared::Options(allow)) => {
-                let mut response = options(allow, trace);
+                let mut response = options(allow, service.rulebook(), trace);
                 self.cors.preflight(&parts.headers, &allow.join(", "), response.headers_mut());
                 response
             }
@@ -463,8 +463,8 @@ fn add_allow(headers: &mut HeaderMap, below: &str, rulebook: &dyn Rulebook) {
     }
 }
 
-fn options(allow: &'static [&'static str], trace: &str) -> Response<Full<Bytes>> {
-    let accepts_patch = allow.contains(&"PATCH");
+fn options(allow: &'static [&'static str], rulebook: &dyn Rulebook, trace: &str) -> Response<Full<Bytes>> {
+    let accepts_patch = allow.contains(&"PATCH") && rulebook.patches_freely();
     let mut answer = response(Answer { status: 204, accepts_patch, ..Answer::default() }, trace);
     if let Ok(value) = HeaderValue::try_from(allow.join(", ")) {
         answer.headers_mut().insert(ALLOW, value);

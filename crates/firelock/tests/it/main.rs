@@ -10,3 +10,4 @@ mod indexes;
 mod messages;
 mod process;
 mod purges;
+mod replacements;

@@ -143,6 +143,7 @@ pub fn admit(
         organization: claims.organization,
         user: claims.user,
         patient: claims.patient,
+        reason: Some(claims.reason).filter(|reason| !reason.is_empty()),
         message: message.map(str::to_owned),
     })
 }

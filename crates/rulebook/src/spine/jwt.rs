@@ -72,6 +72,8 @@ pub struct Claims {
     pub user: Option<String>,
     /// The NHS number in `requesting_patient`, without its system.
     pub patient: Option<String>,
+    /// `reason_for_request`.
+    pub reason: String,
 }
 
 /// A refusal with these words.
@@ -106,10 +108,10 @@ pub fn check(
     let patient = check_patient(&token, subject, user.is_some())?;
     let alone = user.is_none() && patient.is_none();
     let asid = check_system(&token, subject, alone, (from_asid, rules.texts), directory)?;
-    check_reason(&token, rules)?;
+    let reason = check_reason(&token, rules)?.to_owned();
     check_scope(&token, rules)?;
     let organization = check_organization(&token, &asid, rules, directory)?;
-    Ok(Claims { asid, organization, user, patient })
+    Ok(Claims { asid, organization, user, patient, reason })
 }
 
 /// The claims of a token that was taken apart.
@@ -279,10 +281,10 @@ fn check_system(
     Ok(asid.to_owned())
 }
 
-fn check_reason(token: &Token, rules: &TokenRules<'_>) -> Result<(), Failure> {
+fn check_reason<'a>(token: &'a Token, rules: &TokenRules<'_>) -> Result<&'a str, Failure> {
     let reason = token.mandatory("reason_for_request")?;
     if rules.reasons.contains(&reason) {
-        return Ok(());
+        return Ok(reason);
     }
     Err(invalid(match rules.texts {
         JwtTexts::SpineCore => {

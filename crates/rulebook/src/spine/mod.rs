@@ -1,6 +1,7 @@
 //! The APIs of NHS Spine (STU3): what all of them share, and each of them.
 
 pub mod catalogue;
+mod comments;
 mod core;
 pub mod directory;
 mod flags;

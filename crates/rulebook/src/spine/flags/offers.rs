@@ -38,7 +38,7 @@ pub(super) const TYPES: &[TypeOffer] = &[
 ];
 
 pub(super) const STATEMENT: StatementOffer = StatementOffer {
-    url: "https://clinicals.spineservices.nhs.uk/STU3/metadata",
+    url: Some("https://clinicals.spineservices.nhs.uk/STU3/metadata"),
     fhir_version: "3.0.1",
     formats: &["application/fhir+xml", "application/fhir+json"],
     conditional_read: "not-supported",
