@@ -155,7 +155,7 @@ fn comments_of_published_payloads_are_dropped_with_a_warning() {
     let server = server("");
     let comment = fhir_model::array![" reference to a patient "];
     let commented = Payload::of("flag")
-        .with("fhir_comments", Value::from(comment.clone()))
+        .with("fhir_comments", comment.clone())
         .with("subject._reference", Value::from(fhir_model::object! { "fhir_comments": comment }))
         .with("subject.reference", Value::from("demographics.spineservices.nhs.uk/STU3/Patient/9876543210"));
     let post = || Request::post(&format!("{BASE}/Flag"), commented.bytes());
