@@ -4,20 +4,24 @@ mod answer;
 mod binary;
 mod capabilities;
 mod conditional;
+mod conflict;
 mod content;
 mod counters;
 mod create;
 mod delete;
+mod diff;
 mod history;
 mod idempotency;
 mod ids;
 mod index;
 mod integrity;
 mod limits;
+mod narrative;
 mod patch;
 mod perform;
 mod present;
 mod read;
+mod rebase;
 mod request;
 mod ruling;
 mod search;
@@ -35,10 +39,11 @@ pub use ids::{Entropy, Ids, SystemClock, SystemEntropy};
 pub use index::{IndexProgress, Slice, StoredIndex};
 pub use integrity::ReferentialIntegrity;
 pub use limits::Limits;
+pub use narrative::Narratives;
 pub use present::{Format, Presentation};
 pub use request::{
-    CapabilityMode, Content, Criteria, Encoding, Handling, Operation, Patch, PatchFormat, Preferences,
-    Request,
+    CapabilityMode, Content, Criteria, DiffFormat, Encoding, Handling, Operation, Patch, PatchFormat,
+    Preferences, Request,
 };
 pub use service::Service;
 pub use subset::Subset;

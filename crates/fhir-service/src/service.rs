@@ -15,7 +15,7 @@ use crate::answer::{Answer, Payload, VersionChange};
 use crate::idempotency::Claim;
 use crate::index::Index;
 use crate::request::{Operation, Request};
-use crate::{Counters, Ids, Limits, ReferentialIntegrity, Validation};
+use crate::{Counters, Ids, Limits, Narratives, ReferentialIntegrity, Validation};
 
 /// A rulebook, a store, and what is needed to carry out requests between them.
 #[derive(Clone)]
@@ -25,6 +25,9 @@ pub struct Service {
     pub(crate) ids: Ids,
     pub(crate) limits: Limits,
     pub(crate) validation: Validation,
+    /// Of the level that `validation` says, or the usual one where it is off.
+    pub(crate) checks: Arc<fhir_validate::Settings>,
+    pub(crate) narratives: Narratives,
     pub(crate) counters: Arc<Counters>,
     pub(crate) integrity: ReferentialIntegrity,
     pub(crate) index: Arc<Index>,
@@ -34,12 +37,15 @@ impl Service {
     /// An API on a store.
     pub fn new(rulebook: Arc<dyn Rulebook>, store: Arc<dyn Store>, ids: Ids, limits: Limits) -> Self {
         let index = Arc::new(Index::new(store.index_generation(), rulebook.extractor(), false));
+        let checks = Arc::new(rulebook.validation().cloned().unwrap_or_default());
         Self {
             rulebook,
             store,
             ids,
             limits,
             validation: Validation::default(),
+            checks,
+            narratives: Narratives::default(),
             counters: Arc::default(),
             integrity: ReferentialIntegrity::default(),
             index,
@@ -62,7 +68,36 @@ impl Service {
     /// The same, as strict about what it stores as said; [`Validation::Structure`] otherwise.
     #[must_use]
     pub fn with_validation(self, validation: Validation) -> Self {
-        Self { validation, ..self }
+        let own = self.rulebook.validation().map(|settings| settings.level);
+        let level = validation.level().max(own).unwrap_or_default();
+        let checks = fhir_validate::Settings { level, ..(*self.checks).clone() };
+        Self { validation, checks: Arc::new(checks), ..self }
+    }
+
+    /// The same, validating with these profiles and severities, beside what the API itself wants; how strictly, its
+    /// [`Validation`] says.
+    #[must_use]
+    pub fn with_checks(self, checks: fhir_validate::Settings) -> Self {
+        let level = self.checks.level;
+        let checks = match self.rulebook.validation() {
+            None => fhir_validate::Settings { level, ..checks },
+            Some(own) => {
+                let mut both = fhir_validate::Settings { level, ..own.clone() };
+                both.severities.extend(checks.severities);
+                both.required_profiles.extend(checks.required_profiles);
+                if checks.profiles.urls().next().is_some() {
+                    both.profiles = checks.profiles;
+                }
+                both
+            }
+        };
+        Self { checks: Arc::new(checks), ..self }
+    }
+
+    /// The same, with what becomes of narratives that a patch outdates; [`Narratives::Keep`] otherwise.
+    #[must_use]
+    pub fn with_narratives(self, narratives: Narratives) -> Self {
+        Self { narratives, ..self }
     }
 
     /// The rules of this API.
@@ -125,8 +160,11 @@ impl Service {
             Operation::Search { resource_type, parameters } => {
                 self.search(&resource_type, parameters, &context).await
             }
-            Operation::Validate { key, mode, body } => {
-                self.validate(&key, mode.as_deref(), &body, &context).await
+            Operation::Validate { key, mode, profile, body } => {
+                self.validate(&key, (mode.as_deref(), profile), &body, &context).await
+            }
+            Operation::Diff { key, from, to, format } => {
+                self.diff(&key, from.as_deref(), to.as_deref(), format).await
             }
             Operation::Perform { name, body } => self.perform(&name, &body, &context).await,
             Operation::Reindex { full } => self.reindex(full, &context).await,
@@ -159,6 +197,7 @@ impl Service {
             | Operation::History { .. }
             | Operation::Search { .. }
             | Operation::Validate { .. }
+            | Operation::Diff { .. }
             | Operation::Perform { .. }
             | Operation::Reindex { .. }
             | Operation::ReindexStatus
@@ -308,6 +347,7 @@ impl Service {
 }
 
 /// What every interaction needs of its request.
+#[derive(Clone)]
 pub(crate) struct Context {
     pub(crate) precondition: Precondition,
     pub(crate) preferences: crate::Preferences,

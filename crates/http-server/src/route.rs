@@ -32,6 +32,8 @@ pub(crate) enum Target {
     Version(Key, String),
     /// `[base]/[type]/$validate` with an empty id, `[base]/[type]/[id]/$validate`
     Validate(Key),
+    /// `[base]/[type]/[id]/$diff`
+    Diff(Key),
     /// `[base]/$[name]`
     Operation(String),
 }
@@ -76,6 +78,7 @@ impl Target {
             [name, "_history"] => Ok(Self::TypeHistory(resource_type(name)?)),
             [name, "$validate"] => Ok(Self::Validate(key(name, "")?)),
             [name, id, "$validate"] => Ok(Self::Validate(key(name, id)?)),
+            [name, id, "$diff"] => Ok(Self::Diff(key(name, id)?)),
             [_, operation] | [_, _, operation] if operation.starts_with('$') => Err(no_route()),
             [name, id] => Ok(Self::Instance(key(name, id)?)),
             [name, id, "_history"] => Ok(Self::InstanceHistory(key(name, id)?)),
@@ -91,7 +94,8 @@ impl Target {
             Self::Instance(key)
             | Self::InstanceHistory(key)
             | Self::Version(key, _)
-            | Self::Validate(key) => {
+            | Self::Validate(key)
+            | Self::Diff(key) => {
                 Id::check(&key.id).map_err(|_| Failure::IllegalId { id: key.id.chars().take(80).collect() })
             }
             _ => Ok(()),
@@ -105,7 +109,8 @@ impl Target {
             Self::Instance(key)
             | Self::InstanceHistory(key)
             | Self::Version(key, _)
-            | Self::Validate(key) => Some(&key.kind),
+            | Self::Validate(key)
+            | Self::Diff(key) => Some(&key.kind),
             Self::Base | Self::Metadata | Self::SystemHistory | Self::Operation(_) | Self::Reindex => None,
         }
     }
@@ -136,6 +141,7 @@ impl Target {
             Self::TypeHistory(_) => Some(Interaction::HistoryType),
             Self::InstanceHistory(_) => Some(Interaction::HistoryInstance),
             Self::Version(..) => Some(Interaction::Vread),
+            Self::Diff(_) => Some(Interaction::Diff),
             Self::Base
             | Self::Type(_)
             | Self::Search(_)
@@ -163,7 +169,8 @@ impl Target {
             | Self::SystemHistory
             | Self::TypeHistory(_)
             | Self::InstanceHistory(_)
-            | Self::Version(..) => &["GET", "HEAD", "OPTIONS"],
+            | Self::Version(..)
+            | Self::Diff(_) => &["GET", "HEAD", "OPTIONS"],
             Self::Type(_) if rulebook.offers(Interaction::ConditionalPatch) => {
                 &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
             }
@@ -255,6 +262,7 @@ mod tests {
             ("/Flag/a%2D1/", Target::Instance(key())),
             ("/Flag/a-1/_history", Target::InstanceHistory(key())),
             ("/Flag/a-1/_history/3", Target::Version(key(), "3".into())),
+            ("/Flag/a-1/$diff", Target::Diff(key())),
         ] {
             assert_eq!(parse(path), Ok(expected), "{path}");
         }
@@ -299,6 +307,9 @@ mod tests {
             "/Flag/1",
             "/Flag/1/_history",
             "/Flag/1/_history/1",
+            "/Flag/$validate",
+            "/Flag/1/$validate",
+            "/Flag/1/$diff",
         ] {
             let target = parse(path).unwrap();
             for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW"] {

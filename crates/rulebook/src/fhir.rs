@@ -9,7 +9,7 @@ use fhir_validate::Finding;
 use versioning_core::{LockPolicy, Refusal};
 
 use crate::rule::{ClientId, LocationForm, OutcomeShape, Return, Rule, RuleCoding, Rulebook};
-use crate::{Failure, Interaction, Resource, Success};
+use crate::{ExplanationCode, Failure, Interaction, Resource, Success};
 
 /// The code system of Firelock's own codes.
 const SYSTEM: &str = "urn:x-firelock:outcome";
@@ -27,6 +27,9 @@ pub struct LockSettings {
     pub missing: u16,
     /// Whether bare tokens are accepted as entity tags on writes.
     pub lenient_tags: bool,
+    /// Whether a stale update may be merged with what was written meanwhile, if its client asks for that. Not on
+    /// Spine, whose clients are always told.
+    pub rebase: bool,
 }
 
 impl LockSettings {
@@ -37,7 +40,14 @@ impl LockSettings {
             FhirVersion::Stu3 => (409, 412),
             FhirVersion::R4 | FhirVersion::R4b | FhirVersion::R5 => (412, 400),
         };
-        Self { policy: LockPolicy::fhir(), by_type: BTreeMap::new(), stale, missing, lenient_tags: false }
+        Self {
+            policy: LockPolicy::fhir(),
+            by_type: BTreeMap::new(),
+            stale,
+            missing,
+            lenient_tags: false,
+            rebase: false,
+        }
     }
 
     pub(crate) fn policy(&self, resource_type: &str) -> &LockPolicy {
@@ -76,6 +86,10 @@ impl Rulebook for FhirRulebook {
         self.locks.lenient_tags
     }
 
+    fn rebases(&self) -> bool {
+        self.locks.rebase
+    }
+
     fn client_id(&self) -> ClientId {
         ClientId::Ignored
     }
@@ -98,6 +112,9 @@ impl Rulebook for FhirRulebook {
         }
         let (status, issue, code) = match failure {
             Failure::Refused(refused) => self.refusal(&refused.refusal, refused.interaction),
+            Failure::Conflict(conflict) => {
+                self.refusal(&conflict.refused.refusal, conflict.refused.interaction)
+            }
             Failure::InvalidHost => (400, IssueType::Value, "invalid-host"),
             Failure::OutsideEveryApi { .. } => (404, IssueType::NotFound, "outside-every-api"),
             Failure::NoRoute { .. } => (404, IssueType::NotFound, "no-route"),
@@ -143,6 +160,7 @@ impl Rulebook for FhirRulebook {
             Failure::PatchMalformed { .. } => (400, IssueType::Structure, "malformed-patch"),
             Failure::PatchNotApplicable { .. } => (422, IssueType::Processing, "patch-not-applicable"),
             Failure::PatchedIdentity => (422, IssueType::BusinessRule, "patched-identity"),
+            Failure::NarrativeOutdated => (422, IssueType::BusinessRule, "narrative-outdated"),
             Failure::Invalid(_) => (422, IssueType::Invalid, "invalid-resource"),
             Failure::NotRepresentable { .. } => (406, IssueType::NotSupported, "not-representable"),
             Failure::Json(_) => (400, IssueType::Structure, "malformed-json"),
@@ -185,6 +203,10 @@ impl Rulebook for FhirRulebook {
     fn finding(&self, finding: &Finding) -> (IssueType, RuleCoding) {
         let rule = finding.rule;
         (rule.issue_type(), RuleCoding { system: SYSTEM, code: rule.code(), display: Some(rule.title()) })
+    }
+
+    fn explanation(&self, code: ExplanationCode) -> Option<RuleCoding> {
+        Some(coding(code.code()))
     }
 
     fn outcome_shape(&self, _rule: &Rule) -> OutcomeShape {

@@ -35,6 +35,8 @@ pub enum Interaction {
     SearchType,
     /// `$validate`: findings, nothing stored.
     Validate,
+    /// `$diff`: what one version changed in another, as a patch.
+    Diff,
     /// An operation on the whole system that an API defines.
     Operation,
     /// `$reindex`: the index is made anew, or how far that is.
@@ -45,7 +47,7 @@ pub enum Interaction {
 
 impl Interaction {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Read,
         Self::Vread,
         Self::Update,
@@ -61,6 +63,7 @@ impl Interaction {
         Self::ConditionalDelete,
         Self::SearchType,
         Self::Validate,
+        Self::Diff,
         Self::Operation,
         Self::Reindex,
         Self::Capabilities,
@@ -85,6 +88,7 @@ impl Interaction {
             Self::ConditionalDelete => "conditional-delete",
             Self::SearchType => "search-type",
             Self::Validate => "validate",
+            Self::Diff => "diff",
             Self::Operation => "operation",
             Self::Reindex => "reindex",
             Self::Capabilities => "capabilities",
