@@ -71,19 +71,19 @@ fn capability_statement(rulebook: &dyn Rulebook, index: &InForce, base: &str) ->
     }
     statement.insert("format", array!["application/fhir+json", "application/fhir+xml", "json", "xml"]);
     if let Some(published) = rulebook.statement() {
-        statement.insert_at(1, "url", published.url);
+        if let Some(url) = published.url {
+            statement.insert_at(1, "url", url);
+        }
         statement.insert("fhirVersion", published.fhir_version);
         let formats: Vec<Value> = published.formats.iter().map(|format| Value::from(*format)).collect();
         statement.insert("format", formats);
     }
     if rulebook.offers(Interaction::Patch) {
-        let formats = array![
-            "application/json-patch+json",
-            "application/merge-patch+json",
-            "application/xml-patch+xml",
-            "application/fhir+json",
-            "application/fhir+xml",
-        ];
+        const FHIRPATH: [&str; 2] = ["application/fhir+json", "application/fhir+xml"];
+        const OTHERS: [&str; 3] =
+            ["application/json-patch+json", "application/merge-patch+json", "application/xml-patch+xml"];
+        let others = OTHERS.into_iter().filter(|_| rulebook.patches_freely());
+        let formats: Vec<Value> = others.chain(FHIRPATH).map(Value::from).collect();
         statement.insert("patchFormat", formats);
     }
     let resources: Vec<Value> = match rulebook.types() {

@@ -11,7 +11,6 @@ use fhir_definitions::FhirVersion;
 use fhir_service::{Ids, Service};
 use http_server::{Mount, Server, Settings};
 use rulebook::{FhirRulebook, LockSettings};
-use storage_api::Store;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -34,17 +33,12 @@ async fn serve(config: Config) -> Result<()> {
         .await
         .with_context(|| format!("cannot listen on {}; choose another --listen", config.listen))?;
     let mounts = mounts::open(&config)?;
-    let mut stores: Vec<Arc<dyn Store>> = Vec::new();
-    for store in mounts.iter().map(|mount| mount.service.store()) {
-        // A mount may have two names.
-        if !stores.iter().any(|known| Arc::ptr_eq(known, store)) {
-            stores.push(store.clone());
-        }
-    }
+    let distinct = distinct(&mounts);
+    let stores: Vec<_> = distinct.iter().map(|mount| mount.service.store().clone()).collect();
     let address = listener.local_addr()?;
     announce(&config, &mounts);
-    let services: Vec<_> = mounts.iter().map(|mount| mount.service.clone()).collect();
-    let indexes = keep_indexes(&config, &mounts).await?;
+    let services: Vec<_> = distinct.iter().map(|mount| mount.service.clone()).collect();
+    let indexes = keep_indexes(&config, &distinct).await?;
     let scheme = if config.tls.is_some() { "https" } else { "http" };
     let audit = config.audit.as_ref().map(AuditLog::open).transpose()?;
     let settings = Settings {
@@ -90,17 +84,23 @@ async fn serve(config: Config) -> Result<()> {
     Ok(())
 }
 
+/// The mounts without those that are second names of others: a store is kept and closed once.
+fn distinct(mounts: &[Mount]) -> Vec<Mount> {
+    let mut distinct: Vec<Mount> = Vec::new();
+    for mount in mounts {
+        let store = mount.service.store();
+        if !distinct.iter().any(|known| Arc::ptr_eq(known.service.store(), store)) {
+            distinct.push(mount.clone());
+        }
+    }
+    distinct
+}
+
 /// Makes the index of every store fit, and completes them beside the requests, each on a thread of its own.
 async fn keep_indexes(config: &Config, mounts: &[Mount]) -> Result<Vec<JoinHandle<()>>> {
     const PAUSE: Duration = Duration::from_millis(500);
     let mut threads = Vec::new();
-    let mut kept: Vec<&Arc<dyn Store>> = Vec::new();
     for Mount { path, service } in mounts {
-        // A mount may have two names.
-        if kept.iter().any(|known| Arc::ptr_eq(known, service.store())) {
-            continue;
-        }
-        kept.push(service.store());
         let base = config.base_url.as_ref().map(|url| format!("{url}{path}"));
         let opened = service.open_index(base.as_deref()).await;
         opened

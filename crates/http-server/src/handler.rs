@@ -115,7 +115,7 @@ impl Shared {
                 response
             }
             Ok(Prepared::Options(allow)) => {
-                let mut response = options(allow, trace);
+                let mut response = options(allow, service.rulebook(), trace);
                 self.cors.preflight(&parts.headers, &allow.join(", "), response.headers_mut());
                 response
             }
@@ -149,22 +149,8 @@ impl Shared {
         if let Some(interaction) = target.only_interaction().filter(|only| !rulebook.offers(*only)) {
             return Err(Failure::NotOffered(interaction));
         }
-        let interaction = if parts.method == Method::OPTIONS {
-            // STU3 asks for capabilities by OPTIONS as well as by GET.
-            if target != Target::Base || version != FhirVersion::Stu3 {
-                return Ok(Prepared::Options(target.allow(rulebook)));
-            }
-            Interaction::Capabilities
-        } else {
-            match target.interaction(&parts.method, rulebook)? {
-                Interaction::Create
-                    if criteria::is_conditional_create(&parts.headers)
-                        && rulebook.offers(Interaction::ConditionalCreate) =>
-                {
-                    Interaction::ConditionalCreate
-                }
-                interaction => interaction,
-            }
+        let Some(interaction) = interaction(&target, parts, rulebook)? else {
+            return Ok(Prepared::Options(target.allow(rulebook)));
         };
         check_offered(rulebook, &target, interaction)?;
         self.check_sizes(parts)?;
@@ -278,6 +264,25 @@ fn tell(rulebook: &dyn Rulebook, parts: &Parts, trace: &str, status: u16) {
     if !rulebook.request_fields().is_empty() {
         tracing::info!(%trace, method = %parts.method, path = parts.uri.path(), status, "message");
     }
+}
+
+/// The interaction that a request asks for; none for an OPTIONS that asks what is possible.
+fn interaction(
+    target: &Target,
+    parts: &Parts,
+    rulebook: &dyn Rulebook,
+) -> Result<Option<Interaction>, Failure> {
+    if parts.method == Method::OPTIONS {
+        // STU3 asks for capabilities by OPTIONS as well as by GET.
+        let asks = *target == Target::Base && rulebook.version() == FhirVersion::Stu3;
+        return Ok(asks.then_some(Interaction::Capabilities));
+    }
+    let conditional =
+        || criteria::is_conditional_create(&parts.headers) && rulebook.offers(Interaction::ConditionalCreate);
+    Ok(Some(match target.interaction(&parts.method, rulebook)? {
+        Interaction::Create if conditional() => Interaction::ConditionalCreate,
+        interaction => interaction,
+    }))
 }
 
 /// The name of a write: up to 255 visible ASCII characters, with or without quotes.
@@ -498,8 +503,8 @@ fn add_allow(headers: &mut HeaderMap, below: &str, rulebook: &dyn Rulebook) {
     }
 }
 
-fn options(allow: &'static [&'static str], trace: &str) -> Response<Full<Bytes>> {
-    let accepts_patch = allow.contains(&"PATCH");
+fn options(allow: &'static [&'static str], rulebook: &dyn Rulebook, trace: &str) -> Response<Full<Bytes>> {
+    let accepts_patch = allow.contains(&"PATCH") && rulebook.patches_freely();
     let mut answer = response(Answer { status: 204, accepts_patch, ..Answer::default() }, trace);
     if let Ok(value) = HeaderValue::try_from(allow.join(", ")) {
         answer.headers_mut().insert(ALLOW, value);

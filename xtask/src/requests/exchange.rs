@@ -109,7 +109,8 @@ impl Exchange {
         if let Some(etag) = answer.field("etag") {
             self.etag = Some(etag.to_owned());
         }
-        ensure!(answer.status < 500, "{}", answer.describe());
+        // An API of Spine says 501 of what it does not have; that is no failure.
+        ensure!(answer.status < 500 || answer.status == 501, "{}", answer.describe());
         Ok(())
     }
 

@@ -3,10 +3,10 @@
 use super::chance::Chance;
 
 /// Where the server answers by default.
-const MOUNTS: [&str; 6] = ["/R4", "/R4", "/STU3", "/R4B", "/R5", "/spine/STU3"];
+const MOUNTS: [&str; 8] = ["/R4", "/R4", "/STU3", "/R4B", "/R5", "/spine/STU3", "/flags/STU3", "/nrl/STU3"];
 
 /// Types that every version has.
-const TYPES: [&str; 6] = ["Patient", "Observation", "Flag", "Basic", "Binary", "Bundle"];
+const TYPES: [&str; 7] = ["Patient", "Observation", "Flag", "Basic", "Binary", "Bundle", "DocumentReference"];
 
 /// Types that only some versions have, or none.
 const ODD_TYPES: [&str; 5] = ["Sequence", "SubscriptionStatus", "Unknown", "patient", "Resource"];

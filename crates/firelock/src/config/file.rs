@@ -99,6 +99,8 @@ pub(super) struct FileMount {
     pub(super) directory: Option<PathBuf>,
     pub(super) jwt_texts: Option<FileJwtTexts>,
     pub(super) token_times: Option<FileTokenTimes>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) token_keys: Vec<PathBuf>,
     pub(super) removal_reason: Option<FileRemovalReason>,
     pub(super) nrl_spec: Option<FileNrlSpec>,
     #[serde(default)]
@@ -152,6 +154,7 @@ impl FileMount {
             && self.directory.is_none()
             && self.jwt_texts.is_none()
             && self.token_times.is_none()
+            && self.token_keys.is_empty()
             && self.removal_reason.is_none()
             && self.nrl_spec.is_none()
     }
@@ -173,6 +176,7 @@ impl FileMount {
                 None | Some(FileTokenTimes::Off) => TimeCheck::Off,
                 Some(FileTokenTimes::Strict) => TimeCheck::Strict,
             },
+            token_keys: self.token_keys.clone(),
             removal_reason: match self.removal_reason {
                 None | Some(FileRemovalReason::Required) => RemovalReason::Required,
                 Some(FileRemovalReason::Optional) => RemovalReason::Optional,
@@ -201,6 +205,7 @@ impl FileMount {
                 TimeCheck::Off => FileTokenTimes::Off,
                 TimeCheck::Strict => FileTokenTimes::Strict,
             }),
+            token_keys: config.token_keys.clone(),
             removal_reason: (self.rulebook == RulebookKind::SpineFlags).then_some(
                 match config.removal_reason {
                     RemovalReason::Required => FileRemovalReason::Required,

@@ -116,6 +116,8 @@ pub(crate) struct SpineConfig {
     pub(crate) directory: Option<PathBuf>,
     pub(crate) jwt_texts: JwtTexts,
     pub(crate) token_times: TimeCheck,
+    /// Files with the public keys that sign tokens.
+    pub(crate) token_keys: Vec<PathBuf>,
     pub(crate) removal_reason: RemovalReason,
     pub(crate) nrl_spec: NrlSpec,
 }
@@ -298,7 +300,7 @@ impl FileMount {
         );
         ensure!(
             self.rulebook.has_callers() || spine_is_empty,
-            "mount {path}: headers, directory, jwt_texts, token_times, removal_reason and nrl_spec belong to the APIs of Spine"
+            "mount {path}: headers, directory, jwt_texts, token_times, token_keys, removal_reason and nrl_spec belong to the APIs of Spine"
         );
         ensure!(
             self.rulebook == RulebookKind::SpineNrl || spine.nrl_spec == NrlSpec::default(),

@@ -4,6 +4,7 @@
 
 mod audit;
 mod backups;
+mod demo;
 mod explains;
 mod exports;
 mod hostile;
@@ -13,3 +14,4 @@ mod process;
 mod profiles;
 mod purges;
 mod references;
+mod replacements;
