@@ -52,6 +52,11 @@ impl Extractor {
         cell.get_or_init(|| compile(self.definitions, name)).as_ref()
     }
 
+    /// The resource types, sorted by name.
+    pub fn types(&self) -> impl ExactSizeIterator<Item = &'static str> {
+        self.types.iter().map(|(name, _)| *name)
+    }
+
     /// What a resource is found by: sorted, without doubles; empty if its type is not known.
     ///
     /// An absolute reference below one of `bases` (without a slash at their ends) is one to this server.
@@ -124,7 +129,8 @@ impl Rule {
         bases: &[&str],
         terms: &mut Vec<Term>,
     ) -> Result<(), ExtractError> {
-        let place = Place { search_type: self.search_type, system: self.system, bases };
+        let version = environment.definitions().version();
+        let place = Place { search_type: self.search_type, system: self.system, bases, version };
         for item in &*self.evaluate(context.clone(), environment)? {
             if self.components.is_empty() {
                 values(item, &place, &mut |value| terms.push(Term { param: self.term.clone(), value }));
@@ -147,7 +153,8 @@ impl Rule {
         let mut rows: Vec<Vec<Value>> = vec![Vec::with_capacity(self.components.len())];
         for (search_type, expression) in &self.components {
             let failed = |error| ExtractError { parameter: self.code, error };
-            let place = Place { search_type: *search_type, system: None, bases };
+            let version = environment.definitions().version();
+            let place = Place { search_type: *search_type, system: None, bases, version };
             let mut parts = Vec::new();
             for item in &*expression.evaluate(root.clone(), environment).map_err(failed)? {
                 values(item, &place, &mut |value| parts.push(value));

@@ -58,7 +58,7 @@ impl Service {
 
     /// Resolves criteria. Several matches are a failure, and so is none where the client named a version.
     async fn resolve(&self, asked: &Asked<'_>, context: &Context) -> Result<Found, Failure> {
-        let mut request = SearchRequest { query: asked.query.clone(), after: None, limit: 2 };
+        let mut request = SearchRequest::of(asked.query.clone(), 2);
         let mut found = Vec::new();
         loop {
             let page = self.store.search(&request).await.map_err(store_failure)?;
@@ -70,7 +70,7 @@ impl Service {
                     criteria: shortened(&asked.criteria.to_string()),
                 });
             }
-            if page.next.is_none() {
+            if request.after.is_none() {
                 break;
             }
         }

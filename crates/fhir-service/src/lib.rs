@@ -7,6 +7,7 @@ mod conditional;
 mod content;
 mod counters;
 mod create;
+mod cursor;
 mod delete;
 mod history;
 mod idempotency;
@@ -17,8 +18,11 @@ mod present;
 mod read;
 mod request;
 mod search;
+mod search_shape;
+mod searchset;
 mod service;
 mod subset;
+mod terminology;
 mod update;
 mod validate;
 mod vread;
@@ -32,7 +36,7 @@ pub use limits::Limits;
 pub use present::{Format, Presentation};
 pub use request::{
     CapabilityMode, Content, Criteria, Encoding, Handling, Operation, Patch, PatchFormat, Preferences,
-    Request,
+    Request, SearchScope,
 };
 pub use service::Service;
 pub use subset::Subset;

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use fhir_definitions::FhirVersion;
 use fhir_service::{
     Answer, CapabilityMode, Content, Criteria, Encoding, Format, Handling, HistoryParameters, Operation,
-    Patch, Presentation, Request, Subset,
+    Patch, Presentation, Request, SearchScope, Subset,
 };
 use futures_util::FutureExt;
 use http_body_util::Full;
@@ -162,7 +162,7 @@ impl Shared {
         // A body where none has a meaning is read all the same: a request counts when it is whole.
         let bytes = upload.read(&self.limits).await?;
         let mut query = Query::parse(parts.uri.query())?;
-        let mut criteria = match (&target, interaction) {
+        let criteria = match (&target, interaction) {
             (Target::Type(name), Interaction::ConditionalCreate) => {
                 criteria::if_none_exist(&parts.headers, name)?
             }
@@ -174,11 +174,18 @@ impl Shared {
             ) => criteria::in_url(&mut query),
             _ => Criteria::default(),
         };
-        let presentation = presentation(&mut query, &parts.headers, version, target.is_binary())?;
+        let searches = matches!(interaction, Interaction::SearchType | Interaction::SearchSystem);
+        // A form may say how the answer is to look, so it is read before that is asked.
+        let form = if target.is_form() {
+            compression::decode(&parts.headers, bytes.clone(), self.limits.body_bytes_max)?
+        } else {
+            Bytes::new()
+        };
+        query.extend(criteria::in_form(&parts.headers, &form)?);
+        // What shapes the layout stands in the links of a search too.
+        let parameters = if searches { query.clone().into_pairs() } else { Vec::new() };
+        let presentation = presentation(&mut query, &parts.headers, (version, searches), target.is_binary())?;
         let bytes = compression::decode(&parts.headers, bytes, self.limits.body_bytes_max)?;
-        if let Target::Search(_) = target {
-            criteria = Criteria(criteria::in_form(&parts.headers, &bytes)?);
-        }
         let encoding = match interaction {
             Interaction::Create
             | Interaction::ConditionalCreate
@@ -208,6 +215,10 @@ impl Shared {
         }
         let preferences = prefer::preferences(&parts.headers);
         let operation = match (patch_format, target) {
+            (_, target) if searches => {
+                query = Query::default();
+                Operation::Search { scope: search_scope(target), parameters }
+            }
             (Some(format), Target::Instance(key)) => {
                 Operation::Patch { key, patch: Patch { format, bytes: body.bytes } }
             }
@@ -298,7 +309,7 @@ enum Prepared {
 fn presentation(
     query: &mut Query,
     headers: &HeaderMap,
-    version: FhirVersion,
+    (version, searches): (FhirVersion, bool),
     binary: bool,
 ) -> Result<Presentation, Failure> {
     let format = query.take("_format")?;
@@ -325,6 +336,8 @@ fn presentation(
         (Some("true"), None) => Subset::Summary,
         (Some("text"), None) => Subset::Text,
         (Some("data"), None) => Subset::Data,
+        // A search has no entries then.
+        (Some("count"), _) if searches => Subset::Whole,
         (Some(value), None) => return Err(malformed("_summary", value, "true, text, data or false")),
         (Some(value), Some(_)) => return Err(malformed("_summary", value, "it or _elements, not both")),
     };
@@ -369,22 +382,31 @@ fn operation(
             Interaction::ConditionalCreate => Operation::ConditionalCreate { resource_type, criteria, body },
             Interaction::ConditionalUpdate => Operation::ConditionalUpdate { resource_type, criteria, body },
             Interaction::ConditionalDelete => Operation::ConditionalDelete { resource_type, criteria },
-            Interaction::SearchType => {
-                Operation::Search { resource_type, parameters: std::mem::take(query).into_pairs() }
-            }
             _ => Operation::Create { resource_type, body },
         }),
-        Target::Search(resource_type) => {
-            let mut parameters = std::mem::take(query).into_pairs();
-            parameters.extend(criteria.0);
-            Ok(Operation::Search { resource_type, parameters })
-        }
         Target::Instance(key) => Ok(match interaction {
             Interaction::Update => Operation::Update { key, body },
             Interaction::Delete => Operation::Delete(key),
             _ => Operation::Read(key),
         }),
-        Target::Base | Target::Metadata => Ok(Operation::Capabilities(capability_mode(query, version)?)),
+        // Searches were told apart before.
+        Target::Base
+        | Target::Metadata
+        | Target::Search(_)
+        | Target::SystemSearch
+        | Target::Compartment(..)
+        | Target::CompartmentSearch(..) => Ok(Operation::Capabilities(capability_mode(query, version)?)),
+    }
+}
+
+/// Where the search of a target looks.
+fn search_scope(target: Target) -> SearchScope {
+    match target {
+        Target::Type(name) | Target::Search(name) => SearchScope::Type(name),
+        Target::Compartment(key, member) | Target::CompartmentSearch(key, member) => {
+            SearchScope::Compartment { key, member }
+        }
+        _ => SearchScope::System,
     }
 }
 

@@ -36,6 +36,11 @@ impl Query {
         Ok(found)
     }
 
+    /// Adds parameters that were sent elsewhere.
+    pub(crate) fn extend(&mut self, pairs: Vec<(String, String)>) {
+        self.0.extend(pairs);
+    }
+
     /// What is left.
     pub(crate) fn into_pairs(self) -> Vec<(String, String)> {
         self.0

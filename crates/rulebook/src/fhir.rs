@@ -27,6 +27,28 @@ pub struct LockSettings {
     pub missing: u16,
     /// Whether bare tokens are accepted as entity tags on writes.
     pub lenient_tags: bool,
+    /// What a conditional delete does where several resources match.
+    pub conditional_delete: ConditionalDelete,
+}
+
+/// What a conditional delete does where several resources match.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ConditionalDelete {
+    /// Nothing: it is refused.
+    #[default]
+    Single,
+    /// It deletes all of them, in one commit.
+    Multiple,
+}
+
+impl ConditionalDelete {
+    /// The code of `CapabilityStatement.rest.resource.conditionalDelete`.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Single => "single",
+            Self::Multiple => "multiple",
+        }
+    }
 }
 
 impl LockSettings {
@@ -37,7 +59,14 @@ impl LockSettings {
             FhirVersion::Stu3 => (409, 412),
             FhirVersion::R4 | FhirVersion::R4b | FhirVersion::R5 => (412, 400),
         };
-        Self { policy: LockPolicy::fhir(), by_type: BTreeMap::new(), stale, missing, lenient_tags: false }
+        Self {
+            policy: LockPolicy::fhir(),
+            by_type: BTreeMap::new(),
+            stale,
+            missing,
+            lenient_tags: false,
+            conditional_delete: ConditionalDelete::default(),
+        }
     }
 
     pub(crate) fn policy(&self, resource_type: &str) -> &LockPolicy {
@@ -74,6 +103,10 @@ impl Rulebook for FhirRulebook {
 
     fn lenient_tags(&self) -> bool {
         self.locks.lenient_tags
+    }
+
+    fn conditional_delete(&self) -> ConditionalDelete {
+        self.locks.conditional_delete
     }
 
     fn client_id(&self) -> ClientId {
@@ -117,7 +150,7 @@ impl Rulebook for FhirRulebook {
             Failure::FirstResultGone => (410, IssueType::Deleted, "first-result-gone"),
             Failure::Parameter { .. } => (400, IssueType::Value, "bad-parameter"),
             Failure::Query(error) => match error.problem {
-                Problem::Unknown | Problem::Unsupported | Problem::Modifier => {
+                Problem::Unknown | Problem::Unsupported | Problem::Modifier | Problem::Codes(_) => {
                     (400, IssueType::NotSupported, "unsupported-parameter")
                 }
                 Problem::NoCriterion | Problem::NotSelective => {
@@ -126,8 +159,10 @@ impl Rulebook for FhirRulebook {
                 _ => (400, IssueType::Value, "bad-search-value"),
             },
             Failure::MultipleMatches { .. } => (412, IssueType::MultipleMatches, "multiple-matches"),
+            Failure::TooManyMatches { .. } => (412, IssueType::MultipleMatches, "too-many-matches"),
             Failure::IdInUse { .. } => (409, IssueType::Conflict, "id-in-use"),
             Failure::CriteriaTooCostly => (400, IssueType::TooCostly, "criteria-too-costly"),
+            Failure::SearchTooCostly => (400, IssueType::TooCostly, "search-too-costly"),
             Failure::NotFindable { .. } => (422, IssueType::Processing, "not-findable"),
             Failure::UnknownVersion { .. } => (404, IssueType::NotFound, "unknown-version"),
             Failure::DeletedVersion { .. } => (410, IssueType::Deleted, "deleted"),

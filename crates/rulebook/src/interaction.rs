@@ -33,6 +33,8 @@ pub enum Interaction {
     ConditionalDelete,
     /// The resources of a type that match.
     SearchType,
+    /// The resources of any type that match.
+    SearchSystem,
     /// `$validate`: findings, nothing stored.
     Validate,
     /// What the server can do.
@@ -41,7 +43,7 @@ pub enum Interaction {
 
 impl Interaction {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Read,
         Self::Vread,
         Self::Update,
@@ -56,6 +58,7 @@ impl Interaction {
         Self::ConditionalPatch,
         Self::ConditionalDelete,
         Self::SearchType,
+        Self::SearchSystem,
         Self::Validate,
         Self::Capabilities,
     ];
@@ -78,6 +81,7 @@ impl Interaction {
             Self::ConditionalPatch => "conditional-patch",
             Self::ConditionalDelete => "conditional-delete",
             Self::SearchType => "search-type",
+            Self::SearchSystem => "search-system",
             Self::Validate => "validate",
             Self::Capabilities => "capabilities",
         }

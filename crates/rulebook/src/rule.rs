@@ -8,7 +8,7 @@ use fhir_model::{Coding, Issue, IssueSeverity, IssueType, OperationOutcome};
 use fhir_validate::Finding;
 use versioning_core::LockPolicy;
 
-use crate::{Failure, Interaction, Resource, Success};
+use crate::{ConditionalDelete, Failure, Interaction, Resource, Success};
 
 /// A row's `issue.details.coding`, which is the same on every occasion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +107,11 @@ pub trait Rulebook: Debug + Send + Sync {
 
     /// Whether bare tokens are accepted as entity tags on writes too.
     fn lenient_tags(&self) -> bool;
+
+    /// What a conditional delete does where several resources match.
+    fn conditional_delete(&self) -> ConditionalDelete {
+        ConditionalDelete::Single
+    }
 
     /// What an `id` in the body of a create means.
     fn client_id(&self) -> ClientId;

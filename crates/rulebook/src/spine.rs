@@ -125,7 +125,8 @@ impl Rulebook for SpineRulebook {
             | Interaction::ConditionalUpdate
             | Interaction::ConditionalPatch
             | Interaction::ConditionalDelete
-            | Interaction::SearchType => false,
+            | Interaction::SearchType
+            | Interaction::SearchSystem => false,
         }
     }
 
@@ -177,10 +178,13 @@ impl Rulebook for SpineRulebook {
             }
             Failure::IdempotencyKeyReused => (422, IssueType::BusinessRule, BAD_REQUEST),
             Failure::FirstResultGone => (404, IssueType::NotFound, NO_RECORD_FOUND),
-            Failure::Parameter { .. } | Failure::Query(_) | Failure::CriteriaTooCostly => {
-                (422, IssueType::Invalid, INVALID_PARAMETER)
-            }
-            Failure::MultipleMatches { .. } | Failure::IdInUse { .. } => {
+            Failure::Parameter { .. }
+            | Failure::Query(_)
+            | Failure::CriteriaTooCostly
+            | Failure::SearchTooCostly => (422, IssueType::Invalid, INVALID_PARAMETER),
+            Failure::MultipleMatches { .. }
+            | Failure::TooManyMatches { .. }
+            | Failure::IdInUse { .. } => {
                 (422, IssueType::Duplicate, BAD_REQUEST)
             }
             Failure::UnknownVersion { .. } | Failure::DeletedVersion { .. } => {

@@ -4,6 +4,7 @@ mod error;
 mod history;
 mod key;
 mod metrics;
+mod order;
 mod query;
 mod search;
 mod store;
@@ -14,11 +15,15 @@ pub use error::StoreError;
 pub use history::{HistoryPage, HistoryRequest, HistoryScope, Interval, Order};
 pub use key::{Key, RequestId, Seq};
 pub use metrics::{Counter, Distribution, Histogram, Metric, MetricValue};
+pub use order::{
+    SORT_BYTES_MAX, SortBy, SortKey, SortValue, compare_marks, sort_instant, sort_number, sort_seq,
+    sort_text, sort_value,
+};
 pub use query::{
     Alone, Candidate, Clause, CodingTest, Condition, NumberRange, Others, Query, SystemTest, Test, is_below,
     matches,
 };
-pub use search::{Place, SearchPage, SearchRequest};
+pub use search::{Direction, INCLUDED_MAX, Include, Mark, Place, SearchPage, SearchRequest};
 pub use store::{Answer, Body, Clock, Record, Store, StoredVersion, VersionSelector};
 pub use term::{Coding, Number, Reference, Term, Value};
 pub use versioning_core::{Current, Head, Timestamp, VersionNumber, VersionTag, VersionToken};

@@ -12,6 +12,7 @@ mod mounts;
 mod operations;
 mod patch;
 mod protocol;
+mod search;
 mod slow;
 mod spine;
 mod store_failures;

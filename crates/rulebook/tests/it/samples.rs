@@ -91,8 +91,10 @@ fn requests() -> Vec<Sample> {
         sample(query(fhir_search::Problem::NotSelective), 400, 400, 422),
         sample(query(fhir_search::Problem::Empty), 400, 400, 422),
         sample(Failure::MultipleMatches { resource_type: text(), criteria: text() }, 412, 412, 422),
+        sample(Failure::TooManyMatches { resource_type: text(), criteria: text(), max: 3 }, 412, 412, 422),
         sample(Failure::IdInUse { resource: flag() }, 409, 409, 422),
         sample(Failure::CriteriaTooCostly, 400, 400, 422),
+        sample(Failure::SearchTooCostly, 400, 400, 422),
         same(Failure::NotFindable { why: text() }, 422),
         same(Failure::Busy, 503),
         same(Failure::Unavailable, 503),
@@ -191,8 +193,10 @@ pub(crate) fn name(failure: &Failure) -> &'static str {
         Failure::Parameter { .. } => "Parameter",
         Failure::Query(_) => "Query",
         Failure::MultipleMatches { .. } => "MultipleMatches",
+        Failure::TooManyMatches { .. } => "TooManyMatches",
         Failure::IdInUse { .. } => "IdInUse",
         Failure::CriteriaTooCostly => "CriteriaTooCostly",
+        Failure::SearchTooCostly => "SearchTooCostly",
         Failure::NotFindable { .. } => "NotFindable",
         Failure::Refused(refused) => match refused.refusal {
             Refusal::IfMatchMissing(_) => "IfMatchMissing",
@@ -233,4 +237,4 @@ pub(crate) fn name(failure: &Failure) -> &'static str {
 }
 
 /// How many names [`name`] can give.
-pub(crate) const NAMES: usize = 57;
+pub(crate) const NAMES: usize = 59;

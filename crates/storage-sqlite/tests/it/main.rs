@@ -9,6 +9,7 @@ mod crashing;
 mod files;
 mod limits;
 mod reopening;
+mod sorting;
 
 use std::path::Path;
 use std::sync::Arc;
