@@ -11,6 +11,7 @@ const STEPS: &[(&str, &[&str])] = &[
     ("crate graph", &["xtask", "tidy"]),
     ("lints", &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]),
     ("tests", &["test", "--workspace", "--locked"]),
+    ("test scripts", &["xtask", "testscript"]),
     ("crashes", &["xtask", "crash", "--kills", "5"]),
     ("power loss", &["xtask", "powerloss", "--rounds", "4", "--points", "6"]),
     ("requests", &["xtask", "requests", "--count", "20000"]),

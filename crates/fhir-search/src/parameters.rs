@@ -27,6 +27,7 @@ pub struct Parameter {
     term: CompactString,
     components: Vec<Component>,
     split: bool,
+    union: Vec<&'static str>,
 }
 
 /// A part of a composite parameter.
@@ -92,6 +93,7 @@ impl Parameters {
         for definition in owner.search_parameters() {
             compiled.add(definition, owner);
         }
+        compiled.share(owner);
         compiled.opened.sort_unstable_by_key(|(name, _)| *name);
         compiled
     }
@@ -100,6 +102,12 @@ impl Parameters {
     pub fn get(&self, code: &str) -> Option<&Parameter> {
         let found = self.all.binary_search_by(|known| known.definition.code().cmp(code)).ok()?;
         self.all.get(found)
+    }
+
+    /// The parameters whose terms hold a parameter's values: those that it is the union of, or itself.
+    pub fn sources<'a>(&'a self, parameter: &'a Parameter) -> impl Iterator<Item = &'a Parameter> {
+        let own = parameter.union.is_empty().then_some(parameter);
+        own.into_iter().chain(parameter.union.iter().filter_map(|code| self.get(code)))
     }
 
     /// All of them.
@@ -134,6 +142,7 @@ impl Parameters {
             term: CompactString::default(),
             split: is_split(definition, owner),
             components,
+            union: Vec::new(),
         };
         if let Some((whole, text, only)) = wanted(definition, owner) {
             parameter.rule = self.rule_for(whole, text, owner, parameter.split);
@@ -143,6 +152,20 @@ impl Parameters {
             }
         }
         self.all.push(parameter);
+    }
+
+    /// Parameters that are unions of others get no terms of their own: what changes is written once.
+    fn share(&mut self, owner: TypeDef) {
+        let unions: Vec<Vec<&'static str>> =
+            self.all.iter().map(|parameter| union_of(parameter.definition, owner)).collect();
+        for (parameter, union) in self.all.iter_mut().zip(unions) {
+            if let Some(rule) = parameter.rule.filter(|_| !union.is_empty())
+                && let Some(rule) = self.rules.get_mut(rule)
+            {
+                rule.is_indexed = false;
+                parameter.union = union;
+            }
+        }
     }
 
     /// The rule of an expression: one that is there already, or a new one.
@@ -228,6 +251,50 @@ fn wanted(
         return Some(found);
     }
     Some((definition, text, None))
+}
+
+/// The parameters that a parameter is the union of: between them they have each of its alternatives
+/// once. `Observation.combo-code` is `code` and `component-code`.
+fn union_of(definition: SearchParameterDef, owner: TypeDef) -> Vec<&'static str> {
+    let mut left = alternatives(definition);
+    if left.len() < 2 {
+        return Vec::new();
+    }
+    let whole = left.len();
+    let mut parts: Vec<_> = owner
+        .search_parameters()
+        .filter(|other| other.search_type() == definition.search_type() && is_alike(*other, definition))
+        .map(|other| (other.code(), alternatives(other)))
+        .filter(|(_, texts)| !texts.is_empty() && texts.len() < whole)
+        .collect();
+    // The largest first, so that as few as possible are asked.
+    parts.sort_by_key(|(code, texts)| (core::cmp::Reverse(texts.len()), *code));
+    let mut union = Vec::new();
+    for (code, texts) in parts {
+        if texts.iter().all(|text| left.contains(text)) {
+            left.retain(|text| !texts.contains(text));
+            union.push(code);
+        }
+    }
+    // The parts of a part that is a union itself would have to be looked for in turn.
+    let is_plain =
+        |code: &&str| owner.search_parameter(code).is_some_and(|part| union_of(part, owner).is_empty());
+    if left.is_empty() && union.iter().all(is_plain) { union } else { Vec::new() }
+}
+
+/// The alternatives of an expression that has nothing but paths between its bars.
+fn alternatives(definition: SearchParameterDef) -> Vec<&'static str> {
+    let Some(text) = definition.expression() else { return Vec::new() };
+    let texts: Vec<_> = text.split(" | ").collect();
+    let is_whole = |text: &&str| text.matches('(').count() == text.matches(')').count();
+    if texts.iter().all(is_whole) { texts } else { Vec::new() }
+}
+
+/// Whether the parts of two composites are the same; parameters of other types have none.
+fn is_alike(one: SearchParameterDef, other: SearchParameterDef) -> bool {
+    one.components()
+        .map(|part| (part.search_type(), part.expression()))
+        .eq(other.components().map(|part| (part.search_type(), part.expression())))
 }
 
 /// Whether a composite can be asked for part by part: it concerns the whole resource, and every part is the value of

@@ -9,6 +9,7 @@ mod counters;
 mod create;
 mod cursor;
 mod delete;
+mod delete_several;
 mod history;
 mod idempotency;
 mod ids;

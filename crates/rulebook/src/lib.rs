@@ -8,7 +8,7 @@ mod spine;
 mod success;
 
 pub use failure::{Failure, ParameterProblem, Refused, Resource};
-pub use fhir::{FhirRulebook, LockSettings};
+pub use fhir::{ConditionalDelete, FhirRulebook, LockSettings};
 pub use interaction::Interaction;
 pub use rule::{ClientId, LocationForm, OutcomeShape, Return, Rule, RuleCoding, Rulebook, Verdict, Wording};
 pub use spine::{ConflictBody, SpineRulebook};

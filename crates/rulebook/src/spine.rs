@@ -182,9 +182,7 @@ impl Rulebook for SpineRulebook {
             | Failure::Query(_)
             | Failure::CriteriaTooCostly
             | Failure::SearchTooCostly => (422, IssueType::Invalid, INVALID_PARAMETER),
-            Failure::MultipleMatches { .. }
-            | Failure::TooManyMatches { .. }
-            | Failure::IdInUse { .. } => {
+            Failure::MultipleMatches { .. } | Failure::TooManyMatches { .. } | Failure::IdInUse { .. } => {
                 (422, IssueType::Duplicate, BAD_REQUEST)
             }
             Failure::UnknownVersion { .. } | Failure::DeletedVersion { .. } => {

@@ -73,6 +73,8 @@ impl Group<'_> {
             refer(self.connection, hash)?;
         }
         self.insert_version(newest, &row, write, request, terms.as_deref(), &content)?;
+        self.effects.entries.insert(row.seq, terms.unwrap_or_default().into_boxed_slice());
+        self.effects.replaced.extend(newest);
         let sql = "INSERT INTO version_by_type (type, seq) VALUES (?1, ?2)";
         self.connection.prepare_cached(sql)?.execute((kind, row.seq))?;
         if let (Content::Inline(_), Some(body)) = (content, &write.body) {

@@ -145,6 +145,44 @@ impl BodyCache {
     }
 }
 
+/// What versions are found by, packed, by their row. The writer's own: a version's terms may be
+/// replaced, and readers look at moments of their own.
+pub(crate) struct EntryCache(unsync::Cache<i64, Box<[u8]>, PackedBytes>);
+
+#[derive(Clone)]
+struct PackedBytes;
+
+impl Weighter<i64, Box<[u8]>> for PackedBytes {
+    fn weight(&self, _: &i64, packed: &Box<[u8]>) -> u64 {
+        const ENTRY_BYTES: u64 = 64;
+        ENTRY_BYTES + packed.len() as u64
+    }
+}
+
+impl EntryCache {
+    pub(crate) fn new(bytes_max: usize) -> Self {
+        // A resource has ten terms of twenty bytes.
+        Self(unsync::Cache::with_weighter(bytes_max >> 8, bytes_max as u64, PackedBytes))
+    }
+
+    pub(crate) fn get(&self, seq: i64) -> Option<&[u8]> {
+        self.0.get(&seq).map(AsRef::as_ref)
+    }
+
+    pub(crate) fn insert(&mut self, seq: i64, packed: Box<[u8]>) {
+        self.0.insert(seq, packed);
+    }
+
+    /// A version that is not the newest any more is not asked for again.
+    pub(crate) fn remove(&mut self, seq: i64) {
+        self.0.remove(&seq);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

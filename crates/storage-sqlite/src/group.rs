@@ -9,7 +9,7 @@ use storage_api::{
 };
 
 use crate::blobs::{Hash, Pin};
-use crate::caches::HeadCache;
+use crate::caches::{EntryCache, HeadCache};
 use crate::position::Position;
 use crate::rows::ResourceRow;
 use crate::symbols::{self, SymbolKind, Symbols};
@@ -47,6 +47,7 @@ pub(crate) struct Tables<'a> {
     pub(crate) connection: &'a Connection,
     pub(crate) symbols: &'a Symbols,
     pub(crate) heads: &'a HeadCache,
+    pub(crate) entries: &'a EntryCache,
     pub(crate) match_steps_max: usize,
 }
 
@@ -64,6 +65,10 @@ pub(crate) struct Effects {
     pub(crate) heads: HashMap<Key, Option<ResourceRow>>,
     /// New contents by their row.
     pub(crate) bodies: Vec<(i64, Body)>,
+    /// What the newest versions are found by, packed, by their row.
+    pub(crate) entries: HashMap<i64, Box<[u8]>>,
+    /// Rows that are the newest of their key no more.
+    pub(crate) replaced: Vec<i64>,
     /// Rows that are gone.
     pub(crate) purged: Vec<i64>,
     /// Contents in files that no version has any more.
@@ -80,6 +85,8 @@ impl Effects {
             position,
             heads: HashMap::new(),
             bodies: Vec::new(),
+            entries: HashMap::new(),
+            replaced: Vec::new(),
             purged: Vec::new(),
             released: Vec::new(),
             symbols: HashMap::new(),

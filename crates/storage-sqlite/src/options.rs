@@ -45,6 +45,9 @@ pub struct Options {
     pub head_cache_entries: usize,
     /// Bytes of contents that are kept in memory.
     pub body_cache_bytes: usize,
+    /// Bytes of terms of newest versions that the writer keeps in memory: an update reads those of
+    /// the version it replaces.
+    pub entry_cache_bytes: usize,
     /// A page of history that filters by a span of time looks at no more rows than this before it
     /// ends early: the filter may pass over almost everything.
     pub page_rows_max: usize,
@@ -82,6 +85,7 @@ impl Default for Options {
             page_bytes_max: 16 * MIB,
             head_cache_entries: 100_000,
             body_cache_bytes: 64 * MIB,
+            entry_cache_bytes: 16 * MIB,
             page_rows_max: 10_000,
             sorted_rows_max: 100_000,
             counted_rows_max: 200_000,

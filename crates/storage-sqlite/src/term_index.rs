@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use compact_str::CompactString;
 use storage_api::{Key, Term};
 
-use crate::encoding::{Entry, Names, encode, pack};
+use crate::encoding::{Entry, Names, encode, pack, unpack};
 use crate::group::{Group, GroupError};
 use crate::matching::entries_of;
 use crate::rows::{ResourceRow, State};
@@ -52,7 +52,10 @@ impl Group<'_> {
         if row.state != State::Live || !self.effects.position.indexed {
             return Ok(Vec::new());
         }
-        entries_of(self.connection, row.seq)?
+        let known = self.effects.entries.get(&row.seq).map(AsRef::as_ref);
+        known
+            .or_else(|| self.tables.entries.get(row.seq))
+            .map_or_else(|| entries_of(self.connection, row.seq), |packed| Ok(unpack(packed)))?
             .ok_or_else(|| GroupError::Corrupt(format!("the terms of version row {}", row.seq)))
     }
 
@@ -82,7 +85,8 @@ impl Group<'_> {
         let Some(row) = self.head(key)?.filter(|row| row.state == State::Live) else { return Ok(()) };
         let packed = self.replace_entries(row.res, Some(row), terms)?;
         let sql = "UPDATE version SET terms = ?2 WHERE seq = ?1";
-        self.connection.prepare_cached(sql)?.execute((row.seq, packed))?;
+        self.connection.prepare_cached(sql)?.execute((row.seq, &packed))?;
+        self.effects.entries.insert(row.seq, packed.unwrap_or_default().into_boxed_slice());
         Ok(())
     }
 }

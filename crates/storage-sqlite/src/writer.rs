@@ -1,6 +1,7 @@
 //! The one thread that writes: it takes what is queued, never waiting for more, and commits it
 //! as one group. Nobody hears of an outcome before the commit returned, losers included.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,6 +9,7 @@ use rusqlite::Connection;
 use storage_api::{Commit, StoreError};
 
 use crate::blobs::Hash;
+use crate::caches::EntryCache;
 use crate::checkpoint::{Policy, moved};
 use crate::connection::{keep_log, open_writer};
 use crate::error::store_error;
@@ -22,6 +24,7 @@ pub(crate) struct Writer {
     /// `None` after a commit whose end is unknown, until it is open again.
     connection: Option<Connection>,
     position: Position,
+    entries: EntryCache,
     sweep: (u16, Vec<u8>),
     policy: Policy,
     /// Files that may have lost their last version.
@@ -40,10 +43,12 @@ enum Ending {
 
 impl Writer {
     pub(crate) fn new(shared: Arc<Shared>, connection: Connection, position: Position) -> Self {
+        let entries = EntryCache::new(shared.options.entry_cache_bytes);
         Self {
             shared,
             connection: Some(connection),
             position,
+            entries,
             sweep: Default::default(),
             policy: Policy::default(),
             released: Vec::new(),
@@ -132,6 +137,7 @@ impl Writer {
         });
         // Whatever the end of that commit was, it is now what the tables say.
         self.shared.heads.clear();
+        self.entries.clear();
         self.shared.counters.reopenings.add(1);
         reopened.map_err(|error| StoreError::Unavailable(format!("reopening: {error}")))
     }
@@ -145,6 +151,7 @@ impl Writer {
             connection: &connection,
             symbols: &self.shared.symbols,
             heads: &self.shared.heads,
+            entries: &self.entries,
             match_steps_max: self.shared.options.match_steps_max,
         };
         let mut group = Group::new(tables, Effects::new(self.position, self.sweep.clone()));
@@ -165,6 +172,7 @@ impl Writer {
                 let rows = effects.heads.iter().filter_map(|(key, row)| row.map(|row| (key, row)));
                 self.shared.heads.publish(rows, group);
                 self.position = effects.position;
+                self.keep(effects.entries, &effects.replaced);
                 self.sweep = effects.sweep;
                 self.released.extend(effects.released);
                 self.connection = Some(connection);
@@ -204,8 +212,19 @@ impl Writer {
         for (seq, body) in &effects.bodies {
             self.shared.bodies.insert(*seq, body);
         }
-        for seq in &effects.purged {
+        // Nearly all reads are of newest versions: older ones would only push those out.
+        for seq in effects.purged.iter().chain(&effects.replaced) {
             self.shared.bodies.remove(*seq);
+        }
+    }
+
+    /// Keeps what the newest versions are found by for the write that replaces them.
+    fn keep(&mut self, entries: HashMap<i64, Box<[u8]>>, replaced: &[i64]) {
+        for (seq, packed) in entries {
+            self.entries.insert(seq, packed);
+        }
+        for seq in replaced {
+            self.entries.remove(*seq);
         }
     }
 

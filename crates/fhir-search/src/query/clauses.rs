@@ -31,17 +31,19 @@ pub(super) enum Modifier {
 /// The tests that a value stands for: any of them must pass.
 type Tests = Result<Vec<Test>, Problem>;
 
+/// The clauses of one value, on terms that are named like `source`.
 pub(super) fn clauses(
     parameter: &Parameter,
+    source: &Parameter,
     modifier: Modifier,
     value: &str,
     bases: &[&str],
 ) -> Result<Vec<Clause>, Problem> {
     let term = match modifier {
-        Modifier::Identifier => format_compact!("{}:identifier", parameter.term()),
-        Modifier::OfType => format_compact!("{}:of-type", parameter.term()),
-        Modifier::Text | Modifier::Words => format_compact!("{}:text", parameter.term()),
-        _ => CompactString::from(parameter.term()),
+        Modifier::Identifier => format_compact!("{}:identifier", source.term()),
+        Modifier::OfType => format_compact!("{}:of-type", source.term()),
+        Modifier::Text | Modifier::Words => format_compact!("{}:text", source.term()),
+        _ => CompactString::from(source.term()),
     };
     let tests = match (parameter.definition().search_type(), modifier) {
         (SearchType::Token, Modifier::OfType) => of_type(value),

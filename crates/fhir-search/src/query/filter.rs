@@ -30,7 +30,13 @@ enum Word {
 pub(super) fn filter(reader: &Reader<'_>, text: &str) -> Result<Condition, Problem> {
     let words = words(text)?;
     let mut parser = Parser { reader, words: words.as_slice(), comparisons: 0 };
-    let condition = parser.any(0)?;
+    // Passed over, a part that is not known would make the whole filter vanish.
+    let condition = parser.any(0).map_err(|problem| match problem {
+        Problem::Unknown | Problem::Unsupported | Problem::Empty | Problem::ShapesResults => {
+            Problem::Malformed { expected: "comparisons of parameters that the type has" }
+        }
+        other => other,
+    })?;
     if parser.words.is_empty() { Ok(condition) } else { Err(MALFORMED) }
 }
 

@@ -328,9 +328,10 @@ impl Reader<'_> {
         for target in targets {
             // A type that does not have the parameter is not meant.
             match self.step(target.name(), rest, value) {
-                Ok(query) => {
-                    any.push(Clause::Refers { param: parameter.term().into(), query: Box::new(query) });
-                }
+                Ok(query) => any.extend(self.parameters.sources(parameter).map(|source| Clause::Refers {
+                    param: source.term().into(),
+                    query: Box::new(query.clone()),
+                })),
                 Err(problem) if refused == Problem::Unknown => refused = problem,
                 Err(_) => {}
             }
@@ -353,7 +354,10 @@ impl Reader<'_> {
             return Err(Problem::Unsupported);
         }
         let query = Box::new(self.step(kind, rest, value)?);
-        Ok(vec![Condition::any(vec![Clause::Referred { param: parameter.term().into(), query }])])
+        let any = parameters
+            .sources(parameter)
+            .map(|source| Clause::Referred { param: source.term().into(), query: query.clone() });
+        Ok(vec![Condition::any(any.collect())])
     }
 
     /// What a parameter means on the resources at the other end of a reference.
@@ -375,7 +379,7 @@ impl Reader<'_> {
     ) -> Result<Vec<Condition>, Problem> {
         let kind = parameter.definition().search_type();
         if modifier == Some("missing") {
-            return missing(parameter, value);
+            return self.missing(parameter, value);
         }
         if kind == SearchType::Token
             && let Some(codes) = modifier.and_then(ByCodes::named)
@@ -399,7 +403,9 @@ impl Reader<'_> {
         };
         let mut any = Vec::with_capacity(values.len());
         for value in values {
-            any.extend(clauses(parameter, modifier, value, self.surroundings.bases)?);
+            for source in self.parameters.sources(parameter) {
+                any.extend(clauses(parameter, source, modifier, value, self.surroundings.bases)?);
+            }
         }
         Ok(vec![Condition { any, negated }])
     }
@@ -447,9 +453,28 @@ impl Reader<'_> {
                 }
             };
             let codes = codes.map_err(Problem::Codes)?;
-            any.extend(codes.into_iter().map(|code| Clause::term(parameter.term(), Test::Token(code))));
+            for code in codes {
+                let sources = self.parameters.sources(parameter);
+                any.extend(sources.map(|source| Clause::term(source.term(), Test::Token(code.clone()))));
+            }
         }
         Ok(vec![Condition { any, negated: by == ByCodes::NotIn }])
+    }
+
+    /// `:missing=true` and `:missing=false`.
+    fn missing(&self, parameter: &Parameter, value: &str) -> Result<Vec<Condition>, Problem> {
+        let negated = match value {
+            "true" => true,
+            "false" => false,
+            _ => return Err(Problem::Malformed { expected: "true or false" }),
+        };
+        // The terms of `subject` do not tell whether there is a `patient`.
+        if parameter.only().is_some() {
+            return Err(Problem::Modifier);
+        }
+        let sources = self.parameters.sources(parameter);
+        let any = sources.map(|source| Clause::term(source.term(), Test::Present)).collect();
+        Ok(vec![Condition { any, negated }])
     }
 
     /// `subject:Patient`.
@@ -477,18 +502,12 @@ impl Reader<'_> {
         if modifier.is_some() {
             return Err(Problem::Modifier);
         }
-        if !parameter.is_split() {
-            let mut any = Vec::new();
-            for value in values {
-                for row in rows(&parts(parameter, value, self.surroundings.bases)?) {
-                    any.push(Clause::term(parameter.term(), Test::Composite(row)));
-                }
-            }
-            return Ok(vec![Condition::any(any)]);
-        }
         let mut conditions: Vec<Vec<Clause>> = vec![Vec::new()];
-        for value in values {
-            let parts = self.split_parts(parameter, value)?;
+        let choices = values
+            .iter()
+            .flat_map(|value| self.parameters.sources(parameter).map(move |source| (source, value)));
+        for (source, value) in choices {
+            let parts = self.composite_parts(source, value)?;
             if conditions.len() * parts.len() > SPLIT_MAX {
                 return Err(Problem::TooMany { max: SPLIT_MAX.ilog2() as usize });
             }
@@ -499,9 +518,14 @@ impl Reader<'_> {
         Ok(conditions.into_iter().map(Condition::any).collect())
     }
 
-    /// The parts of one value, each under the parameter it stands for.
-    fn split_parts(&self, parameter: &Parameter, value: &str) -> Result<Vec<Vec<Clause>>, Problem> {
+    /// What one value asks for: all of these, each under the parameter it stands for, or the one test of parts that
+    /// are kept together.
+    fn composite_parts(&self, parameter: &Parameter, value: &str) -> Result<Vec<Vec<Clause>>, Problem> {
         let tests = parts(parameter, value, self.surroundings.bases)?;
+        if !parameter.is_split() {
+            let together = rows(&tests).into_iter().map(Test::Composite);
+            return Ok(vec![together.map(|test| Clause::term(parameter.term(), test)).collect()]);
+        }
         let own =
             parameter.components().iter().map(|part| part.code.and_then(|code| self.parameters.get(code)));
         own.zip(tests)
@@ -572,18 +596,4 @@ fn updated(modifier: Option<&str>, values: &[&str]) -> Result<Vec<Condition>, Pr
         any.extend(spans.into_iter().map(Clause::Updated));
     }
     Ok(vec![Condition::any(any)])
-}
-
-/// `:missing=true` and `:missing=false`.
-fn missing(parameter: &Parameter, value: &str) -> Result<Vec<Condition>, Problem> {
-    let negated = match value {
-        "true" => true,
-        "false" => false,
-        _ => return Err(Problem::Malformed { expected: "true or false" }),
-    };
-    // The terms of `subject` do not tell whether there is a `patient`.
-    if parameter.only().is_some() {
-        return Err(Problem::Modifier);
-    }
-    Ok(vec![Condition { any: vec![Clause::term(parameter.term(), Test::Present)], negated }])
 }

@@ -51,7 +51,7 @@ impl Extractor {
             if !parameter.is_supported() || matches!(kind, SearchType::Composite | SearchType::Special) {
                 return Err(Problem::Unsupported);
             }
-            params.push(parameter.term().into());
+            params.extend(parameters.sources(parameter).map(|source| source.term().into()));
         }
         params.sort_unstable();
         params.dedup();
@@ -102,7 +102,9 @@ impl Extractor {
                 includes.extend(parameters.iter().filter_map(|parameter| follow.include(parameter)));
             } else {
                 let parameter = parameters.get(param).ok_or_else(|| of_value(Problem::Unknown))?;
-                includes.push(follow.include(parameter).ok_or_else(|| of_value(Problem::Unsupported))?);
+                for source in parameters.sources(parameter) {
+                    includes.push(follow.include(source).ok_or_else(|| of_value(Problem::Unsupported))?);
+                }
             }
         }
         Ok(includes)

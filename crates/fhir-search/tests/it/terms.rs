@@ -101,12 +101,6 @@ fn an_observation_shares_rows_and_keeps_components_together() {
             "valueQuantity":{"value":120.0,"unit":"mmHg","system":"u","code":"mm[Hg]"}}]}"##;
     let expected = [
         "Observation.code l|85354-9",
-        "Observation.combo-code l|85354-9",
-        "Observation.combo-code l|8480-6",
-        "Observation.combo-code-value-quantity l|8480-6 $ 120 u|mm[Hg]",
-        "Observation.combo-code-value-quantity l|8480-6 $ 120 |mmHg",
-        "Observation.combo-value-quantity 120 u|mm[Hg]",
-        "Observation.combo-value-quantity 120 |mmHg",
         "Observation.component-code l|8480-6",
         "Observation.component-code-value-quantity l|8480-6 $ 120 u|mm[Hg]",
         "Observation.component-code-value-quantity l|8480-6 $ 120 |mmHg",

@@ -16,4 +16,5 @@ mod search;
 mod slow;
 mod spine;
 mod store_failures;
+mod testscripts;
 mod transcripts;

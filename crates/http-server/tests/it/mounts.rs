@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fhir_definitions::FhirVersion;
-use rulebook::{ConflictBody, FhirRulebook, LockSettings, Rulebook, SpineRulebook};
+use rulebook::{ConditionalDelete, ConflictBody, FhirRulebook, LockSettings, Rulebook, SpineRulebook};
 use versioning_core::{IdenticalUpdate, IfMatchPolicy, LockPolicy, UpdateCreate};
 
 /// A path and the rules that hold there.
@@ -30,7 +30,8 @@ pub(crate) fn default_mounts() -> Vec<Rules> {
 
 /// A mount from one line: its path, the API (`STU3`, `R4`, `R4B`, `R5` or `spine/STU3`), and
 /// settings: `stale=412`, `missing=428`, `if_match=compulsory`, `if_match.Flag=ignored`,
-/// `update_create=off`, `identical=new-version`, `retries=0`, `lenient_tags`, `conflict=mismatch`.
+/// `update_create=off`, `identical=new-version`, `retries=0`, `lenient_tags`, `conflict=mismatch`,
+/// `conditional_delete=multiple`.
 pub(crate) fn parse(line: &str) -> Rules {
     let mut words = line.split_whitespace();
     let path = words.next().expect("a path").to_owned();
@@ -44,6 +45,7 @@ pub(crate) fn parse(line: &str) -> Rules {
     for setting in words {
         match setting.split_once('=').unwrap_or((setting, "")) {
             ("lenient_tags", "") => locks.lenient_tags = true,
+            ("conditional_delete", "multiple") => locks.conditional_delete = ConditionalDelete::Multiple,
             ("conflict", "mismatch") => conflict = ConflictBody::ResourceVersionMismatch,
             (name, value) => apply(&mut locks, name, value),
         }

@@ -63,6 +63,7 @@ fn the_store_conforms_with_no_room_to_move() {
         readers: 1,
         head_cache_entries: 0,
         body_cache_bytes: 0,
+        entry_cache_bytes: 0,
         body_inline_max: 60_000,
         page_bytes_max: 1,
         page_rows_max: 2,
