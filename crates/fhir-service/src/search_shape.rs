@@ -87,14 +87,12 @@ impl Shape {
             "_contained" if value != "false" => {
                 return unreadable("false: resources inside of others are not searched here");
             }
-            "_contained" => {}
             "_containedType" if !matches!(value, "container" | "contained") => {
                 return unreadable("container or contained");
             }
-            "_containedType" => {}
             "_type" => self.types = Some(value.to_owned()),
             "_sort" => self.sort = Some(value.to_owned()).filter(|value| !value.is_empty()),
-            "_format" | "_pretty" | "_summary" | "_elements" => {}
+            "_contained" | "_containedType" | "_format" | "_pretty" | "_summary" | "_elements" => {}
             _ => match name.split(':').next() {
                 Some("_include" | "_revinclude") => self.includes.push((name.to_owned(), value.to_owned())),
                 _ => return Ok(false),

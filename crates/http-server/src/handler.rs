@@ -175,13 +175,11 @@ impl Shared {
             _ => Criteria::default(),
         };
         let searches = matches!(interaction, Interaction::SearchType | Interaction::SearchSystem);
-        // A form may say how the answer is to look, so it is read before that is asked.
-        let form = if target.is_form() {
-            compression::decode(&parts.headers, bytes.clone(), self.limits.body_bytes_max)?
-        } else {
-            Bytes::new()
-        };
-        query.extend(criteria::in_form(&parts.headers, &form)?);
+        if target.is_form() {
+            // A form may say how the answer is to look, so it is read before that is asked.
+            let form = compression::decode(&parts.headers, bytes.clone(), self.limits.body_bytes_max)?;
+            query.extend(criteria::in_form(&parts.headers, &form)?);
+        }
         // What shapes the layout stands in the links of a search too.
         let parameters = if searches { query.clone().into_pairs() } else { Vec::new() };
         let presentation = presentation(&mut query, &parts.headers, (version, searches), target.is_binary())?;

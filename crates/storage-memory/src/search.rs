@@ -40,7 +40,7 @@ impl State {
     fn included(&self, includes: &[Include], found: &[StoredVersion]) -> (Vec<StoredVersion>, bool) {
         let mut seen: HashSet<Key> = found.iter().map(|version| version.key.clone()).collect();
         let mut from: Vec<Key> = found.iter().map(|version| version.key.clone()).collect();
-        let mut included = Vec::new();
+        let mut along = Vec::new();
         let mut first = true;
         while !from.is_empty() {
             let mut reached = Vec::new();
@@ -53,15 +53,15 @@ impl State {
                 if !seen.insert(key.clone()) {
                     continue;
                 }
-                if included.len() == INCLUDED_MAX {
-                    return (included, true);
+                if along.len() == INCLUDED_MAX {
+                    return (along, true);
                 }
-                included.push(plain(version));
+                along.push(plain(version));
                 from.push(key);
             }
             first = false;
         }
-        (included, false)
+        (along, false)
     }
 
     fn reached(&self, include: &Include, from: &Key) -> Vec<Key> {

@@ -99,12 +99,11 @@ impl Reader<'_> {
             }
             params.push(own);
         }
-        let began = match &request.after {
-            Some(mark) => seq_to_sql(mark.began.0),
-            None => {
-                let sql = "SELECT coalesce(max(seq), 0) FROM version";
-                self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?
-            }
+        let began = if let Some(mark) = &request.after {
+            seq_to_sql(mark.began.0)
+        } else {
+            let sql = "SELECT coalesce(max(seq), 0) FROM version";
+            self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?
         };
         Ok(Order { keys: &request.order, params, began })
     }

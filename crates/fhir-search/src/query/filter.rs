@@ -201,12 +201,11 @@ impl Compared {
             },
             ("eq" | "ne", Self::Text) => modified("exact"),
             ("co", Self::Text) => modified("contains"),
-            ("sw", Self::Text) => plain(),
             ("eq" | "ne", Self::Ordered) => Some((name.to_owned(), format!("eq{}", escaped(value, ",$\\")))),
             ("gt" | "lt" | "ge" | "le" | "sa" | "eb" | "ap", Self::Ordered) => {
                 Some((name.to_owned(), format!("{operator}{}", escaped(value, ",$\\"))))
             }
-            ("eq" | "ne" | "re", Self::Named) => plain(),
+            ("sw", Self::Text) | ("eq" | "ne" | "re", Self::Named) => plain(),
             ("in", Self::Named) => modified("in"),
             ("ni", Self::Named) => modified("not-in"),
             ("ss", Self::Named) => modified("below"),

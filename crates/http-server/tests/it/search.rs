@@ -191,7 +191,7 @@ fn what_belongs_to_a_page_comes_along() {
             assert_eq!(included, expected, "{target}: {bundle}");
             let matched = entries(&bundle).iter().filter(|entry| entry.starts_with("match")).count();
             assert_eq!(
-                at(&bundle, "total").and_then(Value::as_number).map(|total| total.to_string()),
+                at(&bundle, "total").and_then(Value::as_number).map(ToString::to_string),
                 Some(matched.to_string()),
                 "{target}"
             );

@@ -37,7 +37,7 @@ fn terms(n: usize) -> Vec<Term> {
     let mut terms = vec![Term::new("all", code("yes", "s"))];
     let systems = ["z", "a"];
     terms.push(Term::new("token", code(["b", "a", "c"][n % 3], systems[n % 2])));
-    if n % 4 != 0 {
+    if !n.is_multiple_of(4) {
         terms.push(Term::new("number", number([2.0, -1.5, 0.0, 1e9, -1e9][n % 5])));
         terms.push(Term::new("number", number([3.0, 0.5][n % 2])));
     }

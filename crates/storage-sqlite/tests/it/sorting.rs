@@ -38,7 +38,7 @@ fn write(store: &dyn Store, ids: impl Iterator<Item = usize>, number: u64) {
     let set = WriteSet {
         request: RequestId([1; 16]),
         index: store.index_generation(),
-        guards: ids.iter().map(|id| Guard::Head(key(*id), guard.clone())).collect(),
+        guards: ids.iter().map(|id| Guard::Head(key(*id), guard)).collect(),
         writes: ids.iter().map(|id| version(*id)).collect(),
     };
     block_on(store.commit(set)).unwrap();

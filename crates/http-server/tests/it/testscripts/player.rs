@@ -118,7 +118,7 @@ fn generated(text: &str) -> String {
         let length = name.trim_start_matches(['C', 'D']).parse().unwrap_or(0);
         out.push_str(before);
         match letters {
-            "" => out.push_str(&format!("${{{name}}}")),
+            "" => out.extend(["${", name, "}"]),
             letters => out.extend(letters.chars().cycle().take(length)),
         }
         rest = behind;
@@ -157,10 +157,10 @@ impl Player<'_> {
         let (mut faults, mut warnings) = (Vec::new(), Vec::new());
         let none = Value::Null;
         for action in list(holder.unwrap_or(&none), "action") {
-            if let Some(operation) = action.get("operation") {
-                if let Err(fault) = self.operate(operation) {
-                    faults.push(fault);
-                }
+            if let Some(operation) = action.get("operation")
+                && let Err(fault) = self.operate(operation)
+            {
+                faults.push(fault);
             }
             if let Some(assert) = action.get("assert")
                 && let Err(fault) = check(self, assert)

@@ -18,12 +18,11 @@ impl Settings {
             let (what, rest) = line.split_once(' ').expect("a word");
             let (part, value) = rest.split_once(": ").expect("a colon");
             let kinds = ["load", "input", "send"];
-            match kinds.into_iter().find(|kind| *kind == what) {
-                Some(kind) => settings.lines.push((kind, part.to_owned(), value.to_owned())),
-                None => {
-                    assert!(what == "wrong" && value.len() > 20, "a reason: {line}");
-                    settings.wrong.push((part.to_owned(), value.to_owned()));
-                }
+            if let Some(kind) = kinds.into_iter().find(|kind| *kind == what) {
+                settings.lines.push((kind, part.to_owned(), value.to_owned()));
+            } else {
+                assert!(what == "wrong" && value.len() > 20, "a reason: {line}");
+                settings.wrong.push((part.to_owned(), value.to_owned()));
             }
         }
         settings
