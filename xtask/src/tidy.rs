@@ -103,7 +103,7 @@ const DEV_EDGES: &[(&str, &[&str])] = &[
 
 /// Libraries that belong to some crates only, whatever the kind of dependency.
 const NAMED_ONLY_BY: &[(&str, &[&str])] = &[
-    ("rusqlite", &["storage-sqlite"]),
+    ("rusqlite", &["storage-sqlite", "benches"]),
     ("tokio-postgres", &["storage-postgres"]),
     ("hyper", &["http-server", "xtask", "benches"]),
     ("hyper-util", &["http-server", "xtask", "benches"]),

@@ -63,6 +63,10 @@ pub(super) struct FileLimits {
 #[serde(deny_unknown_fields)]
 pub(super) struct FileSqlite {
     pub(super) body_inline_max: Option<usize>,
+    pub(super) head_cache_entries: Option<usize>,
+    pub(super) body_cache_bytes: Option<usize>,
+    pub(super) entry_cache_bytes: Option<usize>,
+    pub(super) page_cache_bytes: Option<usize>,
     pub(super) checkpoint_bytes: Option<u64>,
     pub(super) log_bytes_max: Option<u64>,
 }

@@ -154,6 +154,10 @@ impl Config {
             },
             sqlite: FileSqlite {
                 body_inline_max: Some(self.sqlite.body_inline_max),
+                head_cache_entries: Some(self.sqlite.head_cache_entries),
+                body_cache_bytes: Some(self.sqlite.body_cache_bytes),
+                entry_cache_bytes: Some(self.sqlite.entry_cache_bytes),
+                page_cache_bytes: Some(self.sqlite.page_cache_bytes),
                 checkpoint_bytes: Some(self.sqlite.checkpoint_bytes),
                 log_bytes_max: Some(self.sqlite.log_bytes_max),
             },
@@ -202,6 +206,10 @@ impl FileSqlite {
                 Durability::Normal => storage_sqlite::Durability::Normal,
             },
             body_inline_max: self.body_inline_max.unwrap_or(defaults.body_inline_max),
+            head_cache_entries: self.head_cache_entries.unwrap_or(defaults.head_cache_entries),
+            body_cache_bytes: self.body_cache_bytes.unwrap_or(defaults.body_cache_bytes),
+            entry_cache_bytes: self.entry_cache_bytes.unwrap_or(defaults.entry_cache_bytes),
+            page_cache_bytes: self.page_cache_bytes.unwrap_or(defaults.page_cache_bytes),
             checkpoint_bytes: self.checkpoint_bytes.unwrap_or(defaults.checkpoint_bytes),
             log_bytes_max: self.log_bytes_max.unwrap_or(defaults.log_bytes_max),
             ..defaults
