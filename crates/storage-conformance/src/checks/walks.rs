@@ -167,7 +167,8 @@ pub(super) fn keep_their_order(harness: &dyn Harness) -> Verdict {
 
 /// What matches all the while is passed once, in the order in which it was, whatever its values become.
 pub(super) fn pass_everything_once(harness: &dyn Harness) -> Verdict {
-    for order in orders().into_iter().chain([Vec::new()]) {
+    let some = orders().into_iter().step_by(5);
+    for order in some.chain([Vec::new()]) {
         let bench = Bench::new(harness);
         let known = fill(&bench)?;
         let queries = || vec![everything("Flag"), everything("Patient")];
@@ -175,7 +176,9 @@ pub(super) fn pass_everything_once(harness: &dyn Harness) -> Verdict {
         let whole = walk(&bench, SearchRequest { limit: 1000, ..request.clone() }, |_| Ok(()))?;
         let gone = &known[9].0;
         let found = walk(&bench, request.clone(), |round| {
-            for (n, (key, _)) in known.iter().enumerate().filter(|(_, (key, _))| key != gone) {
+            // Many pages follow the last change.
+            let stays = known.iter().enumerate().filter(|(_, (key, _))| key != gone && round < 5);
+            for (n, (key, _)) in stays {
                 if (n + round) % 2 == 0 {
                     bench.put_found_by(key, "{\"moved\":1}", terms(n + 7 * round + 1))?;
                 }
