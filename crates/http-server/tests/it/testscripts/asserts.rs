@@ -39,7 +39,7 @@ pub(super) fn check(player: &Player<'_>, assert: &Value) -> Verdict {
     }
     if let Some(word) = text("response") {
         let wanted = STATUSES.iter().find(|(known, _)| *known == word).map(|(_, status)| *status);
-        return same(&Some(message.status), &wanted, "the status");
+        return same(Some(&message.status), wanted.as_ref(), "the status");
     }
     on_message(player, assert, message, &operator)
 }
@@ -69,7 +69,7 @@ fn on_message(player: &Player<'_>, assert: &Value, message: &Message, operator: 
     }
     if let Some(kind) = text("resource") {
         let found = message.resource.as_ref().and_then(|resource| text_at(resource, "resourceType"));
-        return same(&found, &Some(kind), "the type");
+        return same(found.as_ref(), Some(&kind), "the type");
     }
     if text("validateProfileId").is_some() {
         return valid(message);
@@ -81,7 +81,7 @@ fn on_message(player: &Player<'_>, assert: &Value, message: &Message, operator: 
         return fails_unless(holds_at_least(whole, part), || format!("{whole} lacks something of {part}"));
     }
     if let Some(method) = text("requestMethod") {
-        return same(&Some(message.method.to_lowercase()), &Some(method), "the method");
+        return same(Some(&message.method.to_lowercase()), Some(&method), "the method");
     }
     if let Some(url) = text("requestURL") {
         return one(operator, &message.url, &url, "the URL");
@@ -110,7 +110,7 @@ fn fails_unless(holds: bool, fault: impl FnOnce() -> String) -> Verdict {
     if holds { Ok(()) } else { Err(fault()) }
 }
 
-fn same<T: PartialEq + std::fmt::Debug>(found: &Option<T>, wanted: &Option<T>, what: &str) -> Verdict {
+fn same<T: PartialEq + std::fmt::Debug>(found: Option<&T>, wanted: Option<&T>, what: &str) -> Verdict {
     fails_unless(found == wanted, || format!("{what} is {found:?} and not {wanted:?}"))
 }
 
