@@ -162,18 +162,7 @@ impl Shared {
         // A body where none has a meaning is read all the same: a request counts when it is whole.
         let bytes = upload.read(&self.limits).await?;
         let mut query = Query::parse(parts.uri.query())?;
-        let criteria = match (&target, interaction) {
-            (Target::Type(name), Interaction::ConditionalCreate) => {
-                criteria::if_none_exist(&parts.headers, name)?
-            }
-            (
-                _,
-                Interaction::ConditionalUpdate
-                | Interaction::ConditionalPatch
-                | Interaction::ConditionalDelete,
-            ) => criteria::in_url(&mut query),
-            _ => Criteria::default(),
-        };
+        let criteria = stated_criteria(&parts.headers, (&target, interaction), &mut query)?;
         let searches = matches!(interaction, Interaction::SearchType | Interaction::SearchSystem);
         if target.is_form() {
             // A form may say how the answer is to look, so it is read before that is asked.
@@ -394,6 +383,22 @@ fn operation(
         | Target::SystemSearch
         | Target::Compartment(..)
         | Target::CompartmentSearch(..) => Ok(Operation::Capabilities(capability_mode(query, version)?)),
+    }
+}
+
+/// The criteria of a conditional write.
+fn stated_criteria(
+    headers: &HeaderMap,
+    (target, interaction): (&Target, Interaction),
+    query: &mut Query,
+) -> Result<Criteria, Failure> {
+    match (target, interaction) {
+        (Target::Type(name), Interaction::ConditionalCreate) => criteria::if_none_exist(headers, name),
+        (
+            _,
+            Interaction::ConditionalUpdate | Interaction::ConditionalPatch | Interaction::ConditionalDelete,
+        ) => Ok(criteria::in_url(query)),
+        _ => Ok(Criteria::default()),
     }
 }
 

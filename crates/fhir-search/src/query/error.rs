@@ -38,6 +38,11 @@ pub enum Problem {
     },
     /// The codes that a value set or a code system stands for cannot be told.
     Codes(Unlisted),
+    /// Its value is longer than is taken.
+    TooLong {
+        /// How many bytes are.
+        max: usize,
+    },
     /// It shapes results and selects nothing, so it has no place in criteria.
     ShapesResults,
     /// Criteria without any criterion.
@@ -73,6 +78,7 @@ impl fmt::Display for QueryError {
                  of a CodeSystem the complete hierarchy."
             ),
             Problem::Codes(Unlisted::TooMany) => write!(f, "{parameter} stands for too many codes."),
+            Problem::TooLong { max } => write!(f, "{parameter} has a value of more than {max} bytes."),
             Problem::ShapesResults => {
                 write!(f, "{parameter} shapes results and selects nothing: criteria may not have it.")
             }

@@ -24,6 +24,8 @@ use crate::terminology::{Terminology, Wanted};
 const PARAMETERS_MAX: usize = 64;
 /// Values of one parameter at most.
 const VALUES_MAX: usize = 200;
+/// Bytes of one parameter at most: enough for as many values as are taken.
+const VALUE_BYTES_MAX: usize = 64 << 10;
 /// Conditions that composite values may come to.
 const SPLIT_MAX: usize = 16;
 
@@ -267,6 +269,9 @@ impl Reader<'_> {
         let (code, modifier) = name.split_once(':').map_or((name, None), |(code, rest)| (code, Some(rest)));
         if RESULT_PARAMETERS.contains(&code) {
             return Err(Problem::ShapesResults);
+        }
+        if value.len() > VALUE_BYTES_MAX {
+            return Err(Problem::TooLong { max: VALUE_BYTES_MAX });
         }
         if let Some(rest) = name.strip_prefix("_has:") {
             return self.backwards(rest, value);
