@@ -38,6 +38,11 @@ impl SearchType {
         Self::ALL.get(usize::from(number)).copied().unwrap_or(Self::Special)
     }
 
+    /// The type with this FHIR code.
+    pub fn of_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.code() == code)
+    }
+
     /// The FHIR code.
     pub const fn code(self) -> &'static str {
         format::SEARCH_TYPES[self as usize]

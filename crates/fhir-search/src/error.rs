@@ -2,13 +2,14 @@
 
 use core::fmt;
 
+use compact_str::CompactString;
 use fhirpath::EvalError;
 
 /// A search parameter that cannot be evaluated on a resource.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExtractError {
     /// The code of the parameter.
-    pub parameter: &'static str,
+    pub parameter: CompactString,
     /// What went wrong.
     pub error: EvalError,
 }

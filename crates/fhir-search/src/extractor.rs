@@ -1,20 +1,36 @@
 //! From a resource to its terms.
 
-use std::sync::OnceLock;
+use std::cell::Cell;
+use std::sync::{Arc, OnceLock};
 
 use fhir_definitions::{Definitions, FhirVersion, TypeDef, resource_types};
 use fhir_model::json::Value as Json;
 use fhirpath::{Collection, Dialect, Environment, Item};
 use storage_api::{Term, Value};
 
+use crate::custom::CustomParameter;
 use crate::error::ExtractError;
 use crate::parameters::{Parameters, Rule, compile};
 use crate::values::{Place, side_terms, values};
+
+/// Raised with every change of what terms a resource has: stores that have others are indexed anew. A test tells when it
+/// was forgotten.
+const REVISION: u64 = 3;
+
+/// Steps that all custom parameters together may take on one resource: a few milliseconds.
+const CUSTOM_STEPS_MAX: u64 = 50_000;
+
+/// Items and bytes that the expression of one may make.
+const CUSTOM_LIMITS: fhirpath::Limits =
+    fhirpath::Limits { steps_max: CUSTOM_STEPS_MAX, items_max: 10_000, text_bytes_max: 1 << 16 };
 
 /// The search parameters of one FHIR version, each type's compiled when it is first asked for.
 #[derive(Debug)]
 pub struct Extractor {
     definitions: Definitions,
+    customs: Vec<Arc<CustomParameter>>,
+    /// Answers for types that have no custom parameter.
+    published: Option<&'static Extractor>,
     /// Sorted by name.
     types: Vec<(&'static str, OnceLock<Option<Parameters>>)>,
 }
@@ -37,7 +53,47 @@ impl Extractor {
         let mut types: Vec<_> =
             resource_types(definitions.version()).iter().map(|name| (*name, OnceLock::new())).collect();
         types.sort_unstable_by_key(|(name, _)| *name);
-        Self { definitions, types }
+        Self { definitions, customs: Vec::new(), published: None, types }
+    }
+
+    /// The published parameters of a version and others that were defined on the server. Of several with one code and
+    /// type the first counts, behind a published one.
+    pub fn with_custom(version: FhirVersion, customs: Vec<CustomParameter>) -> Self {
+        let published = Self::of(version);
+        let customs: Vec<Arc<CustomParameter>> = customs.into_iter().map(Arc::new).collect();
+        let has_custom = |name: &str| {
+            let found = published.definitions.resource_type(name);
+            found.is_some_and(|found| customs.iter().any(|custom| custom.is_for(found)))
+        };
+        let names = published.types.iter().map(|(name, _)| *name).filter(|name| has_custom(name));
+        let types = names.map(|name| (name, OnceLock::new())).collect();
+        Self { definitions: published.definitions, customs, published: Some(published), types }
+    }
+
+    /// The parameters that were defined on the server.
+    pub fn customs(&self) -> impl ExactSizeIterator<Item = &CustomParameter> {
+        self.customs.iter().map(AsRef::as_ref)
+    }
+
+    /// Tells apart what makes other terms of the same resources, custom parameters apart: it changes with the published
+    /// parameters and with the program.
+    pub fn fingerprint(&self) -> u64 {
+        let version = self.definitions.version();
+        let mut hash = Fnv::default();
+        hash.add(&REVISION.to_le_bytes());
+        for name in resource_types(version) {
+            hash.add(name.as_bytes());
+            for known in self.definitions.search_parameters(name) {
+                hash.add(known.code().as_bytes());
+                hash.add(known.search_type().code().as_bytes());
+                hash.add(known.expression().unwrap_or_default().as_bytes());
+                for part in known.components() {
+                    hash.add(part.search_type().code().as_bytes());
+                    hash.add(part.expression().as_bytes());
+                }
+            }
+        }
+        hash.0
     }
 
     /// The definitions that the parameters come from.
@@ -47,14 +103,16 @@ impl Extractor {
 
     /// The parameters of a resource type; none for a name that is no resource type.
     pub fn parameters(&self, resource_type: &str) -> Option<&Parameters> {
-        let found = self.types.binary_search_by(|(name, _)| (*name).cmp(resource_type)).ok()?;
+        let Ok(found) = self.types.binary_search_by(|(name, _)| (*name).cmp(resource_type)) else {
+            return self.published?.parameters(resource_type);
+        };
         let (name, cell) = self.types.get(found)?;
-        cell.get_or_init(|| compile(self.definitions, name)).as_ref()
+        cell.get_or_init(|| compile(self.definitions, name, &self.customs)).as_ref()
     }
 
-    /// The resource types, sorted by name.
+    /// The resource types.
     pub fn types(&self) -> impl ExactSizeIterator<Item = &'static str> {
-        self.types.iter().map(|(name, _)| *name)
+        resource_types(self.definitions.version()).iter().copied()
     }
 
     /// What a resource is found by: sorted, without doubles; empty if its type is not known.
@@ -76,14 +134,36 @@ impl Extractor {
         let environment = Environment::new(self.definitions).with_dialect(Dialect::Search);
         let context = Item::resource(resource, self.definitions);
         let mut terms = Vec::with_capacity(2 * due.len());
+        let mut custom: Vec<&Rule> = Vec::new();
         for rule in due.into_iter().filter_map(|rule| parameters.rules.get(rule)) {
-            if rule.is_indexed {
+            if rule.is_custom {
+                custom.push(rule);
+            } else if rule.is_indexed {
                 rule.extract(&context, &environment, bases, &mut terms)?;
             }
+        }
+        if !custom.is_empty() {
+            self.custom_terms(&custom, &context, bases, &mut terms);
         }
         terms.sort_unstable();
         terms.dedup();
         Ok(terms)
+    }
+
+    /// What somebody defined must not keep resources from being written: a parameter that cannot be evaluated on this one
+    /// gives nothing.
+    fn custom_terms(&self, rules: &[&Rule], context: &Item<'_>, bases: &[&str], terms: &mut Vec<Term>) {
+        let allowance = Cell::new(CUSTOM_STEPS_MAX);
+        let environment = Environment::new(self.definitions)
+            .with_dialect(Dialect::Search)
+            .with_limits(CUSTOM_LIMITS)
+            .with_allowance(&allowance);
+        for rule in rules {
+            let before = terms.len();
+            if rule.extract(context, &environment, bases, terms).is_err() {
+                terms.truncate(before);
+            }
+        }
     }
 
     /// What a parameter selects in a resource, as JSON; none if the resource or the parameter is not known.
@@ -118,7 +198,7 @@ impl Rule {
         context: Item<'a>,
         environment: &'a Environment<'a>,
     ) -> Result<Collection<'a>, ExtractError> {
-        let failed = |error| ExtractError { parameter: self.code, error };
+        let failed = |error| ExtractError { parameter: self.code.clone(), error };
         self.expression.evaluate(context, environment).map_err(failed)
     }
 
@@ -152,7 +232,7 @@ impl Rule {
     ) -> Result<(), ExtractError> {
         let mut rows: Vec<Vec<Value>> = vec![Vec::with_capacity(self.components.len())];
         for (search_type, expression) in &self.components {
-            let failed = |error| ExtractError { parameter: self.code, error };
+            let failed = |error| ExtractError { parameter: self.code.clone(), error };
             let version = environment.definitions().version();
             let place = Place { search_type: *search_type, system: None, bases, version };
             let mut parts = Vec::new();
@@ -170,4 +250,21 @@ impl Rule {
 
 fn with(row: &[Value], part: &Value) -> Vec<Value> {
     row.iter().chain([part]).cloned().collect()
+}
+
+/// FNV-1a: the same on every machine and for ever.
+struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Fnv {
+    fn add(&mut self, bytes: &[u8]) {
+        for byte in bytes.iter().chain(&[0xff]) {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
 }

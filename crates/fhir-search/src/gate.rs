@@ -29,7 +29,7 @@ impl Gate {
 }
 
 /// The parts between `|` outside of parentheses and quotes.
-fn alternatives(expression: &str) -> Vec<&str> {
+pub(crate) fn alternatives(expression: &str) -> Vec<&str> {
     let (mut parts, mut start, mut depth, mut quoted) = (Vec::new(), 0, 0_u32, false);
     for (at, byte) in expression.bytes().enumerate() {
         match byte {

@@ -1,9 +1,13 @@
 //! The search parameters of one resource type, compiled.
 
+use std::sync::Arc;
+
 use compact_str::{CompactString, format_compact};
 use fhir_definitions::{Definitions, SearchParameterDef, SearchType, TypeDef};
 use fhirpath::Expression;
 
+use crate::custom::CustomParameter;
+use crate::definition::Definition;
 use crate::gate::Gate;
 
 /// The search parameters of one resource type, sorted by code.
@@ -21,7 +25,7 @@ pub struct Parameters {
 /// A search parameter of one resource type.
 #[derive(Debug)]
 pub struct Parameter {
-    definition: SearchParameterDef,
+    definition: Definition,
     rule: Option<usize>,
     only: Option<TypeDef>,
     term: CompactString,
@@ -42,7 +46,7 @@ pub struct Component {
 /// One expression whose values become terms.
 #[derive(Debug)]
 pub(crate) struct Rule {
-    pub(crate) code: &'static str,
+    pub(crate) code: CompactString,
     pub(crate) term: CompactString,
     pub(crate) search_type: SearchType,
     pub(crate) expression: Expression,
@@ -51,12 +55,14 @@ pub(crate) struct Rule {
     pub(crate) components: Vec<(SearchType, Expression)>,
     /// Whether its terms are written.
     pub(crate) is_indexed: bool,
+    /// Whether it was defined on the server: then nobody tried it on every resource there is.
+    pub(crate) is_custom: bool,
 }
 
 impl Parameter {
     /// Its definition.
-    pub fn definition(&self) -> SearchParameterDef {
-        self.definition
+    pub fn definition(&self) -> &Definition {
+        &self.definition
     }
 
     /// The name that its terms have.
@@ -87,13 +93,17 @@ impl Parameter {
 }
 
 impl Parameters {
-    pub(crate) fn compile(owner: TypeDef) -> Self {
+    pub(crate) fn compile(owner: TypeDef, customs: &[Arc<CustomParameter>]) -> Self {
         let mut compiled =
             Self { all: Vec::new(), rules: Vec::new(), opened: Vec::new(), always: Vec::new() };
         for definition in owner.search_parameters() {
             compiled.add(definition, owner);
         }
         compiled.share(owner);
+        for custom in customs.iter().filter(|custom| custom.is_for(owner)) {
+            compiled.add_custom(custom, owner);
+        }
+        compiled.all.sort_by(|a, b| a.definition.code().cmp(b.definition.code()));
         compiled.opened.sort_unstable_by_key(|(name, _)| *name);
         compiled
     }
@@ -136,7 +146,7 @@ impl Parameters {
             .map(|part| Component { search_type: part.search_type(), code: part.code() })
             .collect();
         let mut parameter = Parameter {
-            definition,
+            definition: Definition::Published(definition),
             rule: None,
             only: None,
             term: CompactString::default(),
@@ -156,8 +166,15 @@ impl Parameters {
 
     /// Parameters that are unions of others get no terms of their own: what changes is written once.
     fn share(&mut self, owner: TypeDef) {
-        let unions: Vec<Vec<&'static str>> =
-            self.all.iter().map(|parameter| union_of(parameter.definition, owner)).collect();
+        let unions: Vec<Vec<&'static str>> = self
+            .all
+            .iter()
+            .map(|parameter| {
+                owner
+                    .search_parameter(parameter.definition.code())
+                    .map_or_else(Vec::new, |definition| union_of(definition, owner))
+            })
+            .collect();
         for (parameter, union) in self.all.iter_mut().zip(unions) {
             if let Some(rule) = parameter.rule.filter(|_| !union.is_empty())
                 && let Some(rule) = self.rules.get_mut(rule)
@@ -166,6 +183,42 @@ impl Parameters {
                 parameter.union = union;
             }
         }
+    }
+
+    /// One whose code is that of another one is left out: the first stays.
+    fn add_custom(&mut self, custom: &Arc<CustomParameter>, owner: TypeDef) {
+        if self.all.iter().any(|known| known.definition.code() == custom.code()) {
+            return;
+        }
+        let part = |part: &crate::custom::CustomComponent| {
+            Some((part.search_type, Expression::parse(&part.expression).ok()?))
+        };
+        let compiled = custom.components().iter().map(part).collect::<Option<Vec<_>>>();
+        let text = custom.expression_for(owner);
+        let (Ok(expression), Some(components)) = (Expression::parse(&text), compiled) else { return };
+        let split = false;
+        let code: CompactString = custom.code().into();
+        let rule = Rule {
+            term: term_name(owner, &code),
+            code,
+            search_type: custom.search_type(),
+            expression,
+            system: bound_system(owner, &text),
+            components,
+            is_indexed: true,
+            is_custom: true,
+        };
+        let parts = custom.components().iter();
+        let parameter = Parameter {
+            definition: Definition::Custom(Arc::clone(custom)),
+            only: None,
+            term: rule.term.clone(),
+            components: parts.map(|part| Component { search_type: part.search_type, code: None }).collect(),
+            split,
+            union: Vec::new(),
+            rule: Some(self.add_rule(rule, &text, owner)),
+        };
+        self.all.push(parameter);
     }
 
     /// The rule of an expression: one that is there already, or a new one.
@@ -188,6 +241,21 @@ impl Parameters {
         if let Some(known) = self.rules.iter().position(same) {
             return Some(known);
         }
+        let code = definition.code();
+        let rule = Rule {
+            code: code.into(),
+            term: term_name(owner, code),
+            search_type,
+            expression,
+            system: bound_system(owner, text),
+            components,
+            is_indexed: !split && search_type != SearchType::Special && !is_row(code),
+            is_custom: false,
+        };
+        Some(self.add_rule(rule, text, owner))
+    }
+
+    fn add_rule(&mut self, rule: Rule, text: &str, owner: TypeDef) -> usize {
         let index = self.rules.len();
         match Gate::of(text, owner) {
             Gate::Open => self.always.push(index),
@@ -197,17 +265,8 @@ impl Parameters {
                 }
             }
         }
-        let code = definition.code();
-        self.rules.push(Rule {
-            code,
-            term: term_name(owner, code),
-            search_type,
-            expression,
-            system: bound_system(owner, text),
-            components,
-            is_indexed: !split && search_type != SearchType::Special && !is_row(code),
-        });
-        Some(index)
+        self.rules.push(rule);
+        index
     }
 
     fn open(&mut self, name: &'static str, rule: usize) {
@@ -343,6 +402,10 @@ fn bound_system(owner: TypeDef, text: &str) -> Option<&'static str> {
 }
 
 /// The parameters of a type.
-pub(crate) fn compile(definitions: Definitions, resource_type: &str) -> Option<Parameters> {
-    definitions.resource_type(resource_type).map(Parameters::compile)
+pub(crate) fn compile(
+    definitions: Definitions,
+    resource_type: &str,
+    customs: &[Arc<CustomParameter>],
+) -> Option<Parameters> {
+    definitions.resource_type(resource_type).map(|owner| Parameters::compile(owner, customs))
 }

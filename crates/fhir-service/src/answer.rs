@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use rulebook::Return;
+use storage_api::Key;
 use versioning_core::{Timestamp, VersionId};
 
 /// The answer to a request.
@@ -25,6 +26,19 @@ pub struct Answer {
     pub accepts_patch: bool,
     /// The methods that are possible, when the one sent is not.
     pub allow: Option<&'static [&'static str]>,
+    /// Which versions became which.
+    pub changes: Vec<VersionChange>,
+}
+
+/// A version that was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VersionChange {
+    /// Of what.
+    pub key: Key,
+    /// The version before it, if there was one.
+    pub from: Option<VersionId>,
+    /// Its own id.
+    pub to: VersionId,
 }
 
 /// Content of an answer.

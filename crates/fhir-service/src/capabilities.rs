@@ -4,8 +4,8 @@ use bytes::Bytes;
 use fhir_definitions::{Definitions, FhirVersion, SearchType, resource_types};
 use fhir_model::json::{Object, Value};
 use fhir_model::{array, object};
-use fhir_search::{Extractor, Parameter, Parameters};
-use rulebook::{Failure, Interaction, Rulebook};
+use fhir_search::{Parameter, Parameters};
+use rulebook::{Failure, Interaction, OperationOffer, Rulebook, SearchOffer, TypeOffer};
 use storage_api::{Current, Head, Key, Timestamp, VersionNumber, VersionTag, VersionToken};
 use versioning_core::{Decision, IfMatchPolicy, Intent, LockPolicy, UpdateCreate, VersionScheme, decide};
 
@@ -60,6 +60,12 @@ fn capability_statement(rulebook: &dyn Rulebook, base: &str) -> Object {
         statement.insert("acceptUnknown", "no");
     }
     statement.insert("format", array!["application/fhir+json", "application/fhir+xml", "json", "xml"]);
+    if let Some(published) = rulebook.statement() {
+        statement.insert_at(1, "url", published.url);
+        statement.insert("fhirVersion", published.fhir_version);
+        let formats: Vec<Value> = published.formats.iter().map(|format| Value::from(*format)).collect();
+        statement.insert("format", formats);
+    }
     if rulebook.offers(Interaction::Patch) {
         let formats = array![
             "application/json-patch+json",
@@ -70,19 +76,21 @@ fn capability_statement(rulebook: &dyn Rulebook, base: &str) -> Object {
         ];
         statement.insert("patchFormat", formats);
     }
-    let resources: Vec<Value> = resource_types(version)
-        .iter()
-        .map(|resource_type| Value::from(resource(rulebook, resource_type)))
-        .collect();
+    let resources: Vec<Value> = match rulebook.types() {
+        None => resource_types(version).iter().map(|name| resource(rulebook, name, None).into()).collect(),
+        Some(types) => {
+            types.iter().map(|offer| resource(rulebook, offer.resource_type, Some(offer)).into()).collect()
+        }
+    };
     let mut rest = object! { "mode": "server", "resource": resources };
-    if rulebook.offers(Interaction::Validate) {
+    let operations: Vec<Value> =
+        rulebook.operations().iter().map(|offer| operation(version, offer)).collect();
+    if !operations.is_empty() {
+        rest.insert("operation", operations);
+    } else if rulebook.offers(Interaction::Validate) {
         let url = "http://hl7.org/fhir/OperationDefinition/Resource-validate";
-        // A reference in STU3, a canonical URL from R4 on.
-        let definition: Value = match version {
-            FhirVersion::Stu3 => object! { "reference": url }.into(),
-            FhirVersion::R4 | FhirVersion::R4b | FhirVersion::R5 => url.into(),
-        };
-        rest.insert("operation", array![object! { "name": "validate", "definition": definition }]);
+        let validate = OperationOffer { name: "validate", definition: url };
+        rest.insert("operation", array![operation(version, &validate)]);
     }
     let system = [Interaction::HistorySystem, Interaction::SearchSystem];
     let offered: Vec<Value> = system
@@ -94,7 +102,7 @@ fn capability_statement(rulebook: &dyn Rulebook, base: &str) -> Object {
         let place = rest.position("resource").map_or(0, |place| place + 1);
         rest.insert_at(place, "interaction", offered);
     }
-    if rulebook.offers(Interaction::SearchType) {
+    if rulebook.offers(Interaction::SearchSystem) {
         let compartments = Definitions::of(version).compartments();
         let urls: Vec<Value> = compartments.map(|compartment| compartment.url().into()).collect();
         rest.insert("searchParam", system_parameters(version));
@@ -104,8 +112,20 @@ fn capability_statement(rulebook: &dyn Rulebook, base: &str) -> Object {
     statement
 }
 
+fn operation(version: FhirVersion, offer: &OperationOffer) -> Value {
+    object! { "name": offer.name, "definition": canonical(version, offer.definition) }.into()
+}
+
+/// A reference in STU3, a canonical URL from R4 on.
+fn canonical(version: FhirVersion, url: &str) -> Value {
+    match version {
+        FhirVersion::Stu3 => object! { "reference": url }.into(),
+        FhirVersion::R4 | FhirVersion::R4b | FhirVersion::R5 => url.into(),
+    }
+}
+
 /// What one type offers.
-fn resource(rulebook: &dyn Rulebook, resource_type: &str) -> Object {
+fn resource(rulebook: &dyn Rulebook, resource_type: &str, offer: Option<&TypeOffer>) -> Object {
     const INTERACTIONS: [Interaction; 9] = [
         Interaction::Read,
         Interaction::Vread,
@@ -120,7 +140,7 @@ fn resource(rulebook: &dyn Rulebook, resource_type: &str) -> Object {
     let policy = rulebook.lock_policy(resource_type);
     let interactions: Vec<Value> = INTERACTIONS
         .into_iter()
-        .filter(|interaction| rulebook.offers(*interaction))
+        .filter(|interaction| rulebook.offers_on(*interaction, resource_type))
         .map(|interaction| Value::from(object! { "code": interaction.code() }))
         .collect();
     let mut resource = object! {
@@ -134,7 +154,7 @@ fn resource(rulebook: &dyn Rulebook, resource_type: &str) -> Object {
         "readHistory": rulebook.offers(Interaction::Vread),
         "updateCreate": policy.update_create == UpdateCreate::Allowed,
         "conditionalCreate": rulebook.offers(Interaction::ConditionalCreate),
-        "conditionalRead": "full-support",
+        "conditionalRead": rulebook.statement().map_or("full-support", |known| known.conditional_read),
         "conditionalUpdate": rulebook.offers(Interaction::ConditionalUpdate),
         "conditionalDelete": if rulebook.offers(Interaction::ConditionalDelete) {
             rulebook.conditional_delete().code()
@@ -146,38 +166,46 @@ fn resource(rulebook: &dyn Rulebook, resource_type: &str) -> Object {
         let place = resource.position("conditionalUpdate").map_or(resource.len(), |place| place + 1);
         resource.insert_at(place, "conditionalPatch", rulebook.offers(Interaction::ConditionalPatch));
     }
-    if rulebook.offers(Interaction::SearchType) {
-        resource.insert("searchInclude", includes(rulebook.version(), resource_type));
-        let reverse = reverse_includes(rulebook.version(), resource_type);
+    if let Some(profile) = offer.and_then(|offer| offer.profile) {
+        resource.insert_at(1, "profile", canonical(rulebook.version(), profile));
+    }
+    if let Some(offer) = offer {
+        let listed = |known: &SearchOffer| {
+            Value::from(object! { "name": known.name, "type": known.search_type.code() })
+        };
+        resource.insert("searchParam", offer.search.iter().map(listed).collect::<Vec<_>>());
+    } else if rulebook.offers(Interaction::SearchType) {
+        resource.insert("searchInclude", includes(rulebook, resource_type));
+        let reverse = reverse_includes(rulebook, resource_type);
         if !reverse.is_empty() {
             resource.insert("searchRevInclude", reverse);
         }
-        resource.insert("searchParam", search_parameters(rulebook.version(), resource_type));
+        resource.insert("searchParam", search_parameters(rulebook, resource_type));
     }
     resource
 }
 
 /// The references of a type that can be followed, as `_include` names them.
-fn includes(version: FhirVersion, resource_type: &str) -> Vec<Value> {
-    let own = references(version, resource_type).map(|known| known.definition().code());
+fn includes(rulebook: &dyn Rulebook, resource_type: &str) -> Vec<Value> {
+    let own = references(rulebook, resource_type).map(|known| known.definition().code());
     let named = own.map(|code| format!("{resource_type}:{code}").into());
     [Value::from("*")].into_iter().chain(named).collect()
 }
 
 /// The references to a type that can be followed backwards, as `_revinclude` names them.
-fn reverse_includes(version: FhirVersion, resource_type: &str) -> Vec<Value> {
+fn reverse_includes(rulebook: &dyn Rulebook, resource_type: &str) -> Vec<Value> {
     let is_target = |parameter: &&Parameter| {
         parameter.definition().targets().any(|target| target.name() == resource_type)
     };
     let named = |kind: &'static str| {
-        let to_it = references(version, kind).filter(is_target);
+        let to_it = references(rulebook, kind).filter(is_target);
         to_it.map(move |known| format!("{kind}:{}", known.definition().code()).into())
     };
-    resource_types(version).iter().flat_map(|kind| named(kind)).collect()
+    resource_types(rulebook.version()).iter().flat_map(|kind| named(kind)).collect()
 }
 
-fn references(version: FhirVersion, resource_type: &str) -> impl Iterator<Item = &'static Parameter> {
-    let parameters = Extractor::of(version).parameters(resource_type);
+fn references<'a>(rulebook: &'a dyn Rulebook, resource_type: &str) -> impl Iterator<Item = &'a Parameter> {
+    let parameters = rulebook.extractor().parameters(resource_type);
     let all = parameters.into_iter().flat_map(Parameters::iter).filter(|known| known.is_supported());
     all.filter(|known| known.definition().search_type() == SearchType::Reference)
 }
@@ -195,8 +223,8 @@ fn system_parameters(version: FhirVersion) -> Vec<Value> {
 }
 
 /// The parameters that resources of a type can be found by.
-fn search_parameters(version: FhirVersion, resource_type: &str) -> Vec<Value> {
-    let parameters = Extractor::of(version).parameters(resource_type);
+fn search_parameters(rulebook: &dyn Rulebook, resource_type: &str) -> Vec<Value> {
+    let parameters = rulebook.extractor().parameters(resource_type);
     let supported = parameters.into_iter().flat_map(Parameters::iter).filter(|known| known.is_supported());
     let described = supported.map(|known| {
         let definition = known.definition();

@@ -5,13 +5,12 @@
 
 use fhir_definitions::FhirVersion;
 use fhir_model::Id;
-use fhir_search::Extractor;
 use rulebook::{ClientId, ConditionalDelete, Failure, Interaction, Resource, Success};
 use storage_api::{Current, Head, Key, Method, Query, SearchRequest, StoredVersion};
 use versioning_core::{Decision, Intent, Precondition, Refusal, UpdateCreate, WriteOperation, decide};
 
 use crate::answer::Answer;
-use crate::content::Prepared;
+use crate::content::Incoming;
 use crate::request::{Content, Criteria, Patch};
 use crate::service::{Context, Outcome, Service, shortened, store_failure};
 use crate::write::{Ended, Loaded, Matched, Write, Written};
@@ -50,8 +49,10 @@ impl Service {
         interaction: Interaction,
         context: &Context,
     ) -> Result<Asked<'a>, Failure> {
-        let extractor = Extractor::of(self.rulebook.version());
-        let query = extractor.criteria(resource_type, &criteria.0, &[&context.base]);
+        let extractor = self.rulebook.extractor();
+        let pairs =
+            self.rulebook.criteria(interaction, resource_type, criteria.0.clone(), &context.caller)?;
+        let query = extractor.criteria(resource_type, &pairs, &[&context.base]);
         let query = query.map_err(|error| Failure::Query(Box::new(error)))?;
         Ok(Asked { resource_type, criteria, query, interaction })
     }
@@ -160,6 +161,8 @@ impl Service {
             version: Some(version.version),
             at: Some(version.at),
             body,
+            warnings: &[],
+            changes: &[],
         };
         self.written(&outcome, context)
     }
@@ -172,7 +175,7 @@ impl Service {
         body: &Content,
         context: &Context,
     ) -> Result<Option<Written>, Failure> {
-        let drawn = Id::parse(&self.ids.resource_id().to_string()).map_err(|_| Failure::Internal)?;
+        let drawn = self.new_id(asked.resource_type)?;
         let is_create = asked.interaction == Interaction::ConditionalCreate;
         let key = Key::new(asked.resource_type, id.unwrap_or(&drawn).as_str());
         let client_id = if is_create { self.rulebook.client_id() } else { ClientId::Ignored };
@@ -182,8 +185,7 @@ impl Service {
             interaction: asked.interaction,
             method: if is_create { Method::Post } else { Method::Put },
             key: &key,
-            precondition: &context.precondition,
-            claim: context.claim.as_ref(),
+            context,
             matched: Some(&matched),
         };
         let prepare = |_: Loaded<'_>| {
@@ -191,7 +193,7 @@ impl Service {
             if id.is_none() {
                 incoming.set_new_id(&drawn, client_id)?;
             }
-            self.prepared(incoming, &context.base)
+            Ok(incoming)
         };
         self.ended(write, prepare).await
     }
@@ -200,7 +202,7 @@ impl Service {
     async fn ended(
         &self,
         write: Write<'_>,
-        prepare: impl Fn(Loaded<'_>) -> Result<Prepared, Failure>,
+        prepare: impl Fn(Loaded<'_>) -> Result<Incoming, Failure>,
     ) -> Result<Option<Written>, Failure> {
         match self.write(write, prepare).await? {
             Ended::Written(written) => Ok(Some(written)),
@@ -262,8 +264,7 @@ impl Service {
             interaction: asked.interaction,
             method: Method::Put,
             key,
-            precondition: &context.precondition,
-            claim: context.claim.as_ref(),
+            context,
             matched: Some(&matched),
         };
         let prepare = |_: Loaded<'_>| {
@@ -273,7 +274,7 @@ impl Service {
                 incoming.set_new_id(&id, ClientId::Ignored)?;
             }
             incoming.check_url_id(&key.id)?;
-            self.prepared(incoming, &context.base)
+            Ok(incoming)
         };
         self.ended(write, prepare).await
     }
@@ -324,7 +325,7 @@ impl Service {
             match self.resolve(&asked, context).await? {
                 Found::One(version) => {
                     if let Some(written) = self.delete_matched(&asked, &version.key, context).await? {
-                        return self.written(&written.outcome(written.deleted()), context);
+                        return self.answer_deletion(&written, context);
                     }
                 }
                 Found::None => return self.without_version(&asked, Success::NothingToDelete, context),
@@ -342,7 +343,10 @@ impl Service {
     ) -> Result<Answer, Failure> {
         let Resource { resource_type, id } = asked.resource();
         let key = Key::new(resource_type, id);
-        self.written(&Outcome { key: &key, success, version: None, at: None, body: None }, context)
+        let outcome =
+            Outcome { key: &key, success, version: None, at: None, body: None, warnings: &[], changes: &[] };
+        self.check_deletion(&outcome)?;
+        self.written(&outcome, context)
     }
 
     async fn delete_matched(
@@ -357,8 +361,7 @@ impl Service {
             interaction: asked.interaction,
             method: Method::Delete,
             key,
-            precondition: &context.precondition,
-            claim: context.claim.as_ref(),
+            context,
             matched: Some(&matched),
         };
         // A deletion has no content, so the core never asks for any.

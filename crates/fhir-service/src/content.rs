@@ -4,13 +4,13 @@ use bytes::Bytes;
 use fhir_definitions::Definitions;
 use fhir_model::json::{self, Value};
 use fhir_model::{Id, Resource, xml};
-use fhir_search::Extractor;
-use rulebook::{ClientId, Failure};
+use rulebook::{ClientId, Failure, Warning};
 use storage_api::{Body, Term};
 
 use crate::binary::{self, BINARY};
 use crate::present::Format;
 use crate::request::{Content, Encoding};
+use crate::ruling::Joint;
 use crate::service::{Service, shortened};
 
 /// A resource that was read, and is yet to be given its place.
@@ -61,14 +61,19 @@ pub(crate) struct Prepared {
     pub(crate) body: Body,
     /// What it is found by.
     pub(crate) terms: Vec<Term>,
+    /// What is compared and written with it, by the rules of the API.
+    pub(crate) joint: Option<Box<Joint>>,
+    /// What the client should know.
+    pub(crate) warnings: Vec<Warning>,
 }
 
 impl Service {
-    /// Checks a resource and makes of it what is written. An absolute reference below `base` is
-    /// one to this server.
-    pub(crate) fn prepared(&self, incoming: Incoming, base: &str) -> Result<Prepared, Failure> {
-        let value = self.check_valid(incoming)?.into_value();
-        let terms = Extractor::of(self.rulebook.version())
+    /// Makes of a resource what is written. An absolute reference below `base` is one to this
+    /// server.
+    pub(crate) fn stored(&self, value: Value, base: &str) -> Result<Prepared, Failure> {
+        let terms = self
+            .rulebook
+            .extractor()
             .terms(&value, &[base])
             .map_err(|error| Failure::NotFindable { why: error.to_string() })?;
         let resource = Resource::from_value(value).map_err(Failure::NoResource)?;
@@ -76,7 +81,7 @@ impl Service {
         // parsing exclude.
         let stored = resource.stored_body().map_err(|_| Failure::Internal)?;
         let body = Body { bytes: Bytes::from(stored.bytes), splice: stored.splice.to_i64() };
-        Ok(Prepared { body, terms })
+        Ok(Prepared { body, terms, joint: None, warnings: Vec::new() })
     }
 }
 

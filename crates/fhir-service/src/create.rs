@@ -1,6 +1,5 @@
 //! create: a new resource under an id of the server's.
 
-use fhir_model::Id;
 use rulebook::{Failure, Interaction, Success};
 use storage_api::{Key, Method};
 use versioning_core::{Refusal, WriteOperation};
@@ -19,21 +18,20 @@ impl Service {
     ) -> Result<Answer, Failure> {
         let mut draws = 0;
         loop {
-            let id = Id::parse(&self.ids.resource_id().to_string()).map_err(|_| Failure::Internal)?;
+            let id = self.new_id(resource_type)?;
             let key = Key::new(resource_type, id.as_str());
             let write = Write {
                 operation: WriteOperation::Create,
                 interaction: Interaction::Create,
                 method: Method::Post,
                 key: &key,
-                precondition: &context.precondition,
-                claim: context.claim.as_ref(),
+                context,
                 matched: None,
             };
             let prepare = |_: Loaded<'_>| {
                 let mut incoming = self.incoming(body, resource_type, None)?;
                 incoming.set_new_id(&id, self.rulebook.client_id())?;
-                self.prepared(incoming, &context.base)
+                Ok(incoming)
             };
             draws += 1;
             match self.write_alone(write, prepare).await {

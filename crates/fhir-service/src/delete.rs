@@ -1,12 +1,12 @@
 //! delete: a tombstone, which is a version like any other.
 
-use rulebook::{Failure, Interaction};
+use rulebook::{Failure, Interaction, Success};
 use storage_api::{Key, Method};
 use versioning_core::WriteOperation;
 
 use crate::answer::Answer;
-use crate::service::{Context, Service};
-use crate::write::Write;
+use crate::service::{Context, Outcome, Service, resource};
+use crate::write::{Write, Written};
 
 impl Service {
     pub(crate) async fn delete(&self, key: &Key, context: &Context) -> Result<Answer, Failure> {
@@ -15,12 +15,24 @@ impl Service {
             interaction: Interaction::Delete,
             method: Method::Delete,
             key,
-            precondition: &context.precondition,
-            claim: context.claim.as_ref(),
+            context,
             matched: None,
         };
         // A deletion has no content, so the core never asks for any.
         let written = self.write_alone(write, |_| Err(Failure::Internal)).await?;
-        self.written(&written.outcome(written.deleted()), context)
+        self.answer_deletion(&written, context)
+    }
+
+    pub(crate) fn answer_deletion(&self, written: &Written, context: &Context) -> Result<Answer, Failure> {
+        let outcome = written.outcome(written.deleted());
+        self.check_deletion(&outcome)?;
+        self.written(&outcome, context)
+    }
+
+    /// For some APIs it is a failure that there is nothing to delete.
+    pub(crate) fn check_deletion(&self, outcome: &Outcome<'_>) -> Result<(), Failure> {
+        let nothing = outcome.success == Success::NothingToDelete;
+        let failure = nothing.then(|| self.rulebook.nothing_to_delete(&resource(outcome.key))).flatten();
+        failure.map_or(Ok(()), Err)
     }
 }

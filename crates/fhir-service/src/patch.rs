@@ -10,7 +10,7 @@ use storage_api::{Body, Head, Key, Method};
 use versioning_core::{Change, WriteOperation};
 
 use crate::answer::Answer;
-use crate::content::{Incoming, Prepared};
+use crate::content::Incoming;
 use crate::present::Format;
 use crate::request::{Patch, PatchFormat};
 use crate::service::{Context, Service, damaged};
@@ -54,8 +54,7 @@ impl Service {
             interaction,
             method: Method::Patch,
             key,
-            precondition: &context.precondition,
-            claim: context.claim.as_ref(),
+            context,
             matched,
         };
         // Read on the first attempt only, and not at all for a client that is stale.
@@ -66,7 +65,7 @@ impl Service {
                 let _ = parsed.set(self.parse_patch(patch)?);
             }
             let Some(parsed) = parsed.get() else { return Err(Failure::Internal) };
-            self.patched(key, head, body, parsed, &context.base)
+            self.patched(key, head, body, parsed)
         };
         self.write(write, prepare).await
     }
@@ -79,6 +78,7 @@ impl Service {
         let limits = &self.limits.patch;
         let json = || json::parse(&patch.bytes, &self.limits.json).map_err(Failure::Json);
         let fhirpath = |parameters: Value| {
+            let parameters = self.rulebook.read_patch(parameters)?;
             FhirPathPatch::parse(&parameters, definitions, limits).map(Parsed::FhirPath).map_err(malformed)
         };
         match patch.format {
@@ -93,17 +93,10 @@ impl Service {
         }
     }
 
-    /// The stored body of the next version. The patch meets the representation that a read gives,
+    /// The content of the next version. The patch meets the representation that a read gives,
     /// version meta included, so a test on `/meta/versionId` works as a lock; afterwards version
     /// meta is the server's again.
-    fn patched(
-        &self,
-        key: &Key,
-        head: Head,
-        body: &Body,
-        patch: &Parsed,
-        base: &str,
-    ) -> Result<Prepared, Failure> {
+    fn patched(&self, key: &Key, head: Head, body: &Body, patch: &Parsed) -> Result<Incoming, Failure> {
         let version_id = self.version_id(&key.kind, head.version);
         let shown = Splice::from_i64(body.splice)
             .and_then(|place| {
@@ -117,7 +110,7 @@ impl Service {
             return Err(Failure::PatchedIdentity);
         }
         let resource = without_stale_narrative(resource, &before);
-        self.prepared(Incoming::from(resource), base)
+        Ok(Incoming::from(resource))
     }
 
     fn apply(&self, patch: &Parsed, before: &Value) -> Result<Value, Failure> {

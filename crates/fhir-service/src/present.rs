@@ -4,22 +4,13 @@ use bytes::Bytes;
 use fhir_definitions::Definitions;
 use fhir_model::json::{self, Value};
 use fhir_model::xml;
+pub use rulebook::Format;
 use rulebook::{Failure, Success};
 
 use crate::answer::{Answer, Payload};
 use crate::binary;
 use crate::service::Service;
 use crate::subset::{Subset, cut};
-
-/// A format of FHIR resources.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Format {
-    /// `application/fhir+json`
-    #[default]
-    Json,
-    /// `application/fhir+xml`
-    Xml,
-}
 
 /// How a client wants to see resources.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

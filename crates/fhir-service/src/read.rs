@@ -10,6 +10,11 @@ use crate::service::{Context, Service, store_failure};
 impl Service {
     pub(crate) async fn read(&self, key: &Key, context: &Context) -> Result<Answer, Failure> {
         let record = self.store.read(key).await.map_err(store_failure)?;
+        if let Some(body) = &record.body
+            && self.rulebook.judges(Interaction::Read, &key.kind)
+        {
+            self.rulebook.show(&key.kind, &key.id, &self.content_of(body)?, &context.caller)?;
+        }
         let answer = self.show(key, record.current, Interaction::Read, context)?;
         let Shown::Content(head) = answer else { return Ok(self.not_modified(key, answer.head())) };
         let body = record.body.ok_or(Failure::Internal)?;

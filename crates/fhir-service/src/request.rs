@@ -3,7 +3,7 @@
 use core::fmt;
 
 use bytes::Bytes;
-use rulebook::{Interaction, Return};
+use rulebook::{Caller, Interaction, Return};
 use storage_api::{HistoryScope, Key};
 use versioning_core::Precondition;
 
@@ -25,6 +25,8 @@ pub struct Request {
     pub base: String,
     /// The id of the request, for logs and outcomes.
     pub trace: String,
+    /// Who asks, as the rulebook admitted them.
+    pub caller: Caller,
 }
 
 /// A body with what it is written in.
@@ -211,6 +213,13 @@ pub enum Operation {
         /// The resource, or Parameters with it.
         body: Content,
     },
+    /// POST `$[name]`
+    Perform {
+        /// The operation's name, without `$`.
+        name: String,
+        /// Parameters.
+        body: Content,
+    },
     /// GET `metadata`
     Capabilities(CapabilityMode),
 }
@@ -235,6 +244,7 @@ impl Operation {
             Self::Search { scope: SearchScope::System, .. } => Interaction::SearchSystem,
             Self::Search { .. } => Interaction::SearchType,
             Self::Validate { .. } => Interaction::Validate,
+            Self::Perform { .. } => Interaction::Operation,
             Self::Capabilities(_) => Interaction::Capabilities,
         }
     }

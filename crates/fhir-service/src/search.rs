@@ -2,7 +2,7 @@
 
 use fhir_search::{Extractor, Surroundings};
 use rulebook::Failure;
-use storage_api::{SearchRequest, StoreError};
+use storage_api::{SearchPage, SearchRequest, StoreError};
 
 use crate::answer::Answer;
 use crate::cursor;
@@ -19,14 +19,22 @@ impl Service {
         context: &Context,
     ) -> Result<Answer, Failure> {
         let (shape, mut parameters) = Shape::take(parameters)?;
-        let extractor = Extractor::of(self.rulebook.version());
+        let extractor = self.rulebook.extractor();
         let types = types(extractor, scope, &shape, &mut parameters)?;
+        let sent = parameters.clone();
+        if let [only] = types.as_slice() {
+            parameters = self.rulebook.search(only, parameters, &context.caller)?;
+        }
         let terminology = self.terminology(&parameters).await?;
         let bases = [context.base.as_str()];
         let surroundings = Surroundings { bases: &bases, terminology: &terminology };
         let mut selection = extractor
             .searches(&types, &parameters, surroundings)
             .map_err(|error| Failure::Query(Box::new(error)))?;
+        // Links repeat what the client wrote, where an API reads it in its own way.
+        if parameters != sent {
+            selection.used.clone_from(&sent);
+        }
         if let SearchScope::Compartment { key, .. } = scope {
             selection.queries.retain_mut(|query| {
                 let belongs = extractor.in_compartment(&query.kind, &key.kind, &key.id, &bases);
@@ -63,7 +71,7 @@ impl Service {
                 malformed(CURSOR, text, "a cursor from a link of this server, with its search")
             })
         };
-        let request = SearchRequest {
+        let mut request = SearchRequest {
             after: shape.cursor.as_ref().map(continued).transpose()?,
             queries: selection.queries,
             order,
@@ -71,10 +79,23 @@ impl Service {
             includes,
             total: set.count == 0 || shape.total == Total::Accurate,
         };
-        let page = self.store.search(&request).await.map_err(|error| match error {
+        // An API that judges what is found does so where only the number is asked for too.
+        let judges = self.rulebook.judges_searches() && request.after.is_none();
+        if judges && set.count == 0 {
+            request.limit = self.limits.page_default;
+        }
+        let mut page = self.store.search(&request).await.map_err(|error| match error {
             StoreError::TooCostly => Failure::SearchTooCostly,
             other => store_failure(other),
         })?;
+        if judges {
+            let bodies = page.found.iter().filter_map(|version| version.body.as_ref());
+            let found = bodies.map(|body| self.content_of(body)).collect::<Result<Vec<_>, _>>()?;
+            self.rulebook.searched(&sent, &found)?;
+        }
+        if set.count == 0 {
+            page = SearchPage { total: page.total, ..SearchPage::default() };
+        }
         if set.count == 0 && page.total.is_none() {
             return Err(Failure::SearchTooCostly);
         }

@@ -42,7 +42,9 @@ impl Searchset<'_> {
             Total::IfKnown | Total::Only => {}
         }
         query.extend_pairs(&self.shape.layout);
-        query.append_pair("_count", &self.count.to_string());
+        if self.shape.total != Total::Only {
+            query.append_pair("_count", &self.count.to_string());
+        }
         if let Some(mark) = mark {
             query.append_pair(CURSOR, &cursor::write(mark, &self.text()));
         }

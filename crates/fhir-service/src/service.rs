@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use fhir_model::json::Value;
-use fhir_model::{Instant, Splice, splice};
-use rulebook::{Failure, LocationForm, Refused, Resource, Return, Rulebook, Success, Verdict};
+use fhir_model::{Id, Instant, Splice, splice};
+use rulebook::{
+    Caller, Failure, LocationForm, Refused, Resource, Return, Rulebook, Success, Verdict, Warning,
+};
 use storage_api::{Body, Key, Store, StoreError, Timestamp, VersionToken};
 use versioning_core::{NoCurrentVersion, Precondition, Refusal, TagSet, VersionId};
 
-use crate::answer::{Answer, Payload};
+use crate::answer::{Answer, Payload, VersionChange};
 use crate::idempotency::Claim;
 use crate::request::{Operation, Request};
 use crate::{Counters, Ids, Limits, Validation};
@@ -72,8 +74,8 @@ impl Service {
             return Err(Failure::NotOffered(interaction));
         }
         let claim = self.claim(&request);
-        let Request { operation, precondition, preferences, base, trace, .. } = request;
-        let context = Context { precondition, preferences, base, trace, claim };
+        let Request { operation, precondition, preferences, base, trace, caller, .. } = request;
+        let context = Context { precondition, preferences, base, trace, claim, caller };
         match operation {
             Operation::Read(key) => self.read(&key, &context).await,
             Operation::Vread { key, version_id } => self.vread(&key, &version_id, &context).await,
@@ -98,6 +100,7 @@ impl Service {
             Operation::Validate { key, mode, body } => {
                 self.validate(&key, mode.as_deref(), &body, &context).await
             }
+            Operation::Perform { name, body } => self.perform(&name, &body, &context).await,
             Operation::Capabilities(mode) => self.capabilities(mode, &context),
         }
     }
@@ -126,6 +129,7 @@ impl Service {
             | Operation::History { .. }
             | Operation::Search { .. }
             | Operation::Validate { .. }
+            | Operation::Perform { .. }
             | Operation::Capabilities(_) => {
                 return None;
             }
@@ -155,6 +159,13 @@ impl Service {
             },
             ..Answer::default()
         }
+    }
+
+    /// The id of a new resource.
+    pub(crate) fn new_id(&self, resource_type: &str) -> Result<Id, Failure> {
+        let drawn = self.ids.resource_id().to_string();
+        let id = self.rulebook.new_id(resource_type, &drawn, &|| self.ids.version_tag().0);
+        Id::parse(&id).map_err(|_| Failure::Internal)
     }
 
     /// How this API prints a version.
@@ -214,19 +225,28 @@ impl Service {
 
     /// The answer to a write that went well.
     pub(crate) fn written(&self, write: &Outcome<'_>, context: &Context) -> Result<Answer, Failure> {
-        let returning = context.preferences.returning.unwrap_or(self.rulebook.default_return());
+        let preferred = context.preferences.returning;
+        let returning = self.rulebook.returns(write.success, preferred);
         let payload = match (returning, write.body) {
             (Return::Representation, Some((version, at, body))) => {
                 Some(self.represent(write.key, version, at, body)?)
             }
             (Return::OperationOutcome, _) => Some(json_payload(
-                &self.rulebook.accept(write.success, &resource(write.key), &context.trace).outcome,
+                &self
+                    .rulebook
+                    .accept_below(
+                        write.success,
+                        (&resource(write.key), &context.base),
+                        write.warnings,
+                        &context.trace,
+                    )
+                    .outcome,
             )),
             (Return::Minimal | Return::Representation, _) => None,
         };
         // A tombstone has nothing to represent, so that preference cannot be followed.
         let followed = |returning: &Return| *returning != Return::Representation || payload.is_some();
-        let applied = context.preferences.returning.filter(followed);
+        let applied = preferred.filter(|preferred| *preferred == returning).filter(followed);
         let version_id = write.version.map(|version| self.version_id(&write.key.kind, version));
         let names_location = match write.success {
             Success::Created | Success::Restored | Success::Matched => true,
@@ -242,6 +262,7 @@ impl Service {
                 .map(|version| self.location(write.key, version, context)),
             payload,
             applied,
+            changes: write.changes.to_vec(),
             ..Answer::default()
         })
     }
@@ -261,6 +282,7 @@ pub(crate) struct Context {
     pub(crate) base: String,
     pub(crate) trace: String,
     pub(crate) claim: Option<Claim>,
+    pub(crate) caller: Caller,
 }
 
 /// A write that went well.
@@ -271,6 +293,8 @@ pub(crate) struct Outcome<'a> {
     pub(crate) at: Option<Timestamp>,
     /// The content to represent.
     pub(crate) body: Option<(VersionToken, Timestamp, &'a Body)>,
+    pub(crate) warnings: &'a [Warning],
+    pub(crate) changes: &'a [VersionChange],
 }
 
 /// What a client sent, short enough to be quoted.

@@ -11,7 +11,7 @@ impl Service {
     /// What the parameters of a search need. Of several resources with one URL the first stored counts.
     pub(crate) async fn terminology(&self, parameters: &[(String, String)]) -> Result<Terminology, Failure> {
         let mut terminology = Terminology::default();
-        let extractor = Extractor::of(self.rulebook.version());
+        let extractor = self.rulebook.extractor();
         for wanted in wanted(parameters) {
             let Some(query) = query(extractor, &wanted) else { continue };
             let page = self.store.search(&SearchRequest::of(query, 1)).await.map_err(store_failure)?;

@@ -21,14 +21,13 @@ impl Service {
             interaction: Interaction::Update,
             method: Method::Put,
             key,
-            precondition: &context.precondition,
-            claim: context.claim.as_ref(),
+            context,
             matched: None,
         };
         let prepare = |_: Loaded<'_>| {
             let incoming = self.incoming(body, &key.kind, Some(&key.id))?;
             incoming.check_url_id(&key.id)?;
-            self.prepared(incoming, &context.base)
+            Ok(incoming)
         };
         let written = self.write_alone(write, prepare).await?;
         self.written(&written.outcome(written.updated()), context)

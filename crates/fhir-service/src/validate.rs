@@ -38,7 +38,8 @@ impl Validation {
 impl Service {
     /// Refuses a resource that this mount does not store.
     pub(crate) fn check_valid(&self, incoming: Incoming) -> Result<Incoming, Failure> {
-        let Some(level) = self.validation.level() else {
+        let own = self.rulebook.validation();
+        let Some(level) = self.validation.level().max(own.map(|settings| settings.level)) else {
             let findings = subset_findings(incoming.resource());
             return if findings.is_empty() { Ok(incoming) } else { Err(Failure::Invalid(findings)) };
         };
@@ -51,7 +52,7 @@ impl Service {
     }
 
     fn findings(&self, resource: &Value, level: fhir_validate::Level) -> Vec<Finding> {
-        let settings = Settings { level, ..Settings::default() };
+        let settings = Settings { level, ..self.rulebook.validation().cloned().unwrap_or_default() };
         validate(resource, Definitions::of(self.rulebook.version()), &settings)
     }
 

@@ -1,15 +1,17 @@
 //! The one path of every single write: the core decides, the store compares.
 
-use rulebook::{Failure, Interaction, Success};
+use rulebook::{Failure, Interaction, Success, Warning};
 use storage_api::{
     Body, Commit, Committed, Current, Guard, Head, Key, Lost, Method, Now, Query, RequestId, Timestamp,
     VersionSelector, VersionToken, VersionWrite, WriteSet,
 };
-use versioning_core::{Attempt, Change, Committing, Content, Effect, Precondition, Reply, WriteOperation};
+use versioning_core::{Attempt, Change, Committing, Content, Effect, Refusal, Reply, WriteOperation};
 
-use crate::content::Prepared;
+use crate::answer::VersionChange;
+use crate::content::{Incoming, Prepared};
 use crate::idempotency::{Claim, FirstResult};
-use crate::service::{Outcome, Service, resource, store_failure};
+use crate::ruling::{Joint, OnLost};
+use crate::service::{Context, Outcome, Service, resource, store_failure};
 
 /// The index generation changes rarely; a write that meets more changes than this gives up.
 const RESTARTS_MAX: u32 = 8;
@@ -21,9 +23,9 @@ pub(crate) struct Write<'a> {
     pub(crate) interaction: Interaction,
     pub(crate) method: Method,
     pub(crate) key: &'a Key,
-    pub(crate) precondition: &'a Precondition,
-    /// The idempotency key that the write uses up, if the client sent one.
-    pub(crate) claim: Option<&'a Claim>,
+    /// Who asks, on which condition; with the idempotency key that the write uses up, if the
+    /// client sent one.
+    pub(crate) context: &'a Context,
     /// What criteria found, if there are any.
     pub(crate) matched: Option<&'a Matched>,
 }
@@ -60,6 +62,8 @@ pub(crate) struct Written {
     version: Option<VersionToken>,
     at: Option<Timestamp>,
     body: Option<Body>,
+    warnings: Vec<Warning>,
+    changes: Vec<VersionChange>,
 }
 
 impl Written {
@@ -83,7 +87,9 @@ impl Written {
             (Some(version), Some(at), Some(body)) => Some((version, at, body)),
             _ => None,
         };
-        Outcome { key: &self.key, success, version: self.version, at: self.at, body }
+        let warnings = &self.warnings;
+        let changes = &self.changes;
+        Outcome { key: &self.key, success, version: self.version, at: self.at, body, warnings, changes }
     }
 }
 
@@ -114,7 +120,27 @@ enum Settled {
     Claimed,
     /// The criteria find something else by now.
     Rematch,
+    /// What the rules of the API looked at is otherwise by now: it is judged again.
+    Otherwise,
+    /// What must be unique is there already.
+    Refused(Failure),
     Unknown,
+}
+
+impl Settled {
+    /// Whether the commit may still come back; nothing where it says nothing of it.
+    fn leaves_doubt(&self) -> Option<bool> {
+        match self {
+            Self::NotFound(_) => Some(true),
+            Self::Stale | Self::Unknown => None,
+            Self::Committed(_)
+            | Self::Lost(_)
+            | Self::Claimed
+            | Self::Rematch
+            | Self::Otherwise
+            | Self::Refused(_) => Some(false),
+        }
+    }
 }
 
 impl Service {
@@ -122,7 +148,7 @@ impl Service {
     pub(crate) async fn write_alone(
         &self,
         write: Write<'_>,
-        prepare: impl Fn(Loaded<'_>) -> Result<Prepared, Failure>,
+        prepare: impl Fn(Loaded<'_>) -> Result<Incoming, Failure>,
     ) -> Result<Written, Failure> {
         match self.write(write, prepare).await? {
             Ended::Written(written) => Ok(written),
@@ -133,13 +159,14 @@ impl Service {
 
     /// Carries out one write, or answers it with its first result if its idempotency key was
     /// used. `prepare` is called only for a client that is not stale, and once, but for a
-    /// patch, which is applied again to what won a race: it parses, checks and gives what to store.
+    /// patch, which is applied again to what won a race: it parses and gives what to store,
+    /// which is checked here.
     pub(crate) async fn write(
         &self,
         write: Write<'_>,
-        prepare: impl Fn(Loaded<'_>) -> Result<Prepared, Failure>,
+        prepare: impl Fn(Loaded<'_>) -> Result<Incoming, Failure>,
     ) -> Result<Ended, Failure> {
-        let Some(claim) = write.claim else {
+        let Some(claim) = &write.context.claim else {
             return match self.drive(write, prepare).await? {
                 Driven::Written(written) => Ok(Ended::Written(written)),
                 Driven::Rematch => Ok(Ended::Rematch),
@@ -155,7 +182,7 @@ impl Service {
             // this one is refused as stale, or loses the key, or finds its own resource.
             Ok(Driven::Claimed) => self.replay(claim).await?.map(Ended::Written).ok_or(Failure::Busy),
             Ok(Driven::Rematch) => Ok(self.replay(claim).await?.map_or(Ended::Rematch, Ended::Written)),
-            Err(failure @ Failure::Refused(_)) => {
+            Err(failure @ (Failure::Refused(_) | Failure::Rule(_))) => {
                 self.replay(claim).await?.map(Ended::Written).ok_or(failure)
             }
             Err(failure) => Err(failure),
@@ -175,7 +202,7 @@ impl Service {
     async fn drive(
         &self,
         write: Write<'_>,
-        prepare: impl Fn(Loaded<'_>) -> Result<Prepared, Failure>,
+        prepare: impl Fn(Loaded<'_>) -> Result<Incoming, Failure>,
     ) -> Result<Driven, Failure> {
         let mut in_doubt = false;
         match self.attempt(write, prepare, &mut in_doubt).await {
@@ -190,14 +217,16 @@ impl Service {
     async fn attempt(
         &self,
         write: Write<'_>,
-        prepare: impl Fn(Loaded<'_>) -> Result<Prepared, Failure>,
+        prepare: impl Fn(Loaded<'_>) -> Result<Incoming, Failure>,
         in_doubt: &mut bool,
     ) -> Result<Driven, Failure> {
         let policy = self.rulebook.lock_policy(&write.key.kind);
         let mut prepared: Option<Prepared> = None;
         let mut stored: Option<Body> = None;
-        let mut restarts = 0;
-        let mut effect = Attempt::start(write.precondition, policy, write.operation);
+        let mut before: Option<VersionToken> = None;
+        let (mut restarts, mut rejudged) = (0, 0);
+        let precondition = &write.context.precondition;
+        let mut effect = Attempt::start(precondition, policy, write.operation);
         loop {
             effect = match effect {
                 // An id that was just drawn is looked up by the commit's guard, which suffices.
@@ -210,40 +239,48 @@ impl Service {
                         return Err(Failure::IdInUse { resource: resource(write.key) });
                     }
                     stored = record.body;
+                    before = record.current.head().map(|head| head.version);
                     loading.handle_loaded(record.current)
                 }
                 Effect::Prepare(preparing) => {
-                    // A patch makes something else of every version; a whole resource stays what it is.
-                    let reusable = prepared.take().filter(|_| write.operation != WriteOperation::Patch);
+                    // A patch makes something else of every version, and rules may; a whole resource
+                    // stays what it is.
+                    let reusable = prepared
+                        .take()
+                        .filter(|ready| write.operation != WriteOperation::Patch && ready.joint.is_none());
                     let loaded = Loaded { head: preparing.current().head().copied(), body: stored.as_ref() };
                     let ready = match reusable {
                         Some(ready) => ready,
-                        None => prepare(loaded)?,
+                        None => self.prepared(&write, loaded, prepare(loaded)?).await?,
                     };
                     let identical = stored.as_ref().is_some_and(|stored| stored.bytes == ready.body.bytes);
                     prepared = Some(ready);
                     preparing.handle_prepared(if identical { Content::Identical } else { Content::Different })
                 }
                 Effect::Commit(committing) => {
+                    let deletion = match write.operation {
+                        WriteOperation::Delete => self.judge_deletion(&write, stored.as_ref()).await?,
+                        _ => None,
+                    };
                     let next = VersionToken { number: committing.next(), tag: self.ids.version_tag() };
-                    let settled = self.commit(&write, &committing, next, prepared.as_ref()).await?;
-                    match settled {
-                        Settled::Committed(_) | Settled::Lost(_) | Settled::Claimed | Settled::Rematch => {
-                            *in_doubt = false;
-                        }
-                        Settled::NotFound(_) => *in_doubt = true,
-                        Settled::Stale | Settled::Unknown => {}
-                    }
+                    let joint =
+                        deletion.as_ref().or(prepared.as_ref().and_then(|ready| ready.joint.as_deref()));
+                    let settled = self.commit(&write, &committing, next, (prepared.as_ref(), joint)).await?;
+                    *in_doubt = settled.leaves_doubt().unwrap_or(*in_doubt);
                     // What was read belongs to a head that is no longer the newest.
                     stored = None;
                     match settled {
                         Settled::Committed(committed) => {
+                            let changes = self.changes(write.key, (before, next), joint);
+                            let (body, warnings) = prepared.map(|ready| (ready.body, ready.warnings)).unzip();
                             return Ok(Driven::Written(Written {
                                 key: write.key.clone(),
                                 change: Some(committing.change()),
                                 version: Some(next),
                                 at: Some(committed.at),
-                                body: prepared.map(|ready| ready.body),
+                                body,
+                                warnings: warnings.unwrap_or_default(),
+                                changes,
                             }));
                         }
                         Settled::NotFound(now) => committing.handle_lost(now),
@@ -260,8 +297,13 @@ impl Service {
                             if restarts > RESTARTS_MAX {
                                 return Err(Failure::Busy);
                             }
-                            Attempt::start(write.precondition, policy, write.operation)
+                            Attempt::start(precondition, policy, write.operation)
                         }
+                        Settled::Otherwise => {
+                            self.judge_again(&write, &mut rejudged)?;
+                            Attempt::start(precondition, policy, write.operation)
+                        }
+                        Settled::Refused(failure) => return Err(failure),
                         Settled::Claimed => return Ok(Driven::Claimed),
                         Settled::Rematch => return Ok(Driven::Rematch),
                         Settled::Unknown => committing.handle_unknown(),
@@ -272,12 +314,37 @@ impl Service {
         }
     }
 
+    /// Which versions a commit made of which.
+    fn changes(
+        &self,
+        key: &Key,
+        (from, to): (Option<VersionToken>, VersionToken),
+        joint: Option<&Joint>,
+    ) -> Vec<VersionChange> {
+        let print = |version| self.version_id(&key.kind, version);
+        let own = VersionChange { key: key.clone(), from: from.map(print), to: print(to) };
+        let others = joint.map(Joint::changes).unwrap_or_default();
+        std::iter::once(own).chain(others.iter().cloned()).collect()
+    }
+
+    /// What the rules looked at changed: once more, up to the bound of the lock policy.
+    fn judge_again(&self, write: &Write<'_>, times: &mut u16) -> Result<(), Failure> {
+        self.counters.conflicts.add(1);
+        *times = times.saturating_add(1);
+        if *times > self.rulebook.lock_policy(&write.key.kind).retries_max {
+            let contended = Refusal::Contended { attempts: *times };
+            return Err(self.refused(contended, write.key, write.interaction, &write.context.precondition));
+        }
+        self.counters.retries.add(1);
+        Ok(())
+    }
+
     async fn commit(
         &self,
         write: &Write<'_>,
         committing: &Committing<'_>,
         next: VersionToken,
-        prepared: Option<&Prepared>,
+        (prepared, joint): (Option<&Prepared>, Option<&Joint>),
     ) -> Result<Settled, Failure> {
         let request = self.ids.request_id();
         let mut set = WriteSet {
@@ -295,13 +362,17 @@ impl Service {
         if let Some(Matched { query, keys }) = write.matched {
             set.guards.push(Guard::Matches(query.clone(), keys.clone()));
         }
-        if let Some(claim) = write.claim {
+        if let Some(claim) = &write.context.claim {
             set.guards.extend(claim.guards());
             set.writes.extend(claim.writes());
         }
+        let joint_at = set.guards.len();
+        if let Some(joint) = joint {
+            joint.join(&mut set);
+        }
         match self.store.commit(set).await.map_err(store_failure)? {
             Commit::Committed(committed) => Ok(Settled::Committed(committed)),
-            Commit::Lost(lost) => settle(&lost),
+            Commit::Lost(lost) => settle(&lost, joint_at, joint),
             Commit::StaleIndex(_) => Ok(Settled::Stale),
             Commit::Unknown => Ok(self.look_up(write.key, next, request).await),
         }
@@ -333,9 +404,11 @@ impl Service {
                 version: head.map(|head| head.version),
                 at: head.map(|head| head.at),
                 body: stored,
+                warnings: Vec::new(),
+                changes: Vec::new(),
             }),
             Reply::Refused(refusal) => {
-                Err(self.refused(refusal, write.key, write.interaction, write.precondition))
+                Err(self.refused(refusal, write.key, write.interaction, &write.context.precondition))
             }
             Reply::Unknown => Err(Failure::OutcomeUnknown { resource: resource(write.key) }),
             // A written version returns where its commit is answered.
@@ -352,21 +425,32 @@ impl From<FirstResult> for Written {
             version: Some(version.version),
             at: Some(version.at),
             body: version.body,
+            warnings: Vec::new(),
+            changes: Vec::new(),
         }
     }
 }
 
 /// What a lost single write met: a used key, other matches, or another head.
-fn settle(lost: &[Lost]) -> Result<Settled, Failure> {
-    if lost.iter().any(|lost| matches!(lost.now, Now::Claimed(_))) {
+fn settle(lost: &[Lost], joint_at: usize, joint: Option<&Joint>) -> Result<Settled, Failure> {
+    let (own, joined): (Vec<&Lost>, Vec<&Lost>) = lost.iter().partition(|lost| lost.guard < joint_at);
+    if own.is_empty()
+        && let (Some(first), Some(joint)) = (joined.first(), joint)
+    {
+        return Ok(match joint.on_lost(first.guard - joint_at) {
+            OnLost::JudgeAgain => Settled::Otherwise,
+            OnLost::Refuse(failure) => Settled::Refused(failure),
+        });
+    }
+    if own.iter().any(|lost| matches!(lost.now, Now::Claimed(_))) {
         return Ok(Settled::Claimed);
     }
-    if lost.iter().any(|lost| matches!(lost.now, Now::Matched(_))) {
+    if own.iter().any(|lost| matches!(lost.now, Now::Matched(_))) {
         return Ok(Settled::Rematch);
     }
-    let head = lost.iter().find_map(|lost| match lost.now {
+    let head = own.iter().find_map(|lost| match lost.now {
         Now::Head(current) => Some(current),
-        Now::Claimed(_) | Now::Matched(_) => None,
+        Now::Claimed(_) | Now::Matched(_) | Now::Referred(_) => None,
     });
     head.map(Settled::Lost).ok_or(Failure::Internal)
 }

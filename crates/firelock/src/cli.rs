@@ -46,7 +46,9 @@ pub(crate) enum Command {
 #[derive(Debug, Default, Args)]
 #[command(after_help = "Without a configuration file these APIs are served:\n  \
     /STU3 /R4 /R4B /R5   plain FHIR of that version\n  \
-    /spine/STU3          NHS Spine update rules: If-Match compulsory, 409 and 412\n\n\
+    /spine/STU3          NHS Spine update rules: If-Match compulsory, 409 and 412\n  \
+    /flags/STU3          the Reasonable Adjustment Flag API\n  \
+    /nrl/STU3            the National Record Locator\n\n\
     Signals: SIGTERM and SIGINT finish the requests that were accepted, then stop.")]
 pub(crate) struct ServeArguments {
     /// Address and port to listen on [default: 127.0.0.1:8080]
@@ -69,6 +71,9 @@ pub(crate) struct ServeArguments {
     /// the process, but a power failure may undo the last ones [default: full]
     #[arg(long, value_name = "LEVEL")]
     pub(crate) durability: Option<Durability>,
+    /// Keep everything in memory, load a small data set and print commands to try on it
+    #[arg(long, conflicts_with_all = ["data", "store"])]
+    pub(crate) demo: bool,
     /// Certificate chain (PEM); with --tls-key the server speaks HTTPS only
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub(crate) tls_cert: Option<PathBuf>,

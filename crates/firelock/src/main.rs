@@ -1,9 +1,12 @@
 //! The Firelock server: configuration, wiring, commands and signals.
 
+mod audit;
 mod backup;
 mod check;
 mod cli;
 mod config;
+mod demo;
+mod demo_pointers;
 mod export;
 mod import;
 mod line;

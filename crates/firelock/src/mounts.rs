@@ -7,37 +7,62 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use fhir_service::{Ids, Service, SystemClock};
 use http_server::Mount;
+use rulebook::spine::{Directory, FlagsRulebook, NrlRulebook, Security};
 use rulebook::{FhirRulebook, Rulebook, SpineRulebook};
 use storage_api::Store;
 use storage_memory::MemoryStore;
 use storage_sqlite::SqliteStore;
 
-use crate::config::{Config, MountConfig, RulebookKind, StoreKind};
+use crate::config::{Config, MountConfig, RulebookKind, SpineConfig, StoreKind};
 
 /// Opens the store of every mount.
 pub(crate) fn open(config: &Config) -> Result<Vec<Mount>> {
     if config.store == StoreKind::Sqlite {
         expect_finished(&config.data)?;
     }
-    config
-        .mounts
-        .iter()
-        .map(|mount| {
-            let store = store(config, mount)?;
-            Ok(Mount {
-                path: mount.path.clone(),
-                service: Service::new(rulebook(mount), store, Ids::system(), config.service)
-                    .with_validation(mount.validation),
-            })
-        })
-        .collect()
+    let mut mounts = Vec::new();
+    for mount in config.mounts.iter().filter(|mount| mount.alias_of.is_none()) {
+        let store = store(config, mount)?;
+        let service = Service::new(rulebook(mount)?, store, Ids::system(), config.service)
+            .with_validation(mount.validation);
+        mounts.push(Mount { path: mount.path.clone(), service });
+    }
+    for mount in &config.mounts {
+        let target = mount.alias_of.as_ref();
+        let service =
+            mounts.iter().find(|other| Some(&other.path) == target).map(|other| other.service.clone());
+        mounts.extend(service.map(|service| Mount { path: mount.path.clone(), service }));
+    }
+    Ok(mounts)
 }
 
-fn rulebook(mount: &MountConfig) -> Arc<dyn Rulebook> {
-    match mount.rulebook {
-        RulebookKind::Fhir => Arc::new(FhirRulebook::new(mount.version, mount.locks.clone())),
-        RulebookKind::Spine => Arc::new(SpineRulebook::new(mount.locks.clone(), mount.conflict_body)),
-    }
+fn rulebook(mount: &MountConfig) -> Result<Arc<dyn Rulebook>> {
+    let locks = mount.locks.clone();
+    Ok(match mount.rulebook {
+        RulebookKind::Fhir => Arc::new(FhirRulebook::new(mount.version, locks)),
+        RulebookKind::Spine => Arc::new(SpineRulebook::new(locks, mount.conflict_body)),
+        RulebookKind::SpineFlags => {
+            let flags = FlagsRulebook::new(locks, mount.conflict_body, security(mount)?);
+            Arc::new(flags.with_removal_reason(mount.spine.removal_reason))
+        }
+        RulebookKind::SpineNrl => Arc::new(NrlRulebook::new(locks, mount.spine.nrl_spec, security(mount)?)),
+    })
+}
+
+/// How an API of Spine treats its callers.
+fn security(mount: &MountConfig) -> Result<Security> {
+    let SpineConfig { headers, jwt_texts, token_times, .. } = mount.spine;
+    let directory = match &mount.spine.directory {
+        None => Directory::demo(),
+        Some(path) => {
+            let text = std::fs::read_to_string(path).with_context(|| {
+                format!("mount {}: cannot read the directory {}", mount.path, path.display())
+            })?;
+            Directory::from_toml(&text)
+                .with_context(|| format!("mount {}: {} is no directory", mount.path, path.display()))?
+        }
+    };
+    Ok(Security { headers, directory: Arc::new(directory), jwt_texts, times: token_times })
 }
 
 fn store(config: &Config, mount: &MountConfig) -> Result<Arc<dyn Store>> {

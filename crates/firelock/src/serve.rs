@@ -2,18 +2,21 @@
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use fhir_definitions::FhirVersion;
 use fhir_service::Ids;
 use http_server::{Mount, Server, Settings};
 use rulebook::{FhirRulebook, LockSettings};
+use storage_api::Store;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::audit::AuditLog;
 use crate::cli::ServeArguments;
 use crate::config::{Config, StoreKind};
-use crate::{logging, mounts};
+use crate::{demo, logging, mounts};
 
 pub(crate) fn run(arguments: ServeArguments) -> Result<ExitCode> {
     logging::start();
@@ -29,16 +32,29 @@ async fn serve(config: Config) -> Result<()> {
         .await
         .with_context(|| format!("cannot listen on {}; choose another --listen", config.listen))?;
     let mounts = mounts::open(&config)?;
-    let stores: Vec<_> = mounts.iter().map(|mount| mount.service.store().clone()).collect();
+    let mut stores: Vec<Arc<dyn Store>> = Vec::new();
+    for store in mounts.iter().map(|mount| mount.service.store()) {
+        // A mount may have two names.
+        if !stores.iter().any(|known| Arc::ptr_eq(known, store)) {
+            stores.push(store.clone());
+        }
+    }
     let address = listener.local_addr()?;
     announce(&config, &mounts);
     let scheme = if config.tls.is_some() { "https" } else { "http" };
+    let audit = config.audit.as_ref().map(AuditLog::open).transpose()?;
     let settings = Settings {
         base_url: config.base_url.clone(),
         trusted_proxies: config.trusted_proxies.clone(),
         cors: config.cors.clone(),
         tls: config.tls.clone(),
         limits: config.http,
+        audit: audit.as_ref().map(AuditLog::sender),
+    };
+    let demo = match (config.demo, &config.base_url) {
+        (false, _) => String::new(),
+        (true, Some(base)) => demo::load(&mounts, base).await?,
+        (true, None) => demo::load(&mounts, &format!("{scheme}://{address}")).await?,
     };
     let server = Server::new(listener, mounts, outside(&config), settings)?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -52,8 +68,12 @@ async fn serve(config: Config) -> Result<()> {
     };
     // The one line that scripts wait for.
     println!("firelock listening on {scheme}://{address}");
+    print!("{demo}");
     std::io::stdout().flush()?;
     server.serve(shutdown).await;
+    if let Some(audit) = audit {
+        audit.close()?;
+    }
     for store in stores {
         store.close().await.context("closing a store")?;
     }

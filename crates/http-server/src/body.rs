@@ -16,13 +16,15 @@ pub(crate) struct Upload {
     /// The client sends nothing until it is told to go on (`Expect: 100-continue`), which the
     /// first read does.
     waits: bool,
+    /// What was read, for the audit record.
+    seen: Bytes,
 }
 
 impl Upload {
     pub(crate) fn new(body: Incoming, headers: &HeaderMap) -> Self {
         let waits =
             headers.get(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
-        Self { body, waits }
+        Self { body, waits, seen: Bytes::new() }
     }
 
     /// Reads the whole body.
@@ -36,9 +38,14 @@ impl Upload {
         }
         self.waits = false;
         match timeout(limits.body_time_max, self.collect(max)).await {
-            Ok(read) => read,
+            Ok(read) => read.inspect(|body| self.seen = body.clone()),
             Err(_) => Err(Failure::Timeout),
         }
+    }
+
+    /// What was read, as it came.
+    pub(crate) fn seen(&self) -> &Bytes {
+        &self.seen
     }
 
     async fn collect(&mut self, max: usize) -> Result<Bytes, Failure> {

@@ -21,6 +21,8 @@ use rulebook::{Failure, Interaction, ParameterProblem, Rulebook};
 use storage_api::HistoryScope;
 use versioning_core::Usage;
 
+use crate::admission::{admit, check_offered, check_operation};
+use crate::audit::Audited;
 use crate::body::Upload;
 use crate::origin::Peer;
 use crate::query::Query;
@@ -59,6 +61,7 @@ impl Shared {
             response.headers_mut().insert(X_CORRELATION_ID, id.clone());
         }
         let interaction = response.extensions_mut().remove::<Interaction>();
+        self.record(&parts, &upload, &mut response, &trace, started.elapsed());
         self.traffic.count(interaction, response.status(), started.elapsed());
         tracing::debug!(%trace, method = %parts.method, path = parts.uri.path(), status = response.status().as_u16());
         compression::encode(&parts.headers, &mut response);
@@ -86,7 +89,7 @@ impl Shared {
                 apis: self.mounts.iter().map(|mount| mount.path.clone()).collect(),
             };
             let failure = check_host(parts).err().unwrap_or_else(no_route);
-            let presentation = presentation_of_failure(parts, self.fallback.rulebook().version());
+            let presentation = presentation_of_failure(parts, self.fallback.rulebook());
             let answer = self.fallback.refuse(&failure, trace);
             return response(self.fallback.present(answer, &presentation, trace), trace);
         };
@@ -96,9 +99,15 @@ impl Shared {
                 let (request, presentation) = *prepared;
                 let handling = request.preferences.handling;
                 let interaction = request.operation.interaction();
-                let answer = service.handle(request).await;
+                let caller = request.caller.clone();
+                let mut answer = service.handle(request).await;
+                let changes = std::mem::take(&mut answer.changes);
+                tell(service.rulebook(), parts, trace, answer.status);
                 let mut response = response(service.present(answer, &presentation, trace), trace);
                 response.extensions_mut().insert(interaction);
+                if self.audit.is_some() {
+                    response.extensions_mut().insert(Audited { caller, changes });
+                }
                 prefer::add_handling(response.headers_mut(), handling);
                 if response.status() == StatusCode::METHOD_NOT_ALLOWED {
                     add_allow(response.headers_mut(), below, service.rulebook());
@@ -111,10 +120,12 @@ impl Shared {
                 response
             }
             Err(failure) => {
-                let presentation = presentation_of_failure(parts, service.rulebook().version());
+                let presentation = presentation_of_failure(parts, service.rulebook());
                 let mut refusal = service.refuse(&failure, trace);
-                refusal.accepts_patch =
-                    parts.method == Method::PATCH && matches!(failure, Failure::UnsupportedMediaType { .. });
+                tell(service.rulebook(), parts, trace, refusal.status);
+                refusal.accepts_patch = parts.method == Method::PATCH
+                    && service.rulebook().patches_freely()
+                    && matches!(failure, Failure::UnsupportedMediaType { .. });
                 response(service.present(refusal, &presentation, trace), trace)
             }
         }
@@ -133,6 +144,7 @@ impl Shared {
         let rulebook = mount.service.rulebook();
         let version = rulebook.version();
         let target = Target::parse(below, version)?;
+        check_operation(rulebook, &target, below)?;
         // What an API does not offer has no methods that could be listed.
         if let Some(interaction) = target.only_interaction().filter(|only| !rulebook.offers(*only)) {
             return Err(Failure::NotOffered(interaction));
@@ -154,14 +166,14 @@ impl Shared {
                 interaction => interaction,
             }
         };
-        if !rulebook.offers(interaction) {
-            return Err(Failure::NotOffered(interaction));
-        }
+        check_offered(rulebook, &target, interaction)?;
         self.check_sizes(parts)?;
+        let caller = admit(&mount.service, &target, interaction, &parts.headers)?;
         target.check_id()?;
         // A body where none has a meaning is read all the same: a request counts when it is whole.
         let bytes = upload.read(&self.limits).await?;
         let mut query = Query::parse(parts.uri.query())?;
+        rulebook.check_query(interaction, query.pairs())?;
         let criteria = stated_criteria(&parts.headers, (&target, interaction), &mut query)?;
         let searches = matches!(interaction, Interaction::SearchType | Interaction::SearchSystem);
         if target.is_form() {
@@ -171,13 +183,15 @@ impl Shared {
         }
         // What shapes the layout stands in the links of a search too.
         let parameters = if searches { query.clone().into_pairs() } else { Vec::new() };
-        let presentation = presentation(&mut query, &parts.headers, (version, searches), target.is_binary())?;
+        let presentation =
+            presentation(&mut query, &parts.headers, (rulebook, searches), target.is_binary())?;
         let bytes = compression::decode(&parts.headers, bytes, self.limits.body_bytes_max)?;
         let encoding = match interaction {
             Interaction::Create
             | Interaction::ConditionalCreate
             | Interaction::Update
             | Interaction::ConditionalUpdate
+            | Interaction::Operation
             | Interaction::Validate => {
                 negotiate::content(&parts.headers, &bytes, version, target.is_binary())?
             }
@@ -185,7 +199,7 @@ impl Shared {
         };
         let patch_format = match interaction {
             Interaction::Patch | Interaction::ConditionalPatch => {
-                Some(negotiate::patch(&parts.headers, version)?)
+                Some(negotiate::patch(&parts.headers, rulebook)?)
             }
             _ => None,
         };
@@ -219,7 +233,7 @@ impl Shared {
         let base = format!("{}{}", self.origin.url(parts, peer), mount.path);
         let idempotency_key = if interaction.is_safe() { None } else { idempotency_key(&parts.headers)? };
         let trace = trace.to_owned();
-        let request = Request { operation, precondition, preferences, idempotency_key, base, trace };
+        let request = Request { operation, precondition, preferences, idempotency_key, base, trace, caller };
         Ok(Prepared::Request(Box::new((request, presentation))))
     }
 
@@ -238,7 +252,7 @@ impl Shared {
     }
 
     /// The mount that a path is under, and the path below it.
-    fn mount<'a>(&self, path: &'a str) -> Option<(&Mount, &'a str)> {
+    pub(crate) fn mount<'a>(&self, path: &'a str) -> Option<(&Mount, &'a str)> {
         self.mounts.iter().find_map(|mount| {
             let below = path.strip_prefix(mount.path.as_str())?;
             (below.is_empty() || below.starts_with('/')).then_some((mount, below))
@@ -255,6 +269,14 @@ impl Shared {
         };
         let sent = headers.get(X_REQUEST_ID).and_then(|id| id.to_str().ok()).filter(legible);
         sent.map_or_else(|| self.fallback.ids().trace_id().to_string(), str::to_owned)
+    }
+}
+
+/// One line for each message of an API whose callers say who they are: they quote its id when they
+/// ask what became of it.
+fn tell(rulebook: &dyn Rulebook, parts: &Parts, trace: &str, status: u16) {
+    if !rulebook.request_fields().is_empty() {
+        tracing::info!(%trace, method = %parts.method, path = parts.uri.path(), status, "message");
     }
 }
 
@@ -296,12 +318,12 @@ enum Prepared {
 fn presentation(
     query: &mut Query,
     headers: &HeaderMap,
-    (version, searches): (FhirVersion, bool),
+    (rulebook, searches): (&dyn Rulebook, bool),
     binary: bool,
 ) -> Result<Presentation, Failure> {
     let format = query.take("_format")?;
     let native = binary && format.is_none() && !negotiate::names_fhir(headers);
-    let format = match negotiate::accepted(headers, format.as_deref(), version) {
+    let format = match negotiate::accepted(headers, format.as_deref(), rulebook) {
         Ok(format) => format,
         // Whoever asks for an image gets one; an outcome is given in the usual format.
         Err(_) if native => Format::default(),
@@ -333,10 +355,11 @@ fn presentation(
 
 /// The same for a request that failed before it was read so far: what cannot be read counts as
 /// not asked for.
-fn presentation_of_failure(parts: &Parts, version: FhirVersion) -> Presentation {
+fn presentation_of_failure(parts: &Parts, rulebook: &dyn Rulebook) -> Presentation {
     let mut query = Query::parse(parts.uri.query()).unwrap_or_default();
     let format = query.take("_format").unwrap_or_default();
-    let format = negotiate::accepted(&parts.headers, format.as_deref(), version).unwrap_or_default();
+    let format =
+        negotiate::accepted(&parts.headers, format.as_deref(), rulebook).unwrap_or(rulebook.default_format());
     let pretty = query.take("_pretty").unwrap_or_default().is_some_and(|pretty| pretty != "false");
     Presentation { format, pretty, subset: Subset::Whole, native: false }
 }
@@ -376,6 +399,7 @@ fn operation(
             Interaction::Delete => Operation::Delete(key),
             _ => Operation::Read(key),
         }),
+        Target::Operation(name) => Ok(Operation::Perform { name, body }),
         // Searches were told apart before.
         Target::Base
         | Target::Metadata

@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+mod admission;
+mod audit;
 mod body;
 mod compression;
 mod conditional;
@@ -21,6 +23,7 @@ mod server;
 mod tls;
 mod traffic;
 
+pub use audit::{Audit, AuditRecord};
 pub use cors::Cors;
 pub use ipnet::IpNet;
 pub use limits::Limits;

@@ -5,7 +5,7 @@ use fhir_definitions::FhirVersion;
 use fhir_service::{Encoding, Format, PatchFormat};
 use hyper::HeaderMap;
 use hyper::header::{ACCEPT, CONTENT_TYPE};
-use rulebook::Failure;
+use rulebook::{Failure, Rulebook};
 
 /// What can be given and understood, for messages.
 const fn offered(version: FhirVersion) -> &'static str {
@@ -24,19 +24,20 @@ const TYPES: [(Format, &[&str]); 2] = [
 ];
 
 /// The format that the client gets. `_format` overrides Accept; where neither asks for one, a
-/// client that sends a format gets the same, and any other gets JSON.
+/// client that sends a format gets the same, and any other gets the API's usual one.
 pub(crate) fn accepted(
     headers: &HeaderMap,
     format: Option<&str>,
-    version: FhirVersion,
+    rulebook: &dyn Rulebook,
 ) -> Result<Format, Failure> {
+    let version = rulebook.version();
     if let Some(format) = format {
         return asked_for(format, version);
     }
     let lines: Vec<&str> = headers.get_all(ACCEPT).iter().filter_map(|line| line.to_str().ok()).collect();
     let ranges: Vec<MediaType> =
         lines.iter().flat_map(|line| line.split(',')).filter_map(MediaType::parse).collect();
-    let usual = sent(headers).unwrap_or_default();
+    let usual = sent(headers).unwrap_or(rulebook.default_format());
     if ranges.is_empty() {
         return Ok(usual);
     }
@@ -112,16 +113,19 @@ pub(crate) const PATCH_TYPES: &str = "application/json-patch+json, application/m
     application/xml-patch+xml, application/fhir+json, application/fhir+xml";
 
 /// What a patch is written in. It always says so: the same JSON means different changes.
-pub(crate) fn patch(headers: &HeaderMap, version: FhirVersion) -> Result<PatchFormat, Failure> {
+pub(crate) fn patch(headers: &HeaderMap, rulebook: &dyn Rulebook) -> Result<PatchFormat, Failure> {
+    let version = rulebook.version();
+    let free = rulebook.patches_freely();
     let text =
         headers.get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes())).unwrap_or_default();
-    let unsupported = || Failure::UnsupportedMediaType { sent: shortened(&text), offered: PATCH_TYPES };
+    let offered = if free { PATCH_TYPES } else { offered(version) };
+    let unsupported = || Failure::UnsupportedMediaType { sent: shortened(&text), offered };
     let media = MediaType::parse(&text).filter(MediaType::charset_is_utf8).ok_or_else(unsupported)?;
     match media.essence.as_str() {
-        "application/json-patch+json" => Ok(PatchFormat::Json),
-        "application/merge-patch+json" => Ok(PatchFormat::Merge),
-        "application/xml-patch+xml" => Ok(PatchFormat::Xml),
-        essence if essence.contains("fhir") && media.fits(version) => {
+        "application/json-patch+json" if free => Ok(PatchFormat::Json),
+        "application/merge-patch+json" if free => Ok(PatchFormat::Merge),
+        "application/xml-patch+xml" if free => Ok(PatchFormat::Xml),
+        essence if (essence.contains("fhir") || !free) && media.fits(version) => {
             media.format().map(PatchFormat::FhirPath).ok_or_else(unsupported)
         }
         _ => Err(unsupported()),
@@ -200,15 +204,20 @@ impl MediaType {
 #[cfg(test)]
 mod tests {
     use hyper::header::HeaderValue;
+    use rulebook::{FhirRulebook, LockSettings};
 
     use super::*;
+
+    fn plain(version: FhirVersion) -> FhirRulebook {
+        FhirRulebook::new(version, LockSettings::of(version))
+    }
 
     fn accept(lines: &[&str], format: Option<&str>) -> Option<Format> {
         let mut headers = HeaderMap::new();
         for line in lines {
             headers.append(ACCEPT, HeaderValue::from_str(line).unwrap());
         }
-        accepted(&headers, format, FhirVersion::Stu3).ok()
+        accepted(&headers, format, &plain(FhirVersion::Stu3)).ok()
     }
 
     #[test]
@@ -239,7 +248,7 @@ mod tests {
     fn who_asks_for_nothing_gets_what_he_sends() {
         let headers =
             |value: &str| HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_str(value).unwrap())]);
-        let got = |value| accepted(&headers(value), None, FhirVersion::R4).ok();
+        let got = |value| accepted(&headers(value), None, &plain(FhirVersion::R4)).ok();
         assert_eq!(got("application/fhir+xml"), Some(Format::Xml));
         assert_eq!(got("text/plain"), Some(Format::Json));
     }

@@ -41,6 +41,11 @@ impl Query {
         self.0.extend(pairs);
     }
 
+    /// What there is.
+    pub(crate) fn pairs(&self) -> &[(String, String)] {
+        &self.0
+    }
+
     /// What is left.
     pub(crate) fn into_pairs(self) -> Vec<(String, String)> {
         self.0

@@ -36,6 +36,8 @@ pub(crate) enum Target {
     Version(Key, String),
     /// `[base]/[type]/$validate` with an empty id, `[base]/[type]/[id]/$validate`
     Validate(Key),
+    /// `[base]/$[name]`
+    Operation(String),
 }
 
 impl Target {
@@ -82,6 +84,7 @@ impl Target {
             ["metadata"] => Ok(Self::Metadata),
             ["_history"] => Ok(Self::SystemHistory),
             ["_search"] => Ok(Self::SystemSearch),
+            [name] if name.starts_with('$') => Ok(Self::Operation(name[1..].to_owned())),
             [name] => Ok(Self::Type(resource_type(name)?)),
             [name, "_search"] => Ok(Self::Search(resource_type(name)?)),
             [name, "_history"] => Ok(Self::TypeHistory(resource_type(name)?)),
@@ -119,6 +122,29 @@ impl Target {
         matches!(self, Self::Search(_) | Self::SystemSearch | Self::CompartmentSearch(..))
     }
 
+    /// The resource type that it names.
+    pub(crate) fn resource_type(&self) -> Option<&str> {
+        match self {
+            Self::Type(name) | Self::Search(name) | Self::TypeHistory(name) => Some(name),
+            Self::Instance(key)
+            | Self::InstanceHistory(key)
+            | Self::Version(key, _)
+            | Self::Validate(key) => Some(&key.kind),
+            Self::Compartment(_, member) | Self::CompartmentSearch(_, member) => member.as_deref(),
+            Self::Base | Self::Metadata | Self::SystemHistory | Self::SystemSearch | Self::Operation(_) => {
+                None
+            }
+        }
+    }
+
+    /// The operation that it names, without `$`.
+    pub(crate) fn operation(&self) -> Option<&str> {
+        match self {
+            Self::Operation(name) => Some(name),
+            _ => None,
+        }
+    }
+
     /// Whether content may come and go in its own form here.
     pub(crate) fn is_binary(&self) -> bool {
         match self {
@@ -138,16 +164,29 @@ impl Target {
             Self::Version(..) => Some(Interaction::Vread),
             Self::Compartment(..) | Self::CompartmentSearch(..) => Some(Interaction::SearchType),
             Self::SystemSearch => Some(Interaction::SearchSystem),
-            Self::Base | Self::Type(_) | Self::Search(_) | Self::Instance(_) | Self::Validate(_) => None,
+            Self::Base
+            | Self::Type(_)
+            | Self::Search(_)
+            | Self::Instance(_)
+            | Self::Validate(_)
+            | Self::Operation(_) => None,
         }
     }
 
     /// The methods that this target has, for `Allow`.
     pub(crate) fn allow(&self, rulebook: &dyn Rulebook) -> &'static [&'static str] {
         match self {
-            // An API without search has no criteria either.
             Self::Type(_) if !rulebook.offers(Interaction::SearchType) => &["POST", "OPTIONS"],
             Self::Base if rulebook.offers(Interaction::SearchSystem) => &["GET", "HEAD", "OPTIONS"],
+            Self::Type(_)
+                if rulebook.offers(Interaction::ConditionalPatch)
+                    && !rulebook.offers(Interaction::ConditionalUpdate) =>
+            {
+                &["GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"]
+            }
+            Self::Type(_) if !rulebook.offers(Interaction::ConditionalUpdate) => {
+                &["GET", "HEAD", "POST", "OPTIONS"]
+            }
             Self::Base => &["OPTIONS"],
             Self::Metadata
             | Self::Compartment(..)
@@ -159,12 +198,20 @@ impl Target {
                 &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
             }
             Self::Type(_) => &["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"],
-            Self::Search(_) | Self::SystemSearch | Self::CompartmentSearch(..) | Self::Validate(_) => {
-                &["POST", "OPTIONS"]
+            Self::Search(_)
+            | Self::SystemSearch
+            | Self::CompartmentSearch(..)
+            | Self::Validate(_)
+            | Self::Operation(_) => &["POST", "OPTIONS"],
+            Self::Instance(_)
+                if rulebook.offers(Interaction::Patch) && !rulebook.offers(Interaction::Update) =>
+            {
+                &["GET", "HEAD", "PATCH", "DELETE", "OPTIONS"]
             }
             Self::Instance(_) if rulebook.offers(Interaction::Patch) => {
                 &["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"]
             }
+            Self::Instance(_) if !rulebook.offers(Interaction::Delete) => &["GET", "HEAD", "PUT", "OPTIONS"],
             Self::Instance(_) => &["GET", "HEAD", "PUT", "DELETE", "OPTIONS"],
         }
     }
@@ -178,6 +225,8 @@ impl Target {
         let read = matches!(*method, Method::GET | Method::HEAD);
         let patch = rulebook.offers(Interaction::Patch);
         let searches = rulebook.offers(Interaction::SearchType);
+        let updates = rulebook.offers(Interaction::Update);
+        let conditional = searches && rulebook.offers(Interaction::ConditionalUpdate);
         let by_form = matches!(self, Self::SystemSearch | Self::CompartmentSearch(..));
         if let Some(only) =
             self.only_interaction().filter(|_| if by_form { *method == Method::POST } else { read })
@@ -189,17 +238,24 @@ impl Target {
                 Ok(Interaction::SearchSystem)
             }
             (Self::Instance(_), _) if read => Ok(Interaction::Read),
-            (Self::Instance(_), &Method::PUT) => Ok(Interaction::Update),
+            (Self::Instance(_), &Method::PUT) if updates => Ok(Interaction::Update),
             (Self::Instance(_), &Method::PATCH) if patch => Ok(Interaction::Patch),
-            (Self::Instance(_), &Method::DELETE) => Ok(Interaction::Delete),
+            (Self::Instance(_), &Method::DELETE) if rulebook.offers(Interaction::Delete) => {
+                Ok(Interaction::Delete)
+            }
             (Self::Type(_), _) if read && searches => Ok(Interaction::SearchType),
             (Self::Type(_), &Method::POST) => Ok(Interaction::Create),
-            (Self::Type(_), &Method::PUT) if searches => Ok(Interaction::ConditionalUpdate),
+            (Self::Type(_), &Method::PUT) if conditional => Ok(Interaction::ConditionalUpdate),
             (Self::Type(_), &Method::PATCH) if rulebook.offers(Interaction::ConditionalPatch) => {
                 Ok(Interaction::ConditionalPatch)
             }
-            (Self::Type(_), &Method::DELETE) if searches => Ok(Interaction::ConditionalDelete),
+            (Self::Type(_), &Method::DELETE)
+                if searches && rulebook.offers(Interaction::ConditionalDelete) =>
+            {
+                Ok(Interaction::ConditionalDelete)
+            }
             (Self::Search(_), &Method::POST) => Ok(Interaction::SearchType),
+            (Self::Operation(_), &Method::POST) => Ok(Interaction::Operation),
             (Self::Validate(_), &Method::POST) => Ok(Interaction::Validate),
             _ => Err(Failure::MethodNotAllowed {
                 method: method.as_str().chars().take(32).collect(),
@@ -211,7 +267,8 @@ impl Target {
 
 #[cfg(test)]
 mod tests {
-    use rulebook::{ConflictBody, FhirRulebook, LockSettings, SpineRulebook};
+    use rulebook::spine::Security;
+    use rulebook::{ConflictBody, FhirRulebook, LockSettings, NrlRulebook, NrlSpec, SpineRulebook};
 
     use super::*;
 
@@ -299,7 +356,9 @@ mod tests {
             for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW"] {
                 let plain = FhirRulebook::new(FhirVersion::Stu3, LockSettings::of(FhirVersion::Stu3));
                 let spine = SpineRulebook::new(SpineRulebook::default_locks(), ConflictBody::default());
-                for rulebook in [&plain as &dyn Rulebook, &spine] {
+                let nrl =
+                    NrlRulebook::new(NrlRulebook::default_locks(), NrlSpec::default(), Security::default());
+                for rulebook in [&plain as &dyn Rulebook, &spine, &nrl] {
                     let allowed = target.allow(rulebook).contains(&method);
                     let method = Method::from_bytes(method.as_bytes()).unwrap();
                     assert_eq!(target.interaction(&method, rulebook).is_ok(), allowed, "{method} {path}");

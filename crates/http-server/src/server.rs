@@ -20,6 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 
 use crate::Limits;
+use crate::audit::Audit;
 use crate::cors::Cors;
 use crate::opening::Opening;
 use crate::origin::{Origin, Peer};
@@ -50,6 +51,8 @@ pub struct Settings {
     pub tls: Option<TlsFiles>,
     /// Limits.
     pub limits: Limits,
+    /// Where a record of every request to an API that is audited goes.
+    pub audit: Option<Arc<dyn Audit>>,
 }
 
 /// An HTTP server over mounts.
@@ -67,6 +70,7 @@ pub(crate) struct Shared {
     pub(crate) cors: Cors,
     pub(crate) limits: Limits,
     pub(crate) traffic: Traffic,
+    pub(crate) audit: Option<Arc<dyn Audit>>,
 }
 
 impl Server {
@@ -83,9 +87,10 @@ impl Server {
         // The longest path first, so that a mount below another is found.
         mounts.sort_by_key(|mount| std::cmp::Reverse(mount.path.len()));
         let local_authority = listener.local_addr()?.to_string();
-        let Settings { base_url, trusted_proxies, cors, tls, limits } = settings;
+        let Settings { base_url, trusted_proxies, cors, tls, limits, audit } = settings;
         let origin = Origin { base_url, trusted_proxies, local_authority };
-        let shared = Arc::new(Shared { mounts, fallback, origin, cors, limits, traffic: Traffic::default() });
+        let shared =
+            Arc::new(Shared { mounts, fallback, origin, cors, limits, traffic: Traffic::default(), audit });
         let tls = tls.map(|files| files.acceptor()).transpose()?;
         Ok(Self { listener, tls, shared })
     }

@@ -11,7 +11,7 @@ use fhir_search::QueryError;
 use fhir_validate::Finding;
 use versioning_core::{FieldError, Refusal, VersionId};
 
-use crate::Interaction;
+use crate::{Breach, Interaction};
 
 /// Why a request failed. `Display` is the sentence that tells a person what to change.
 #[derive(Clone, Debug, PartialEq)]
@@ -133,6 +133,8 @@ pub enum Failure {
     },
     /// The lock core refused.
     Refused(Box<Refused>),
+    /// The API has a rule against it.
+    Rule(Box<Breach>),
     /// The resource has no such version.
     UnknownVersion {
         /// Of what.
@@ -274,6 +276,7 @@ impl Failure {
         match self {
             Self::Json(error) if !error.path.is_empty() => Some(error.path.clone()),
             Self::Xml(error) if !error.path.is_empty() => Some(error.path.clone()),
+            Self::Rule(breach) => breach.place.clone(),
             Self::IdMissing { .. } | Self::IdDiffers { .. } | Self::ClientAssignedId { .. } => {
                 Some("id".to_owned())
             }
@@ -357,6 +360,7 @@ impl fmt::Display for Failure {
             | Self::SearchTooCostly
             | Self::NotFindable { .. } => self.search(f),
             Self::Refused(refused) => refused.fmt(f),
+            Self::Rule(breach) => f.write_str(&breach.diagnostics),
             Self::UnknownVersion { resource, version_id } => {
                 write!(f, "{resource} has no version \"{version_id}\".")
             }

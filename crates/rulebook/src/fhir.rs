@@ -126,6 +126,9 @@ impl Rulebook for FhirRulebook {
     }
 
     fn rule(&self, failure: &Failure) -> Rule {
+        if let Failure::Rule(breach) = failure {
+            return breach.rule;
+        }
         let (status, issue, code) = match failure {
             Failure::Refused(refused) => self.refusal(&refused.refusal, refused.interaction),
             Failure::InvalidHost => (400, IssueType::Value, "invalid-host"),
@@ -185,7 +188,8 @@ impl Rulebook for FhirRulebook {
             Failure::StoreFull => (503, IssueType::NoStore, "store-full"),
             Failure::TooLargeToStore => (413, IssueType::TooLong, "too-large-to-store"),
             Failure::OutcomeUnknown { .. } => (503, IssueType::Transient, "outcome-unknown"),
-            Failure::Internal => (500, IssueType::Exception, "internal"),
+            // The first is dealt with above.
+            Failure::Rule(_) | Failure::Internal => (500, IssueType::Exception, "internal"),
         };
         Rule { status, severity: IssueSeverity::Error, issue, coding: coding(code) }
     }
@@ -203,6 +207,7 @@ impl Rulebook for FhirRulebook {
             }
             Success::Matched => ("matched", format!("{resource} matches: nothing was created.")),
             Success::Deleted => ("deleted", format!("Deleted {resource}.")),
+            Success::Performed => ("performed", "The operation was carried out.".to_owned()),
             Success::NothingToDelete => ("nothing-to-delete", format!("{resource} does not exist.")),
         };
         (coding(code), text)

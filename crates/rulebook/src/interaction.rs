@@ -37,13 +37,15 @@ pub enum Interaction {
     SearchSystem,
     /// `$validate`: findings, nothing stored.
     Validate,
+    /// An operation on the whole system that an API defines.
+    Operation,
     /// What the server can do.
     Capabilities,
 }
 
 impl Interaction {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Read,
         Self::Vread,
         Self::Update,
@@ -60,6 +62,7 @@ impl Interaction {
         Self::SearchType,
         Self::SearchSystem,
         Self::Validate,
+        Self::Operation,
         Self::Capabilities,
     ];
 
@@ -83,6 +86,7 @@ impl Interaction {
             Self::SearchType => "search-type",
             Self::SearchSystem => "search-system",
             Self::Validate => "validate",
+            Self::Operation => "operation",
             Self::Capabilities => "capabilities",
         }
     }
@@ -99,6 +103,7 @@ impl Interaction {
                 | Self::ConditionalUpdate
                 | Self::ConditionalPatch
                 | Self::ConditionalDelete
+                | Self::Operation
         )
     }
 }

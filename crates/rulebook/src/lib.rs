@@ -1,15 +1,23 @@
 #![doc = include_str!("../README.md")]
 
+mod admission;
+mod change;
+mod difference;
 mod failure;
 mod fhir;
 mod interaction;
+mod offers;
 mod rule;
-mod spine;
+pub mod spine;
 mod success;
 
+pub use admission::{Caller, RequestHead};
+pub use change::{Breach, Change, Found, Lookup, SideWrite, Transition, Unique, Warning, scopes};
+pub use difference::{StatusChange, StatusRule, differences};
 pub use failure::{Failure, ParameterProblem, Refused, Resource};
 pub use fhir::{ConditionalDelete, FhirRulebook, LockSettings};
 pub use interaction::Interaction;
+pub use offers::{Format, OperationOffer, SearchOffer, StatementOffer, TypeOffer};
 pub use rule::{ClientId, LocationForm, OutcomeShape, Return, Rule, RuleCoding, Rulebook, Verdict, Wording};
-pub use spine::{ConflictBody, SpineRulebook};
+pub use spine::{ConflictBody, NrlRulebook, NrlSpec, SpineRulebook};
 pub use success::Success;

@@ -23,13 +23,17 @@ pub enum Success {
     Deleted,
     /// There was nothing to delete.
     NothingToDelete,
+    /// An operation was carried out.
+    Performed,
 }
 
 impl Success {
     /// The HTTP status, which is the same for every API.
     pub const fn status(self, has_body: bool) -> u16 {
         match self {
-            Self::Shown | Self::Valid | Self::Updated | Self::Unchanged | Self::Matched => 200,
+            Self::Shown | Self::Valid | Self::Updated | Self::Unchanged | Self::Matched | Self::Performed => {
+                200
+            }
             Self::NotModified => 304,
             Self::Created | Self::Restored => 201,
             Self::Deleted | Self::NothingToDelete => {

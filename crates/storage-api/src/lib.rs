@@ -2,6 +2,7 @@
 
 mod error;
 mod history;
+mod index;
 mod key;
 mod metrics;
 mod order;
@@ -13,6 +14,7 @@ mod write_set;
 
 pub use error::StoreError;
 pub use history::{HistoryPage, HistoryRequest, HistoryScope, Interval, Order};
+pub use index::{Index, IndexGeneration};
 pub use key::{Key, RequestId, Seq};
 pub use metrics::{Counter, Distribution, Histogram, Metric, MetricValue};
 pub use order::{
@@ -28,6 +30,6 @@ pub use store::{Answer, Body, Clock, Record, Store, StoredVersion, VersionSelect
 pub use term::{Coding, Number, Reference, Term, Value};
 pub use versioning_core::{Current, Head, Timestamp, VersionNumber, VersionTag, VersionToken};
 pub use write_set::{
-    Commit, Committed, Guard, HeadGuard, IndexGeneration, Lost, Method, Now, Scope, VersionWrite, Write,
+    Commit, Committed, Guard, HeadGuard, Lost, Method, Now, REFERRING_MAX, Scope, VersionWrite, Write,
     WriteSet,
 };

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use versioning_core::{Current, Timestamp, VersionNumber, VersionToken};
 
 use crate::{
-    Commit, HistoryPage, HistoryRequest, IndexGeneration, Key, Method, Metric, RequestId, SearchPage,
+    Commit, HistoryPage, HistoryRequest, Index, IndexGeneration, Key, Method, Metric, RequestId, SearchPage,
     SearchRequest, Seq, StoreError, WriteSet,
 };
 
@@ -96,6 +96,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// The generation that write sets must be made with.
     fn index_generation(&self) -> IndexGeneration;
+
+    /// What the terms are made by, and how far they were made anew.
+    fn index(&self) -> Answer<'_, Index>;
 
     /// What the store has done since it was opened and what waits now, for operators.
     fn measure(&self) -> Vec<Metric> {

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
+use compact_str::CompactString;
 use versioning_core::{Current, Expect, Timestamp, VersionNumber, VersionToken};
 
-use crate::{Body, Key, Query, RequestId, Seq, StoreError, Term};
+use crate::{Body, Index, IndexGeneration, Key, Query, RequestId, Seq, StoreError, Term};
 
-/// The generation of the index extractor that a write set's terms were made with.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct IndexGeneration(pub u32);
+/// A lost [`Guard::Unreferred`] names at most this many of those that refer.
+pub const REFERRING_MAX: usize = 8;
 
 /// A space of claims. Each use (idempotency keys, identifiers that may never be reused) has its
 /// own number, fixed for ever because it is stored.
@@ -40,6 +40,13 @@ pub enum Guard {
     Matches(Query, Vec<Key>),
     /// Nobody has claimed this, or the claim has lapsed.
     Unclaimed(Scope, Bytes),
+    /// No live resource but itself has a term of this parameter that refers to the key.
+    Unreferred {
+        /// To what.
+        key: Key,
+        /// The parameter.
+        param: CompactString,
+    },
 }
 
 /// What a key must look like.
@@ -119,6 +126,9 @@ pub enum Write {
         /// had never been made.
         expires: Option<Timestamp>,
     },
+    /// Says what terms are made by, or how far older ones were made anew. The generation is that of the write set, or a
+    /// later one, which then begins behind it.
+    Index(Index),
 }
 
 /// A version to append. Its key must be guarded by [`HeadGuard::Absent`] or
@@ -180,19 +190,22 @@ pub enum Now {
     Matched(Vec<Key>),
     /// The place in the commit order that made the claim.
     Claimed(Seq),
+    /// Who refers to the key: sorted, at most [`REFERRING_MAX`] of them.
+    Referred(Vec<Key>),
 }
 
 impl WriteSet {
     /// Checks what the set says about itself, whatever is stored: every version written is
     /// guarded by the version before it, a purge or new terms by the head they concern, no key
     /// is written twice, no claim made twice, exactly the deletions have no body, deletions have
-    /// no terms, and lists are sorted. Every store checks this first.
+    /// no terms, lists are sorted, and the index does not go back. Every store checks this first.
     ///
     /// Takes time in the order of n log n for n guards and writes.
     pub fn check(&self) -> Result<(), StoreError> {
         let pins = Pins::of(&self.guards)?;
         let mut written = BTreeSet::new();
         let mut claimed = BTreeSet::new();
+        let mut indexed = false;
         for write in &self.writes {
             let sound = match write {
                 Write::Version(version) => {
@@ -210,6 +223,9 @@ impl WriteSet {
                 Write::Purge(key) => pins.has_version(key) && written.insert(key),
                 Write::Claim { scope, value, .. } => {
                     pins.unclaimed.contains(&(*scope, &value[..])) && claimed.insert((*scope, &value[..]))
+                }
+                Write::Index(index) => {
+                    index.generation >= self.index && !std::mem::replace(&mut indexed, true)
                 }
             };
             if !sound {
@@ -241,7 +257,7 @@ impl<'a> Pins<'a> {
         let mut unclaimed = BTreeSet::new();
         for guard in guards {
             match guard {
-                Guard::Head(_, HeadGuard::Live) => {}
+                Guard::Head(_, HeadGuard::Live) | Guard::Unreferred { .. } => {}
                 // Two guards of one key that differ cannot both hold, so either may count.
                 Guard::Head(key, pin) => {
                     heads.entry(key).or_insert(*pin);

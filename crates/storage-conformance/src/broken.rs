@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use compact_str::CompactString;
 use pollster::block_on;
 use storage_api::{
-    Answer, Clock, Commit, Committed, Current, Guard, Head, HistoryPage, HistoryRequest, HistoryScope,
+    Answer, Clock, Commit, Committed, Current, Guard, Head, HistoryPage, HistoryRequest, HistoryScope, Index,
     IndexGeneration, Key, Order, Record, RequestId, SearchPage, SearchRequest, Seq, Store, StoreError,
     StoredVersion, Timestamp, VersionNumber, VersionSelector, Write, WriteSet,
 };
@@ -37,6 +37,10 @@ pub enum Flaw {
     IgnoresMatches,
     /// Does not carry out [`Write::Terms`].
     IgnoresNewTerms,
+    /// Does not look at guards on who refers.
+    IgnoresReferring,
+    /// Does not keep what the index is made by.
+    ForgetsIndex,
     /// Leaves the last resource of a page of a search out.
     SearchesShort,
     /// Passes over the order asked for.
@@ -93,6 +97,8 @@ impl Flaw {
         Self::IgnoresIndexGeneration,
         Self::IgnoresMatches,
         Self::IgnoresNewTerms,
+        Self::IgnoresReferring,
+        Self::ForgetsIndex,
         Self::SearchesShort,
         Self::SortsByPlace,
         Self::SortsByNow,
@@ -221,6 +227,9 @@ impl BrokenStore {
             Flaw::IgnoresMatches => {
                 set.guards.retain(|guard| !matches!(guard, Guard::Matches(..)));
             }
+            Flaw::IgnoresReferring => {
+                set.guards.retain(|guard| !matches!(guard, Guard::Unreferred { .. }));
+            }
             Flaw::ForgetsRequests => set.request = RequestId([0; 16]),
             _ => {}
         }
@@ -247,9 +256,9 @@ impl BrokenStore {
     /// Spoils a write, or drops it.
     fn alter(&self, write: &mut Write) -> bool {
         match (self.flaw, write) {
-            (Flaw::ForgetsClaims, Write::Claim { .. }) | (Flaw::IgnoresNewTerms, Write::Terms { .. }) => {
-                false
-            }
+            (Flaw::ForgetsClaims, Write::Claim { .. })
+            | (Flaw::IgnoresNewTerms, Write::Terms { .. })
+            | (Flaw::ForgetsIndex, Write::Index(_)) => false,
             (Flaw::NeverLapses, Write::Claim { expires, .. }) => {
                 *expires = None;
                 true
@@ -284,7 +293,7 @@ impl BrokenStore {
                 let key = match write {
                     Write::Version(version) => version.key.clone(),
                     Write::Purge(key) | Write::Terms { key, .. } => key.clone(),
-                    Write::Claim { .. } => continue,
+                    Write::Claim { .. } | Write::Index(_) => continue,
                 };
                 let current = block_on(self.inner.read(&key))?.current;
                 if let Write::Version(version) = write {
@@ -377,6 +386,10 @@ impl Store for BrokenStore {
 
     fn index_generation(&self) -> IndexGeneration {
         self.inner.index_generation()
+    }
+
+    fn index(&self) -> Answer<'_, Index> {
+        self.inner.index()
     }
 
     fn close(&self) -> Answer<'static, ()> {

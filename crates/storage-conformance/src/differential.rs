@@ -6,8 +6,8 @@ use std::sync::Arc;
 use pollster::block_on;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use storage_api::{
-    Commit, Committed, Current, Guard, HistoryRequest, HistoryScope, Key, Lost, Now, Query, RequestId, Seq,
-    Store, StoreError, StoredVersion, VersionNumber, VersionSelector, WriteSet,
+    Commit, Committed, Current, Guard, HistoryRequest, HistoryScope, Index, Key, Lost, Now, Query, RequestId,
+    Seq, Store, StoreError, StoredVersion, VersionNumber, VersionSelector, Write, WriteSet,
 };
 
 use crate::bench::{all_pages, newest_first};
@@ -114,7 +114,14 @@ impl Pair {
         let (mut guards, mut writes) = (Vec::new(), Vec::new());
         for piece in pieces {
             let current = piece.key().map_or(Ok(Current::NEVER), |key| self.model.current(key))?;
-            if let Piece::Matches(query, guess) = piece {
+            if let Piece::Index { begins, maker, backfill } = piece {
+                let now = self.model.store.index_generation();
+                writes.push(Write::Index(Index {
+                    generation: if *begins { now.next() } else { now },
+                    maker: vec![*maker].into(),
+                    backfill: backfill.map(|backfill| vec![backfill].into()),
+                }));
+            } else if let Piece::Matches(query, guess) = piece {
                 let mut found = self.matching(query)?;
                 guess.spoil(&mut found);
                 guards.push(Guard::Matches(query.clone(), found));
@@ -195,6 +202,8 @@ impl Pair {
     }
 
     fn compare_everything(&mut self) -> Verdict {
+        let index = |side: &Side| block_on(side.store.index());
+        ensure_eq!(index(&self.subject)?, index(&self.model)?, "the index in the end");
         let mut scopes = vec![HistoryScope::All, HistoryScope::Kind("Flag".into())];
         for key in keys() {
             let record = |side: &Side| block_on(side.store.read(&key));

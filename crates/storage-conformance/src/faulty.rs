@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use storage_api::{
-    Answer, Commit, HistoryPage, HistoryRequest, IndexGeneration, Key, Record, SearchPage, SearchRequest,
-    Store, StoredVersion, VersionSelector, WriteSet,
+    Answer, Commit, HistoryPage, HistoryRequest, Index, IndexGeneration, Key, Record, SearchPage,
+    SearchRequest, Store, StoredVersion, VersionSelector, WriteSet,
 };
 
 /// What happens to one commit.
@@ -70,6 +70,10 @@ impl Store for FaultyStore {
 
     fn index_generation(&self) -> IndexGeneration {
         self.inner.index_generation()
+    }
+
+    fn index(&self) -> Answer<'_, Index> {
+        self.inner.index()
     }
 
     fn close(&self) -> Answer<'static, ()> {

@@ -107,7 +107,7 @@ impl Timeline {
         match guard {
             Guard::Head(key, wanted) => wanted.holds(&self.at(key, position).current),
             // Recordings have none of them.
-            Guard::Matches(..) | Guard::Unclaimed(..) => true,
+            Guard::Matches(..) | Guard::Unclaimed(..) | Guard::Unreferred { .. } => true,
         }
     }
 

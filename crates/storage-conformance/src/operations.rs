@@ -36,6 +36,13 @@ pub(crate) enum Piece {
     Matches(Query, Guess),
     Unclaimed(u8),
     Claim(u8, Option<i64>),
+    Unreferred(Key),
+    /// What the index is made by, in the same generation or the next.
+    Index {
+        begins: bool,
+        maker: u8,
+        backfill: Option<u8>,
+    },
 }
 
 /// How a plan misses what is there.
@@ -74,7 +81,11 @@ impl Piece {
             Self::Version(key, ..) | Self::Terms(key, ..) | Self::Purge(key, _) | Self::Head(key, _) => {
                 Some(key)
             }
-            Self::Matches(..) | Self::Unclaimed(_) | Self::Claim(..) => None,
+            Self::Matches(..)
+            | Self::Unclaimed(_)
+            | Self::Claim(..)
+            | Self::Unreferred(_)
+            | Self::Index { .. } => None,
         }
     }
 
@@ -104,7 +115,8 @@ impl Piece {
                 writes.push(Write::Purge(key.clone()));
             }
             Self::Head(key, guard) => guards.push(Guard::Head(key.clone(), *guard)),
-            Self::Matches(..) => {}
+            Self::Matches(..) | Self::Index { .. } => {}
+            Self::Unreferred(key) => guards.push(Guard::Unreferred { key: key.clone(), param: "p".into() }),
             Self::Unclaimed(value) => guards.push(unclaimed(*value)),
             Self::Claim(value, expires) => {
                 guards.push(unclaimed(*value));
@@ -213,6 +225,9 @@ fn piece() -> impl Strategy<Value = Piece> {
         1 => (key(), head_guard()).prop_map(|(key, guard)| Piece::Head(key, guard)),
         2 => (query(), guess).prop_map(|(query, guess)| Piece::Matches(query, guess)),
         1 => claim().prop_map(Piece::Unclaimed),
+        2 => key().prop_map(Piece::Unreferred),
+        1 => (any::<bool>(), any::<u8>(), option::of(any::<u8>()))
+            .prop_map(|(begins, maker, backfill)| Piece::Index { begins, maker, backfill }),
         1 => (claim(), option::of(0..5_000_000_i64)).prop_map(|(value, expires)| Piece::Claim(value, expires)),
     ]
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use storage_api::{
-    Candidate, Commit, Committed, Current, Guard, Head, HistoryPage, HistoryRequest, HistoryScope, Interval,
-    Key, Lost, Now, Order, Others, Place, Query, Record, RequestId, Scope, Seq, StoredVersion, Term,
-    Timestamp, VersionNumber, VersionSelector, VersionWrite, Write, WriteSet, matches,
+    Candidate, Commit, Committed, Current, Guard, Head, HistoryPage, HistoryRequest, HistoryScope, Index,
+    IndexGeneration, Interval, Key, Lost, Now, Order, Others, Place, Query, REFERRING_MAX, Record, Reference,
+    RequestId, Scope, Seq, StoredVersion, Term, Timestamp, Value, VersionNumber, VersionSelector,
+    VersionWrite, Write, WriteSet, matches,
 };
 
 /// The low 48 bits of a tag.
@@ -23,6 +24,7 @@ pub(crate) struct State {
     /// The highest place that was given to a resource.
     places: u64,
     stamped: Timestamp,
+    index: Index,
 }
 
 /// A key that was ever written.
@@ -58,6 +60,14 @@ struct Claim {
 }
 
 impl State {
+    pub(crate) fn of_generation(generation: IndexGeneration) -> Self {
+        Self { index: Index { generation, ..Index::default() }, ..Self::default() }
+    }
+
+    pub(crate) fn index(&self) -> &Index {
+        &self.index
+    }
+
     pub(crate) fn read(&self, key: &Key) -> Record {
         let body = self.newest_of(key).and_then(|version| version.body.clone());
         Record { current: self.current(key), body }
@@ -101,6 +111,9 @@ impl State {
 
     /// Judges every guard, then writes everything or nothing.
     pub(crate) fn commit(&mut self, set: WriteSet, now: Timestamp) -> Commit {
+        if set.index != self.index.generation {
+            return Commit::StaleIndex(self.index.generation);
+        }
         let at = now.max(self.stamped);
         let guards = set.guards.iter().enumerate();
         let lost: Vec<Lost> =
@@ -116,6 +129,7 @@ impl State {
                 Write::Terms { key, terms } => self.replace_terms(&key, terms),
                 Write::Purge(key) => self.purge(&key),
                 Write::Claim { scope, value, expires } => claims.push(((scope, value), expires)),
+                Write::Index(index) => self.index = index,
             }
         }
         // A claim is known by the place of the commit that made it, the last one of its set.
@@ -142,7 +156,22 @@ impl State {
                 .get(&(*scope, value.clone()))
                 .filter(|claim| claim.expires.is_none_or(|expires| at < expires))
                 .map(|claim| Now::Claimed(claim.seq)),
+            Guard::Unreferred { key, param } => {
+                let referring = self.referring(key, param);
+                (!referring.is_empty()).then_some(Now::Referred(referring))
+            }
         }
+    }
+
+    /// Who refers to a key, itself apart. Only what is live has terms.
+    fn referring(&self, key: &Key, param: &str) -> Vec<Key> {
+        let refers = |term: &Term| {
+            term.param == param
+                && matches!(&term.value, Value::Reference(Reference::Local(target)) if target == key)
+        };
+        let others = self.resources.iter().filter(|(other, _)| *other != key);
+        let referring = others.filter(|(_, resource)| resource.newest_terms().iter().any(refers));
+        referring.map(|(other, _)| other.clone()).take(REFERRING_MAX).collect()
     }
 
     /// The live resources that match, sorted by key.

@@ -4,7 +4,7 @@ use std::future::ready;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use storage_api::{
-    Answer, Clock, Commit, HistoryPage, HistoryRequest, IndexGeneration, Key, Record, SearchPage,
+    Answer, Clock, Commit, HistoryPage, HistoryRequest, Index, IndexGeneration, Key, Record, SearchPage,
     SearchRequest, Store, StoreError, StoredVersion, VersionSelector, WriteSet,
 };
 
@@ -13,7 +13,6 @@ use crate::state::State;
 /// A store in memory.
 pub struct MemoryStore {
     clock: Arc<dyn Clock>,
-    generation: IndexGeneration,
     /// `None` once the store is closed.
     state: Mutex<Option<State>>,
 }
@@ -26,7 +25,7 @@ impl MemoryStore {
 
     /// An empty store that takes terms of `generation`.
     pub fn with_generation(clock: Arc<dyn Clock>, generation: IndexGeneration) -> Self {
-        Self { clock, generation, state: Mutex::new(Some(State::default())) }
+        Self { clock, state: Mutex::new(Some(State::of_generation(generation))) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<State>> {
@@ -66,15 +65,16 @@ impl Store for MemoryStore {
         if let Err(error) = set.check() {
             return Box::pin(ready(Err(error)));
         }
-        if set.index != self.generation {
-            let generation = self.generation;
-            return self.answer(|_| Commit::StaleIndex(generation));
-        }
         self.answer(|state| state.commit(set, self.clock.now()))
     }
 
+    /// A closed store takes nothing of any generation.
     fn index_generation(&self) -> IndexGeneration {
-        self.generation
+        self.lock().as_ref().map_or_else(IndexGeneration::default, |state| state.index().generation)
+    }
+
+    fn index(&self) -> Answer<'_, Index> {
+        self.answer(|state| state.index().clone())
     }
 
     fn close(&self) -> Answer<'static, ()> {

@@ -24,6 +24,7 @@ impl Group<'_> {
                 }
                 Write::Terms { key, terms } => self.replace_terms(key, terms)?,
                 Write::Purge(key) => self.purge(key)?,
+                Write::Index(index) => self.write_index(index)?,
                 Write::Claim { .. } => {}
             }
         }

@@ -146,7 +146,7 @@ impl Bulk {
              DELETE FROM head WHERE seq NOT IN (SELECT seq FROM version);",
         )?;
         self.derive_states()?;
-        let position = Position { seq: partition.newest_seq, at: partition.newest_at, indexed: false };
+        let position = Position { seq: partition.newest_seq, at: partition.newest_at, ..Position::default() };
         position.save(&self.connection)?;
         let raised = raise.map_or(Ok(0), |raise| self.raise(position, raise))?;
         self.connection.execute_batch(

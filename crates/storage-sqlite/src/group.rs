@@ -104,6 +104,9 @@ impl<'a> Group<'a> {
     /// that the transaction cannot go on.
     pub(crate) fn apply(&mut self, prepared: &Prepared, now: Timestamp) -> Result<Outcome, GroupError> {
         let set = &prepared.set;
+        if set.index != self.effects.position.generation {
+            return Ok(Ok(Commit::StaleIndex(self.effects.position.generation)));
+        }
         let at = now.0.max(self.effects.position.at);
         let mut lost = Vec::new();
         for (guard, what) in set.guards.iter().enumerate() {
@@ -132,6 +135,7 @@ impl<'a> Group<'a> {
             }
             Guard::Matches(query, expected) => self.judge_matches(query, expected),
             Guard::Unclaimed(scope, value) => Ok(self.claimed(*scope, value, at)?),
+            Guard::Unreferred { key, param } => self.judge_unreferred(key, param),
         }
     }
 
@@ -168,6 +172,16 @@ impl<'a> Group<'a> {
             return Ok(Some(*number));
         }
         self.tables.symbols.number(self.connection, kind, text)
+    }
+
+    /// The text of a number that a row has.
+    pub(crate) fn symbol_text(&self, kind: SymbolKind, number: i64) -> Result<CompactString, GroupError> {
+        let mut new = self.effects.symbols.iter();
+        if let Some(((_, text), _)) = new.find(|((of, _), known)| *of == kind && **known == number) {
+            return Ok(text.clone());
+        }
+        let known = self.tables.symbols.text(self.connection, kind, number)?;
+        known.ok_or_else(|| GroupError::Corrupt(format!("the symbol {number} is missing")))
     }
 
     pub(crate) fn symbol(&mut self, kind: SymbolKind, text: &CompactString) -> rusqlite::Result<i64> {

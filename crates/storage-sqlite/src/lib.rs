@@ -16,6 +16,7 @@ mod group;
 mod history;
 mod import;
 mod including;
+mod index;
 mod layout;
 mod lock;
 mod matching;

@@ -1,9 +1,12 @@
 //! Where the commit order has got to.
 
 use rusqlite::{Connection, OptionalExtension};
+use storage_api::IndexGeneration;
+
+use crate::index;
 
 /// What the writer counts on from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Position {
     /// The newest row that was ever written.
     pub(crate) seq: i64,
@@ -11,6 +14,8 @@ pub(crate) struct Position {
     pub(crate) at: i64,
     /// Whether there may be terms: while there never was one, none is looked for.
     pub(crate) indexed: bool,
+    /// What terms are made with.
+    pub(crate) generation: IndexGeneration,
 }
 
 impl Position {
@@ -25,6 +30,7 @@ impl Position {
         };
         let indexed = "SELECT EXISTS (SELECT 1 FROM term)";
         Ok(Self {
+            generation: index::generation(connection)?,
             indexed: connection.query_row(indexed, [], |row| row.get(0))?,
             seq: seq.max(kept("newest_seq")?.unwrap_or_default()),
             at: at.max(kept("newest_at")?.unwrap_or_default()),

@@ -11,7 +11,7 @@ use crate::OpenError;
 const APPLICATION_ID: i64 = 0x466c_636b;
 
 /// Step `n` leads from schema version `n` to `n + 1`. Steps are only ever added.
-const MIGRATIONS: &[&str] = &[VERSION_1];
+const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2];
 
 /// - `symbol`: short numbers for texts that repeat: types, parameters, systems.
 /// - `version`: every version, append only; `prev` is the seq of the version before it, `codec`
@@ -50,6 +50,11 @@ CREATE TABLE claim (
     expires INTEGER, PRIMARY KEY (scope, value)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE blob (hash BLOB PRIMARY KEY, refs INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+";
+
+/// - `note`: `index_maker` and `index_backfill`, as the caller gave them.
+const VERSION_2: &str = "
+CREATE TABLE note (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
 ";
 
 /// Brings the file to the newest schema, creating it if it is empty.
@@ -113,7 +118,7 @@ mod tests {
     fn an_empty_file_gets_the_newest_schema_once() {
         let mut connection = Connection::open_in_memory().unwrap();
         migrate(&mut connection).unwrap();
-        assert_eq!(version(&connection), 1);
+        assert_eq!(version(&connection), 2);
         connection.execute("INSERT INTO meta VALUES ('kept', 7)", []).unwrap();
         migrate(&mut connection).unwrap();
         let kept: i64 = connection.query_row("SELECT value FROM meta", [], |row| row.get(0)).unwrap();
@@ -125,24 +130,25 @@ mod tests {
         let mut connection = Connection::open_in_memory().unwrap();
         migrate(&mut connection).unwrap();
         connection.execute("INSERT INTO meta VALUES ('kept', 7)", []).unwrap();
-        let later = [VERSION_1, "ALTER TABLE meta ADD COLUMN note TEXT", "UPDATE meta SET note = 'moved'"];
+        let later =
+            [VERSION_1, VERSION_2, "ALTER TABLE meta ADD COLUMN note TEXT", "UPDATE meta SET note = 'moved'"];
         migrate_by(&mut connection, &later).unwrap();
-        assert_eq!(version(&connection), 3);
+        assert_eq!(version(&connection), 4);
         let row: (i64, String) = connection
             .query_row("SELECT value, note FROM meta", [], |row| Ok((row.get(0)?, row.get(1)?)))
             .unwrap();
         assert_eq!(row, (7, "moved".to_owned()));
-        // This build, which knows one step, keeps away from it.
-        assert_eq!(migrate(&mut connection), Err(OpenError::NewerSchema { found: 3, supported: 1 }));
+        // This build, which knows two steps, keeps away from it.
+        assert_eq!(migrate(&mut connection), Err(OpenError::NewerSchema { found: 4, supported: 2 }));
     }
 
     #[test]
     fn a_step_that_fails_leaves_the_older_schema() {
         let mut connection = Connection::open_in_memory().unwrap();
         migrate(&mut connection).unwrap();
-        let broken = [VERSION_1, "CREATE TABLE extra (a); INSERT INTO nowhere VALUES (1)"];
+        let broken = [VERSION_1, VERSION_2, "CREATE TABLE extra (a); INSERT INTO nowhere VALUES (1)"];
         assert!(matches!(migrate_by(&mut connection, &broken), Err(OpenError::Sqlite(_))));
-        assert_eq!(version(&connection), 1);
+        assert_eq!(version(&connection), 2);
         let tables = "SELECT count(*) FROM sqlite_schema WHERE name = 'extra'";
         assert_eq!(connection.query_row(tables, [], |row| row.get::<_, i64>(0)), Ok(0));
     }

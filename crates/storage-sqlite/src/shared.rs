@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use storage_api::{Clock, StoreError, Write, WriteSet};
+use storage_api::{Clock, IndexGeneration, StoreError, Write, WriteSet};
 
 use crate::blobs::Blobs;
 use crate::caches::{BodyCache, HeadCache};
@@ -28,6 +29,7 @@ pub(crate) struct Shared {
     pub(crate) log: Log,
     pub(crate) pool: Pool,
     pub(crate) counters: Counters,
+    generation: AtomicU32,
 }
 
 impl Shared {
@@ -37,6 +39,7 @@ impl Shared {
         pool: Pool,
         options: Options,
         clock: Arc<dyn Clock>,
+        generation: IndexGeneration,
     ) -> Self {
         Self {
             path,
@@ -49,8 +52,18 @@ impl Shared {
             log: Log::default(),
             pool,
             counters: Counters::default(),
+            generation: AtomicU32::new(generation.0),
             options,
         }
+    }
+
+    /// What write sets must be made with. Not before the commit that said so is durable.
+    pub(crate) fn generation(&self) -> IndexGeneration {
+        IndexGeneration(self.generation.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn set_generation(&self, generation: IndexGeneration) {
+        self.generation.store(generation.0, Ordering::Release);
     }
 
     /// Puts the large contents of a write set on the disk.
@@ -88,6 +101,9 @@ pub(crate) fn weight(set: &WriteSet) -> usize {
         }
         Write::Terms { terms, .. } => terms.len().saturating_mul(ENTRY_BYTES),
         Write::Claim { value, .. } => value.len(),
+        Write::Index(index) => {
+            index.maker.len() + index.backfill.as_ref().map_or(0, |backfill| backfill.len())
+        }
         Write::Purge(_) => 0,
     });
     content.fold(entries, usize::saturating_add)

@@ -9,8 +9,8 @@ use std::thread::{self, JoinHandle};
 
 use rusqlite::Connection;
 use storage_api::{
-    Answer, Clock, Commit, HistoryPage, HistoryRequest, IndexGeneration, Key, Metric, Record, SearchPage,
-    SearchRequest, Store, StoreError, StoredVersion, VersionSelector, WriteSet,
+    Answer, Clock, Commit, HistoryPage, HistoryRequest, Index, IndexGeneration, Key, Metric, Record,
+    SearchPage, SearchRequest, Store, StoreError, StoredVersion, VersionSelector, WriteSet,
 };
 
 use crate::blobs::Blobs;
@@ -28,7 +28,7 @@ use crate::reader::{ReadError, ReadResult, Reader};
 use crate::rows::State;
 use crate::shared::{Shared, weight};
 use crate::writer::{Ended, Writer, watch_log};
-use crate::{OpenError, checkpoint, folder, recovery, schema};
+use crate::{OpenError, checkpoint, folder, index, recovery, schema};
 
 /// A durable store in a directory of its own.
 ///
@@ -41,7 +41,6 @@ pub struct SqliteStore {
 
 struct Inner {
     shared: Arc<Shared>,
-    generation: IndexGeneration,
     closed: AtomicBool,
     /// What ends with the store; `None` once it is closed.
     running: Mutex<Option<Running>>,
@@ -72,18 +71,18 @@ impl SqliteStore {
         let mut connection = open_writer(&layout.database, &options)?;
         schema::migrate(&mut connection)?;
         folder::sync(directory)?;
-        let generation = load_generation(&connection, options.index_generation)?;
+        give_generation(&connection, options.index_generation)?;
         let position = Position::load(&connection)?;
         let blobs = Blobs::new(layout.blobs);
         blobs.remove_leftovers(&connection)?;
         let pool = Pool::open(&layout.database, &options)?;
-        let shared = Arc::new(Shared::new(layout.database, blobs, pool, options, clock));
+        let shared = Arc::new(Shared::new(layout.database, blobs, pool, options, clock, position.generation));
         watch_log(&mut connection, &shared)?;
         let checkpointer = start_checkpointer(&shared)?;
         let writer = start_writer(&shared, connection, position).inspect_err(|_| shared.log.end())?;
         let running = Running { writer, checkpointer, _lock: lock };
         let (closed, running) = (AtomicBool::new(false), Mutex::new(Some(running)));
-        Ok(Self { inner: Arc::new(Inner { shared, generation, closed, running }) })
+        Ok(Self { inner: Arc::new(Inner { shared, closed, running }) })
     }
 
     /// What the store has done since it was opened.
@@ -112,12 +111,11 @@ fn start_checkpointer(shared: &Arc<Shared>) -> std::io::Result<JoinHandle<()>> {
     thread::Builder::new().name(name).spawn(move || checkpoint::help(&shared))
 }
 
-/// The generation that the file has, or the one that a new file gets.
-fn load_generation(connection: &Connection, fresh: IndexGeneration) -> Result<IndexGeneration, OpenError> {
+/// A new file gets a generation; another one keeps its own.
+fn give_generation(connection: &Connection, fresh: IndexGeneration) -> Result<(), OpenError> {
     let sql = "INSERT OR IGNORE INTO meta (name, value) VALUES ('index_generation', ?1)";
     connection.execute(sql, [fresh.0])?;
-    let sql = "SELECT value FROM meta WHERE name = 'index_generation'";
-    Ok(IndexGeneration(connection.query_row(sql, [], |row| row.get(0))?))
+    Ok(())
 }
 
 impl Inner {
@@ -175,9 +173,11 @@ impl Inner {
             return Err(StoreError::TooLarge);
         }
         let (reply, outcome) = oneshot::channel();
-        if set.index != self.generation && !self.closed.load(Ordering::Relaxed) {
+        // What is queued may change it: the writer looks again.
+        let generation = self.shared.generation();
+        if set.index != generation && !self.closed.load(Ordering::Relaxed) {
             // Nobody waits for anything, so it does not matter if nobody listens.
-            let _ = reply.send(Ok(Commit::StaleIndex(self.generation)));
+            let _ = reply.send(Ok(Commit::StaleIndex(generation)));
             return Ok(outcome);
         }
         let prepared = self.shared.prepare(set)?;
@@ -259,7 +259,13 @@ impl Store for SqliteStore {
     }
 
     fn index_generation(&self) -> IndexGeneration {
-        self.inner.generation
+        self.inner.shared.generation()
+    }
+
+    fn index(&self) -> Answer<'_, Index> {
+        Box::pin(async move {
+            self.inner.ask(|reader| reader.snapshot(|reader| Ok(index::load(reader.connection)?)))
+        })
     }
 
     fn close(&self) -> Answer<'static, ()> {

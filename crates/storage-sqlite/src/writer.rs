@@ -133,6 +133,7 @@ impl Writer {
             watch_log(&mut connection, &self.shared)?;
             settle(&connection)?;
             self.position = Position::load(&connection)?;
+            self.shared.set_generation(self.position.generation);
             Ok(connection)
         });
         // Whatever the end of that commit was, it is now what the tables say.
@@ -173,6 +174,7 @@ impl Writer {
                 self.shared.heads.publish(rows, group);
                 self.position = effects.position;
                 self.keep(effects.entries, &effects.replaced);
+                self.shared.set_generation(self.position.generation);
                 self.sweep = effects.sweep;
                 self.released.extend(effects.released);
                 self.connection = Some(connection);

@@ -8,10 +8,11 @@ use anyhow::{Context, Result};
 use fhir_service::Validation;
 use http_server::IpNet;
 use rulebook::ConditionalDelete;
+use rulebook::spine::{HeaderMode, JwtTexts, NrlSpec, RemovalReason, TimeCheck};
 use serde::{Deserialize, Serialize};
 use versioning_core::{IdenticalUpdate, IfMatchPolicy, LockPolicy, UpdateCreate, VersionScheme};
 
-use super::{Durability, RulebookKind, StoreKind};
+use super::{Durability, RulebookKind, SpineConfig, StoreKind};
 
 #[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -23,6 +24,7 @@ pub(super) struct File {
     pub(super) durability: Option<Durability>,
     pub(super) cors: Option<Vec<String>>,
     pub(super) trusted_proxies: Option<Vec<IpNet>>,
+    pub(super) audit: Option<String>,
     #[serde(default)]
     pub(super) tls: FileTls,
     #[serde(default)]
@@ -71,11 +73,12 @@ pub(super) struct FileSqlite {
     pub(super) log_bytes_max: Option<u64>,
 }
 
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FileMount {
     pub(super) path: String,
-    pub(super) fhir: String,
+    pub(super) alias_of: Option<String>,
+    pub(super) fhir: Option<String>,
     #[serde(default)]
     pub(super) rulebook: RulebookKind,
     pub(super) stale: Option<u16>,
@@ -84,6 +87,12 @@ pub(super) struct FileMount {
     pub(super) conditional_delete: Option<FileConditionalDelete>,
     pub(super) conflict_body: Option<FileConflictBody>,
     pub(super) validation: Option<FileValidation>,
+    pub(super) headers: Option<FileHeaders>,
+    pub(super) directory: Option<PathBuf>,
+    pub(super) jwt_texts: Option<FileJwtTexts>,
+    pub(super) token_times: Option<FileTokenTimes>,
+    pub(super) removal_reason: Option<FileRemovalReason>,
+    pub(super) nrl_spec: Option<FileNrlSpec>,
     #[serde(default)]
     pub(super) lock: FileLock,
     #[serde(default, rename = "type", skip_serializing_if = "BTreeMap::is_empty")]
@@ -112,6 +121,115 @@ impl From<ConditionalDelete> for FileConditionalDelete {
         match meant {
             ConditionalDelete::Single => Self::Single,
             ConditionalDelete::Multiple => Self::Multiple,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum FileHeaders {
+    Required,
+    Optional,
+    Off,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
+pub(super) enum FileJwtTexts {
+    #[serde(rename = "spine-core")]
+    SpineCore,
+    #[serde(rename = "nrl-2.3.0")]
+    Nrl230,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum FileTokenTimes {
+    Off,
+    Strict,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum FileRemovalReason {
+    Required,
+    Optional,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
+pub(super) enum FileNrlSpec {
+    #[serde(rename = "2019")]
+    Draft2019,
+    #[serde(rename = "2.8.0")]
+    V2_8_0,
+}
+
+impl FileMount {
+    /// Whether nothing is said that only the APIs of NHS Spine understand.
+    pub(super) fn spine_is_empty(&self) -> bool {
+        self.headers.is_none()
+            && self.directory.is_none()
+            && self.jwt_texts.is_none()
+            && self.token_times.is_none()
+            && self.removal_reason.is_none()
+            && self.nrl_spec.is_none()
+    }
+
+    /// What the APIs of NHS Spine are told.
+    pub(super) fn spine(&self) -> SpineConfig {
+        SpineConfig {
+            headers: match self.headers {
+                None | Some(FileHeaders::Required) => HeaderMode::Required,
+                Some(FileHeaders::Optional) => HeaderMode::Optional,
+                Some(FileHeaders::Off) => HeaderMode::Off,
+            },
+            directory: self.directory.clone(),
+            jwt_texts: match self.jwt_texts {
+                None | Some(FileJwtTexts::SpineCore) => JwtTexts::SpineCore,
+                Some(FileJwtTexts::Nrl230) => JwtTexts::Nrl230,
+            },
+            token_times: match self.token_times {
+                None | Some(FileTokenTimes::Off) => TimeCheck::Off,
+                Some(FileTokenTimes::Strict) => TimeCheck::Strict,
+            },
+            removal_reason: match self.removal_reason {
+                None | Some(FileRemovalReason::Required) => RemovalReason::Required,
+                Some(FileRemovalReason::Optional) => RemovalReason::Optional,
+            },
+            nrl_spec: match self.nrl_spec {
+                None | Some(FileNrlSpec::Draft2019) => NrlSpec::Draft2019,
+                Some(FileNrlSpec::V2_8_0) => NrlSpec::V2_8_0,
+            },
+        }
+    }
+
+    /// The same mount with all of it written out.
+    pub(super) fn with_spine(self, config: &SpineConfig) -> Self {
+        Self {
+            headers: Some(match config.headers {
+                HeaderMode::Required => FileHeaders::Required,
+                HeaderMode::Optional => FileHeaders::Optional,
+                HeaderMode::Off => FileHeaders::Off,
+            }),
+            directory: config.directory.clone(),
+            jwt_texts: Some(match config.jwt_texts {
+                JwtTexts::SpineCore => FileJwtTexts::SpineCore,
+                JwtTexts::Nrl230 => FileJwtTexts::Nrl230,
+            }),
+            token_times: Some(match config.token_times {
+                TimeCheck::Off => FileTokenTimes::Off,
+                TimeCheck::Strict => FileTokenTimes::Strict,
+            }),
+            removal_reason: (self.rulebook == RulebookKind::SpineFlags).then_some(
+                match config.removal_reason {
+                    RemovalReason::Required => FileRemovalReason::Required,
+                    RemovalReason::Optional => FileRemovalReason::Optional,
+                },
+            ),
+            nrl_spec: (self.rulebook == RulebookKind::SpineNrl).then_some(match config.nrl_spec {
+                NrlSpec::Draft2019 => FileNrlSpec::Draft2019,
+                NrlSpec::V2_8_0 => FileNrlSpec::V2_8_0,
+            }),
+            ..self
         }
     }
 }

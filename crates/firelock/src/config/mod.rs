@@ -11,10 +11,12 @@ use clap::ValueEnum;
 use fhir_definitions::FhirVersion;
 use fhir_service::Validation;
 use http_server::{Cors, IpNet, TlsFiles};
+use rulebook::spine::{HeaderMode, JwtTexts, NrlRulebook, NrlSpec, RemovalReason, TimeCheck};
 use rulebook::{ConflictBody, LockSettings, SpineRulebook};
 use serde::{Deserialize, Serialize};
 
 use self::file::{File, FileConflictBody, FileLimits, FileLock, FileMount, FileSqlite, FileTls};
+use crate::audit;
 use crate::cli::ServeArguments;
 
 /// Where resources are kept.
@@ -37,11 +39,20 @@ pub(crate) enum Durability {
 
 /// The rules a mount follows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum RulebookKind {
     #[default]
     Fhir,
     Spine,
+    SpineFlags,
+    SpineNrl,
+}
+
+impl RulebookKind {
+    /// Whether callers have to say who they are.
+    fn has_callers(self) -> bool {
+        matches!(self, Self::SpineFlags | Self::SpineNrl)
+    }
 }
 
 /// What the server does.
@@ -59,6 +70,10 @@ pub(crate) struct Config {
     pub(crate) http: http_server::Limits,
     pub(crate) service: fhir_service::Limits,
     pub(crate) mounts: Vec<MountConfig>,
+    /// Whether a data set is loaded.
+    pub(crate) demo: bool,
+    /// Where the audit records of the APIs of Spine go.
+    pub(crate) audit: Option<audit::Target>,
 }
 
 /// An API at a path.
@@ -70,6 +85,21 @@ pub(crate) struct MountConfig {
     pub(crate) locks: LockSettings,
     pub(crate) conflict_body: ConflictBody,
     pub(crate) validation: Validation,
+    pub(crate) spine: SpineConfig,
+    /// The path of another mount that this one is a second name of.
+    pub(crate) alias_of: Option<String>,
+}
+
+/// What the APIs of NHS Spine can be told.
+#[derive(Debug, Default)]
+pub(crate) struct SpineConfig {
+    pub(crate) headers: HeaderMode,
+    /// The file of the directory; the demonstration's where there is none.
+    pub(crate) directory: Option<PathBuf>,
+    pub(crate) jwt_texts: JwtTexts,
+    pub(crate) token_times: TimeCheck,
+    pub(crate) removal_reason: RemovalReason,
+    pub(crate) nrl_spec: NrlSpec,
 }
 
 impl Config {
@@ -81,11 +111,12 @@ impl Config {
         };
         let (http, service) = file.limits.limits()?;
         let mounts = if file.mount.is_empty() {
-            default_mounts()
+            default_mounts(arguments.demo)
         } else {
             file.mount.into_iter().map(FileMount::resolve).collect::<Result<_>>()?
         };
         check_paths(&mounts)?;
+        check_aliases(&mounts)?;
         let durability = arguments.durability.or(file.durability).unwrap_or_default();
         Ok(Self {
             listen: arguments
@@ -94,7 +125,11 @@ impl Config {
                 .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080))),
             base_url: arguments.base_url.or(file.base_url).as_deref().map(base_url).transpose()?,
             data: arguments.data.or(file.data).unwrap_or_else(|| PathBuf::from("./firelock-data")),
-            store: arguments.store.or(file.store).unwrap_or_default(),
+            store: arguments.store.or(file.store).unwrap_or(if arguments.demo {
+                StoreKind::Memory
+            } else {
+                StoreKind::default()
+            }),
             durability,
             sqlite: file.sqlite.options(durability)?,
             cors: cors(if arguments.cors.is_empty() {
@@ -115,6 +150,8 @@ impl Config {
             http,
             service,
             mounts,
+            demo: arguments.demo,
+            audit: file.audit.as_deref().map(audit::Target::parse),
         })
     }
 
@@ -133,6 +170,7 @@ impl Config {
                 Cors::Origins(origins) => origins.clone(),
             }),
             trusted_proxies: Some(self.trusted_proxies.clone()),
+            audit: self.audit.as_ref().map(audit::Target::text),
             tls: FileTls {
                 cert: self.tls.as_ref().map(|tls| tls.certificates.clone()),
                 key: self.tls.as_ref().map(|tls| tls.key.clone()),
@@ -224,15 +262,29 @@ impl FileSqlite {
 
 impl FileMount {
     fn resolve(self) -> Result<MountConfig> {
+        let (spine, spine_is_empty) = (self.spine(), self.spine_is_empty());
         let path = self.path;
-        let version: FhirVersion = self.fhir.parse().with_context(|| format!("mount {path}"))?;
+        if let Some(target) = self.alias_of {
+            return Ok(MountConfig::alias(path, target));
+        }
+        let fhir = self.fhir.with_context(|| format!("mount {path}: fhir = \"R4\", or another version"))?;
+        let version: FhirVersion = fhir.parse().with_context(|| format!("mount {path}"))?;
         let mut locks = match self.rulebook {
             RulebookKind::Fhir => LockSettings::of(version),
-            RulebookKind::Spine => SpineRulebook::default_locks(),
+            RulebookKind::Spine | RulebookKind::SpineFlags => SpineRulebook::default_locks(),
+            RulebookKind::SpineNrl => NrlRulebook::default_locks(),
         };
         ensure!(
             self.rulebook == RulebookKind::Fhir || version == FhirVersion::Stu3,
-            "mount {path}: the spine rulebook speaks STU3"
+            "mount {path}: the rulebooks of Spine speak STU3"
+        );
+        ensure!(
+            self.rulebook.has_callers() || spine_is_empty,
+            "mount {path}: headers, directory, jwt_texts, token_times, removal_reason and nrl_spec belong to the APIs of Spine"
+        );
+        ensure!(
+            self.rulebook == RulebookKind::SpineNrl || spine.nrl_spec == NrlSpec::default(),
+            "mount {path}: nrl_spec belongs to the rulebook spine-nrl"
         );
         locks.policy = self.lock.over(locks.policy);
         for (name, lock) in self.types {
@@ -258,7 +310,16 @@ impl FileMount {
             Some(FileConflictBody::ResourceVersionMismatch) => ConflictBody::ResourceVersionMismatch,
         };
         let validation = self.validation.unwrap_or_default().into();
-        Ok(MountConfig { path, version, rulebook: self.rulebook, locks, conflict_body, validation })
+        Ok(MountConfig {
+            path,
+            version,
+            rulebook: self.rulebook,
+            locks,
+            conflict_body,
+            validation,
+            spine,
+            alias_of: None,
+        })
     }
 
     /// A mount with everything written out.
@@ -269,9 +330,13 @@ impl FileMount {
             ConflictBody::Conflict => FileConflictBody::Conflict,
             ConflictBody::ResourceVersionMismatch => FileConflictBody::ResourceVersionMismatch,
         };
-        Self {
+        if mount.alias_of.is_some() {
+            return Self { path: mount.path.clone(), alias_of: mount.alias_of.clone(), ..Self::default() };
+        }
+        let file = Self {
             path: mount.path.clone(),
-            fhir: mount.version.label().to_owned(),
+            alias_of: None,
+            fhir: Some(mount.version.label().to_owned()),
             rulebook: mount.rulebook,
             stale: Some(locks.stale),
             missing: Some(locks.missing),
@@ -279,10 +344,12 @@ impl FileMount {
             conditional_delete: (mount.rulebook == RulebookKind::Fhir)
                 .then(|| locks.conditional_delete.into()),
             validation: Some(mount.validation.into()),
-            conflict_body: (mount.rulebook == RulebookKind::Spine).then_some(conflict_body),
+            conflict_body: (mount.rulebook != RulebookKind::Fhir).then_some(conflict_body),
             lock: FileLock::of(&locks.policy),
             types: types.collect(),
-        }
+            ..Self::default()
+        };
+        if mount.rulebook.has_callers() { file.with_spine(&mount.spine) } else { file }
     }
 }
 
@@ -295,24 +362,56 @@ fn one_of(value: Option<u16>, default: u16, allowed: &[u16], path: &str, name: &
     }
 }
 
-fn default_mounts() -> Vec<MountConfig> {
-    let plain = FhirVersion::ALL.map(|version| MountConfig {
-        path: format!("/{}", version.label()),
-        version,
-        rulebook: RulebookKind::Fhir,
-        locks: LockSettings::of(version),
-        conflict_body: ConflictBody::default(),
-        validation: Validation::default(),
+impl MountConfig {
+    fn new(path: String, version: FhirVersion, rulebook: RulebookKind, locks: LockSettings) -> Self {
+        Self {
+            path,
+            version,
+            rulebook,
+            locks,
+            conflict_body: ConflictBody::default(),
+            validation: Validation::default(),
+            spine: SpineConfig::default(),
+            alias_of: None,
+        }
+    }
+
+    /// A second name of another mount; the rest of it is never looked at.
+    fn alias(path: String, target: String) -> Self {
+        let version = FhirVersion::Stu3;
+        let locks = LockSettings::of(version);
+        Self { alias_of: Some(target), ..Self::new(path, version, RulebookKind::Fhir, locks) }
+    }
+}
+
+/// The mounts of a server without a configuration; the demonstration has document 000's path too.
+fn default_mounts(demo: bool) -> Vec<MountConfig> {
+    let plain = FhirVersion::ALL.map(|version| {
+        let path = format!("/{}", version.label());
+        MountConfig::new(path, version, RulebookKind::Fhir, LockSettings::of(version))
     });
-    let spine = MountConfig {
-        path: "/spine/STU3".to_owned(),
-        version: FhirVersion::Stu3,
-        rulebook: RulebookKind::Spine,
-        locks: SpineRulebook::default_locks(),
-        conflict_body: ConflictBody::default(),
-        validation: Validation::default(),
-    };
-    plain.into_iter().chain([spine]).collect()
+    let spine = [
+        ("/spine/STU3", RulebookKind::Spine, SpineRulebook::default_locks()),
+        ("/flags/STU3", RulebookKind::SpineFlags, SpineRulebook::default_locks()),
+        ("/nrl/STU3", RulebookKind::SpineNrl, NrlRulebook::default_locks()),
+    ];
+    let spine =
+        spine.map(|(path, kind, locks)| MountConfig::new(path.to_owned(), FhirVersion::Stu3, kind, locks));
+    let alias = demo.then(|| MountConfig::alias("/flagserver".to_owned(), "/flags/STU3".to_owned()));
+    plain.into_iter().chain(spine).chain(alias).collect()
+}
+
+/// A second name is one of a mount that is there, and has no second name itself.
+fn check_aliases(mounts: &[MountConfig]) -> Result<()> {
+    for mount in mounts {
+        let Some(target) = &mount.alias_of else { continue };
+        ensure!(
+            mounts.iter().any(|other| other.path == *target && other.alias_of.is_none()),
+            "mount {}: alias_of {target:?} is no other mount",
+            mount.path
+        );
+    }
+    Ok(())
 }
 
 /// Paths become folder names, so they are kept plain.
@@ -432,6 +531,11 @@ mod tests {
             ("[[mount]]\npath = \"a\"\nfhir = \"R4\"", "mount path"),
             ("[[mount]]\npath = \"/../a\"\nfhir = \"R4\"", "mount path"),
             ("[[mount]]\npath = \"/a\"\nfhir = \"R4\"\nrulebook = \"spine\"", "STU3"),
+            ("[[mount]]\npath = \"/a\"\nfhir = \"R4\"\nnrl_spec = \"2.8.0\"", "nrl_spec"),
+            (
+                "[[mount]]\npath = \"/a\"\nfhir = \"STU3\"\nrulebook = \"spine-flags\"\nnrl_spec = \"2.8.0\"",
+                "spine-nrl",
+            ),
             (
                 "[[mount]]\npath = \"/a\"\nfhir = \"R4\"\n[mount.type.Pashent]\nif_match = \"optional\"",
                 "Pashent",

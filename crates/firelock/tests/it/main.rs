@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic in a test is the report")]
 
+mod audit;
 mod backups;
 mod exports;
+mod messages;
 mod process;
 mod purges;

@@ -21,9 +21,15 @@ pub(crate) struct Answer {
 
 impl Server {
     pub(crate) fn start(data: &Path) -> Self {
+        Self::start_with(data, &[])
+    }
+
+    /// With more arguments.
+    pub(crate) fn start_with(data: &Path, more: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_firelock"))
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
+            .args(more)
             .env("FIRELOCK_LOG", "warn")
             .stdout(Stdio::piped())
             .spawn()

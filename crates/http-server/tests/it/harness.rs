@@ -10,7 +10,7 @@ use fhir_service::{Entropy, Ids, Service, Validation};
 use http_server::{Limits, Mount, Server, Settings};
 use rulebook::{FhirRulebook, LockSettings, Rulebook};
 use storage_api::{
-    Answer, Clock, Commit, HistoryPage, HistoryRequest, IndexGeneration, Key, Record, SearchPage,
+    Answer, Clock, Commit, HistoryPage, HistoryRequest, Index, IndexGeneration, Key, Record, SearchPage,
     SearchRequest, Store, StoredVersion, Timestamp, VersionSelector, WriteSet,
 };
 use storage_memory::MemoryStore;
@@ -93,6 +93,10 @@ impl Store for Gate {
 
     fn index_generation(&self) -> IndexGeneration {
         self.store.index_generation()
+    }
+
+    fn index(&self) -> Answer<'_, Index> {
+        self.store.index()
     }
 
     fn close(&self) -> Answer<'static, ()> {

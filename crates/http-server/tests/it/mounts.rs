@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use fhir_definitions::FhirVersion;
-use rulebook::{ConditionalDelete, ConflictBody, FhirRulebook, LockSettings, Rulebook, SpineRulebook};
+use rulebook::spine::{FlagsRulebook, HeaderMode, JwtTexts, RemovalReason, Security, TimeCheck};
+use rulebook::{
+    ConditionalDelete, ConflictBody, FhirRulebook, LockSettings, NrlRulebook, NrlSpec, Rulebook,
+    SpineRulebook,
+};
 use versioning_core::{IdenticalUpdate, IfMatchPolicy, LockPolicy, UpdateCreate};
 
 /// A path and the rules that hold there.
@@ -28,10 +32,11 @@ pub(crate) fn default_mounts() -> Vec<Rules> {
     PATHS.iter().map(|path| parse(&format!("{path} {}", path.trim_start_matches('/')))).collect()
 }
 
-/// A mount from one line: its path, the API (`STU3`, `R4`, `R4B`, `R5` or `spine/STU3`), and
-/// settings: `stale=412`, `missing=428`, `if_match=compulsory`, `if_match.Flag=ignored`,
+/// A mount from one line: its path, the API (`STU3`, `R4`, `R4B`, `R5`,
+/// `spine/STU3`, `flags/STU3` or `nrl/STU3`), and settings: `stale=412`, `missing=428`, `if_match=compulsory`, `if_match.Flag=ignored`,
 /// `update_create=off`, `identical=new-version`, `retries=0`, `lenient_tags`, `conflict=mismatch`,
-/// `conditional_delete=multiple`.
+/// `headers=off`, `jwt_texts=nrl-2.3.0`, `token_times=strict`, `removal_reason=optional`,
+/// `nrl_spec=2.8.0`, `conditional_delete=multiple`.
 pub(crate) fn parse(line: &str) -> Rules {
     let mut words = line.split_whitespace();
     let path = words.next().expect("a path").to_owned();
@@ -39,11 +44,21 @@ pub(crate) fn parse(line: &str) -> Rules {
     let version = FhirVersion::ALL.into_iter().find(|version| version.label() == api);
     let mut locks = match version {
         Some(version) => LockSettings::of(version),
+        None if api == "nrl/STU3" => NrlRulebook::default_locks(),
         None => SpineRulebook::default_locks(),
     };
     let mut conflict = ConflictBody::default();
+    let mut security = Security::default();
+    let mut removal_reason = RemovalReason::default();
+    let mut nrl_spec = NrlSpec::default();
     for setting in words {
         match setting.split_once('=').unwrap_or((setting, "")) {
+            ("headers", "off") => security.headers = HeaderMode::Off,
+            ("headers", "optional") => security.headers = HeaderMode::Optional,
+            ("jwt_texts", "nrl-2.3.0") => security.jwt_texts = JwtTexts::Nrl230,
+            ("token_times", "strict") => security.times = TimeCheck::Strict,
+            ("removal_reason", "optional") => removal_reason = RemovalReason::Optional,
+            ("nrl_spec", "2.8.0") => nrl_spec = NrlSpec::V2_8_0,
             ("lenient_tags", "") => locks.lenient_tags = true,
             ("conditional_delete", "multiple") => locks.conditional_delete = ConditionalDelete::Multiple,
             ("conflict", "mismatch") => conflict = ConflictBody::ResourceVersionMismatch,
@@ -53,8 +68,15 @@ pub(crate) fn parse(line: &str) -> Rules {
     if let Some(version) = version {
         return (path, Arc::new(FhirRulebook::new(version, locks)));
     }
-    assert_eq!(api, "spine/STU3", "an API: {line}");
-    (path, Arc::new(SpineRulebook::new(locks, conflict)))
+    match api {
+        "spine/STU3" => (path, Arc::new(SpineRulebook::new(locks, conflict))),
+        "flags/STU3" => {
+            let flags = FlagsRulebook::new(locks, conflict, security);
+            (path, Arc::new(flags.with_removal_reason(removal_reason)))
+        }
+        "nrl/STU3" => (path, Arc::new(NrlRulebook::new(locks, nrl_spec, security))),
+        other => panic!("{other} is no API: {line}"),
+    }
 }
 
 fn apply(locks: &mut LockSettings, name: &str, value: &str) {

@@ -70,6 +70,7 @@ fn the_page_lists_exactly_what_is_shown() {
     let mut shown: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut files = transcripts::files();
     files.push(here.join("tests/it/spine.rs"));
+    files.push(here.join("../firelock/tests/it/messages.rs"));
     for file in files {
         let text = std::fs::read_to_string(&file).expect("read");
         let comments = text

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http_server::Settings;
 use storage_api::{
-    Answer, Commit, HistoryPage, HistoryRequest, IndexGeneration, Key, Record, SearchPage, SearchRequest,
-    Store, StoreError, StoredVersion, VersionSelector, WriteSet,
+    Answer, Commit, HistoryPage, HistoryRequest, Index, IndexGeneration, Key, Record, SearchPage,
+    SearchRequest, Store, StoreError, StoredVersion, VersionSelector, WriteSet,
 };
 
 use crate::bad_input::{check_outcome, goes_on};
@@ -110,6 +110,10 @@ impl Store for Faulty {
 
     fn index_generation(&self) -> IndexGeneration {
         self.store.index_generation()
+    }
+
+    fn index(&self) -> Answer<'_, Index> {
+        self.store.index()
     }
 
     fn close(&self) -> Answer<'static, ()> {

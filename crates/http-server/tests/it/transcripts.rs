@@ -1,4 +1,4 @@
-//! Golden HTTP transcripts: `fixtures/http/*.http`.
+//! Golden HTTP transcripts: `fixtures/http/*.http` and `fixtures/spine/*.http`.
 //!
 //! A transcript is a list of sections, and a section is a list of exchanges on a server of its own
 //! with empty stores:
@@ -27,7 +27,8 @@
 //! `@on BASE…` plays the section once for each base, as `{{base}}`; all must answer the same.
 //! `@clock +MS` moves time. `@let NAME = etag` (or `id`, `location`, `last-modified`, or a path such
 //! as `link.1.url` into the body) keeps something of the last response for `{{NAME}}` in later
-//! requests. Before the first section, `@mount PATH API SETTINGS` adds a mount to those that are
+//! requests. `@token NAME ASID ODS SCOPE` makes the value of Authorization of a clinician at that system
+//! and organisation, `@pointer NAME PLACE = JSON; …` a pointer with edits of the record locator's sample. Before the first section, `@mount PATH API SETTINGS` adds a mount to those that are
 //! there by default (see `mounts::parse`), and `@limit NAME BYTES` sets a limit, and
 //! `@validation structure` validates what is stored. Lines with `#` are
 //! for readers.
@@ -43,6 +44,8 @@ use fhir_service::Validation;
 use crate::client::{Request, Response};
 use crate::harness::TestServer;
 use crate::mounts::{self, default_mounts};
+use crate::pointers;
+use crate::tokens::{bearer, claims};
 
 /// Header fields that say nothing about the exchange.
 const LEFT_OUT: [&str; 5] = ["date", "content-length", "cache-control", "vary", "x-request-id"];
@@ -72,9 +75,11 @@ fn transcripts_are_as_written() {
 
 /// All transcripts, sorted.
 pub(crate) fn files() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/http");
-    let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
-        .expect("fixtures/http")
+    let folders = ["http", "spine"];
+    let folder = |name| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures").join(name);
+    let mut files: Vec<PathBuf> = folders
+        .into_iter()
+        .flat_map(|name| std::fs::read_dir(folder(name)).expect(name))
         .map(|entry| entry.expect("entry").path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "http"))
         .collect();
@@ -162,6 +167,15 @@ impl Section<'_> {
             } else if let Some(millis) = line.strip_prefix("@clock +") {
                 let millis = millis.trim().parse().unwrap_or_else(|_| panic!("{}: milliseconds", place()));
                 server.clock.advance(millis);
+            } else if let Some(token) = line.strip_prefix("@token ") {
+                let words: Vec<&str> = token.split_whitespace().collect();
+                let [name, asid, ods_code, scope] = words[..] else { panic!("{}: @token", place()) };
+                names.insert(name.to_owned(), bearer(&claims(asid, ods_code, scope)));
+            } else if let Some(pointer) = line.strip_prefix("@pointer ") {
+                let pointer = substitute(pointer, &names);
+                let (name, edits) = pointer.split_once(' ').unwrap_or((&pointer, ""));
+                let edits = edits.split(';').filter(|edit| !edit.trim().is_empty());
+                names.insert(name.to_owned(), pointers::json(&pointers::pointer(edits)));
             } else if let Some(binding) = line.strip_prefix("@let ") {
                 let (name, what) = binding.split_once(" = ").unwrap_or_else(|| panic!("{}: @let", place()));
                 let response = last.as_ref().unwrap_or_else(|| panic!("{}: nothing came back", place()));

@@ -1,8 +1,8 @@
 //! One of everything that can go wrong, with the status that each API has for it.
 
 use fhir_definitions::{Definitions, FhirVersion};
-use fhir_model::json;
-use rulebook::{Failure, Interaction, ParameterProblem, Refused, Resource};
+use fhir_model::{IssueSeverity, IssueType, json};
+use rulebook::{Breach, Failure, Interaction, ParameterProblem, Refused, Resource, Rule, RuleCoding};
 use versioning_core::{
     Field, FieldError, Problem, Refusal, VersionId, VersionNumber, VersionScheme, VersionTag, VersionToken,
 };
@@ -27,6 +27,17 @@ fn flag() -> Resource {
 
 fn query(problem: fhir_search::Problem) -> Failure {
     Failure::Query(Box::new(fhir_search::QueryError { parameter: "x".to_owned(), problem }))
+}
+
+fn breach() -> Failure {
+    let coding = RuleCoding {
+        system: "https://fhir.nhs.uk/STU3/CodeSystem/Spine-ErrorOrWarningCode-1",
+        code: "INVALID_RESOURCE",
+        display: Some("Invalid validation of resource"),
+    };
+    let (severity, issue) = (IssueSeverity::Error, IssueType::BusinessRule);
+    let rule = Rule { status: 422, severity, issue, coding };
+    Breach::failure_at(rule, "Flag.status", "The status cannot change.")
 }
 
 pub(crate) fn refused(refusal: Refusal, interaction: Interaction) -> Failure {
@@ -101,6 +112,7 @@ fn requests() -> Vec<Sample> {
         same(Failure::StoreFull, 503),
         same(Failure::TooLargeToStore, 413),
         same(Failure::OutcomeUnknown { resource: flag() }, 503),
+        same(breach(), 422),
         same(Failure::Internal, 500),
     ]
 }
@@ -232,9 +244,10 @@ pub(crate) fn name(failure: &Failure) -> &'static str {
         Failure::StoreFull => "StoreFull",
         Failure::TooLargeToStore => "TooLargeToStore",
         Failure::OutcomeUnknown { .. } => "OutcomeUnknown",
+        Failure::Rule(_) => "Rule",
         Failure::Internal => "Internal",
     }
 }
 
 /// How many names [`name`] can give.
-pub(crate) const NAMES: usize = 59;
+pub(crate) const NAMES: usize = 60;

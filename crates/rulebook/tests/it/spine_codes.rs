@@ -149,7 +149,7 @@ fn successes_have_their_codes() {
         (Success::Updated, 200, "RESOURCE_UPDATED", "Successfully updated resource with ID: a"),
         (Success::Deleted, 200, "RESOURCE_DELETED", "Successfully removed resource with ID: a"),
     ] {
-        let verdict = rulebook.accept(success, &flag(), "trace-1");
+        let verdict = rulebook.accept(success, &flag(), &[], "trace-1");
         let issue = issue(&verdict.outcome);
         let coding = issue.get("details").and_then(|details| details.get("coding")).and_then(|all| all.at(0));
         assert_eq!((verdict.status, text(coding.unwrap(), "code")), (status, code));

@@ -150,3 +150,19 @@ fn a_head_guard_holds_of_its_state_only() {
         assert_eq!(states.map(|state| guard.holds(&state)), expected, "{guard:?}");
     }
 }
+
+#[test]
+fn the_index_goes_on_and_is_said_once() {
+    let index =
+        |generation| Write::Index(Index { generation: IndexGeneration(generation), ..Index::default() });
+    let check = |writes| {
+        let set = WriteSet { request: RequestId([0; 16]), index: IndexGeneration(3), guards: vec![], writes };
+        set.check()
+    };
+    for (generation, expected) in
+        [(2, Err(StoreError::Unguarded)), (3, Ok(())), (4, Ok(())), (u32::MAX, Ok(()))]
+    {
+        assert_eq!(check(vec![index(generation)]), expected, "{generation}");
+    }
+    assert_eq!(check(vec![index(3), index(3)]), Err(StoreError::Unguarded));
+}

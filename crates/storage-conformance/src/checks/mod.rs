@@ -5,9 +5,11 @@ mod closing;
 mod concurrency;
 mod guards;
 mod histories;
+mod index;
 mod matching;
 mod outcomes;
 mod pages;
+mod referring;
 mod stamps;
 mod versions;
 mod walks;
@@ -142,6 +144,22 @@ pub const CHECKS: &[Check] = &[
         name: "matches: racing conditional creates make one",
         run: matching::one_conditional_create_wins,
         notices: &[Flaw::IgnoresMatches],
+    },
+    Check {
+        name: "index: generations follow one another",
+        run: index::generations_follow,
+        notices: &[Flaw::IgnoresIndexGeneration, Flaw::ForgetsIndex],
+    },
+    Check { name: "index: one begins", run: index::one_begins, notices: &[Flaw::IgnoresIndexGeneration] },
+    Check {
+        name: "referring: follows every write",
+        run: referring::follows_every_write,
+        notices: &[Flaw::IgnoresReferring, Flaw::IgnoresNewTerms],
+    },
+    Check {
+        name: "referring: a reference or a deletion",
+        run: referring::reference_or_deletion,
+        notices: &[Flaw::IgnoresReferring, Flaw::SkipsGuards],
     },
     Check {
         name: "outcomes: an unknown one is resolved by the request",

@@ -27,7 +27,7 @@ fn shared(directory: &Path) -> (Arc<Shared>, Connection) {
     schema::migrate(&mut connection).unwrap();
     let blobs = Blobs::new(directory.join("blobs"));
     let pool = Pool::open(&path, &options).unwrap();
-    (Arc::new(Shared::new(path, blobs, pool, options, Arc::new(Stopped))), connection)
+    (Arc::new(Shared::new(path, blobs, pool, options, Arc::new(Stopped), IndexGeneration(0))), connection)
 }
 
 fn create(id: &str) -> WriteSet {

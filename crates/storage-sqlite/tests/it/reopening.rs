@@ -61,7 +61,7 @@ fn an_empty_file_becomes_a_store_and_a_newer_one_is_left_alone() {
     connection.pragma_update(None, "user_version", 99).unwrap();
     drop(connection);
     let refused = SqliteStore::open(directory.path(), Options::default(), Steps::new()).err().unwrap();
-    assert_eq!(refused, OpenError::NewerSchema { found: 99, supported: 1 });
+    assert_eq!(refused, OpenError::NewerSchema { found: 99, supported: 2 });
     assert!(refused.to_string().contains("schema version 99"), "{refused}");
 }
 

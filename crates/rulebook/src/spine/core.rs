@@ -8,40 +8,14 @@ use versioning_core::{LockPolicy, Refusal};
 
 use crate::fhir::LockSettings;
 use crate::rule::{ClientId, LocationForm, OutcomeShape, Return, Rule, RuleCoding, Rulebook};
+use crate::spine::catalogue::concept::{
+    BAD_REQUEST, INTERNAL_SERVER_ERROR, INVALID_ELEMENT, INVALID_PARAMETER, INVALID_REQUEST_MESSAGE,
+    INVALID_RESOURCE, MESSAGE_NOT_WELL_FORMED, MISSING_OR_INVALID_HEADER, MSG_RESOURCE_ID_FAIL,
+    NO_RECORD_FOUND, NOT_IMPLEMENTED, PRECONDITION_FAILED, RESOURCE_CREATED, RESOURCE_DELETED,
+    RESOURCE_UPDATED, UNSUPPORTED_MEDIA_TYPE,
+};
+use crate::spine::catalogue::{PROFILE, SYSTEM};
 use crate::{Failure, Interaction, Resource, Success};
-
-/// The code system that Spine outcomes draw from. Published examples often print the URL of the
-/// value set here; the profile fixes this one.
-const SYSTEM: &str = "https://fhir.nhs.uk/STU3/CodeSystem/Spine-ErrorOrWarningCode-1";
-
-/// The profile of Spine outcomes: one coding per issue, no `expression`.
-const PROFILE: &str = "https://fhir.nhs.uk/STU3/StructureDefinition/Spine-OperationOutcome-1";
-
-/// A concept of the code system with its official display.
-macro_rules! concepts {
-    ($($name:ident = $code:literal, $display:literal;)*) => {
-        $(const $name: RuleCoding = RuleCoding { system: SYSTEM, code: $code, display: Some($display) };)*
-    };
-}
-
-concepts! {
-    NO_RECORD_FOUND = "NO_RECORD_FOUND", "No record found";
-    INVALID_RESOURCE = "INVALID_RESOURCE", "Invalid validation of resource";
-    INVALID_PARAMETER = "INVALID_PARAMETER", "Invalid parameter";
-    INVALID_ELEMENT = "INVALID_ELEMENT", "Invalid element";
-    MESSAGE_NOT_WELL_FORMED = "MESSAGE_NOT_WELL_FORMED", "Message not well formed";
-    BAD_REQUEST = "BAD_REQUEST", "Bad request";
-    INVALID_REQUEST_MESSAGE = "INVALID_REQUEST_MESSAGE", "Invalid request message";
-    MISSING_OR_INVALID_HEADER = "MISSING_OR_INVALID_HEADER", "There is a required header missing or invalid";
-    MSG_RESOURCE_ID_FAIL = "MSG_RESOURCE_ID_FAIL", "Client is not permitted to assign an id";
-    RESOURCE_CREATED = "RESOURCE_CREATED", "New resource created";
-    RESOURCE_UPDATED = "RESOURCE_UPDATED", "Resource has been successfully updated";
-    RESOURCE_DELETED = "RESOURCE_DELETED", "Resource removed";
-    INTERNAL_SERVER_ERROR = "INTERNAL_SERVER_ERROR", "Unexpected internal server error";
-    NOT_IMPLEMENTED = "NOT_IMPLEMENTED", "Not implemented";
-    UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE", "Unsupported media type";
-    PRECONDITION_FAILED = "PRECONDITION_FAILED", "Precondition failed";
-}
 
 /// Which published body a version conflict has. The code list of Spine has no code for it, and
 /// the two documents that show one differ.
@@ -126,7 +100,8 @@ impl Rulebook for SpineRulebook {
             | Interaction::ConditionalPatch
             | Interaction::ConditionalDelete
             | Interaction::SearchType
-            | Interaction::SearchSystem => false,
+            | Interaction::SearchSystem
+            | Interaction::Operation => false,
         }
     }
 
@@ -155,6 +130,9 @@ impl Rulebook for SpineRulebook {
     }
 
     fn rule(&self, failure: &Failure) -> Rule {
+        if let Failure::Rule(breach) = failure {
+            return breach.rule;
+        }
         let (status, issue, coding) = match failure {
             Failure::Refused(refused) => self.refusal(&refused.refusal, refused.interaction),
             Failure::NoRoute { .. }
@@ -206,7 +184,8 @@ impl Rulebook for SpineRulebook {
                 (503, IssueType::Transient, INTERNAL_SERVER_ERROR)
             }
             Failure::StoreFull => (503, IssueType::NoStore, INTERNAL_SERVER_ERROR),
-            Failure::Internal => (500, IssueType::Exception, INTERNAL_SERVER_ERROR),
+            // The first is dealt with above.
+            Failure::Rule(_) | Failure::Internal => (500, IssueType::Exception, INTERNAL_SERVER_ERROR),
         };
         Rule { status, severity: IssueSeverity::Error, issue, coding }
     }
@@ -219,6 +198,7 @@ impl Rulebook for SpineRulebook {
             | Success::NotModified
             | Success::Updated
             | Success::Unchanged
+            | Success::Performed
             | Success::Matched => (RESOURCE_UPDATED, "updated"),
             Success::Deleted | Success::NothingToDelete => (RESOURCE_DELETED, "removed"),
         };

@@ -1,0 +1,149 @@
+//! The life of a record: created, found, ended.
+
+use fhir_model::json::Value;
+
+use super::fixtures::{Payload, signed};
+use super::{BASE, make, server};
+use crate::client::Request;
+
+/// The published searches find what was created, and each finds nothing else.
+#[test]
+fn the_published_searches_find_what_was_created() {
+    let server = server("");
+    for name in ["consent", "flag", "list"] {
+        make(&server, &Payload::of(name));
+        make(&server, &Payload::of(name).of_patient("5900026175"));
+    }
+    let nraf = "https://fhir.nhs.uk/STU3/CodeSystem/RARecord-FlagCategory-1%7CNRAF";
+    let code = "http://snomed.info/sct%7C1094391000000102";
+    for (query, count) in [
+        (format!("Consent?patient=9876543210&status=active&category={nraf}"), 1),
+        (format!("Flag?patient=9876543210&status=active&category={nraf}"), 1),
+        (format!("List?patient=9876543210&status=current&code={code}"), 1),
+        ("Flag?patient=https://fhir.nhs.uk/Id/nhs-number%7C9876543210".to_owned(), 1),
+        ("Flag?patient=https://demographics.spineservices.nhs.uk/STU3/Patient/9876543210".to_owned(), 1),
+        ("Flag?patient=9876543210&status=inactive".to_owned(), 0),
+        ("Flag?patient=9876543210&category=other".to_owned(), 0),
+        ("Consent?patient=2686033207&status=active".to_owned(), 0),
+    ] {
+        let found = server.send(&signed(Request::get(&format!("{BASE}/{query}"))));
+        assert_eq!(found.status, 200, "{query}: {}", found.body_text());
+        let total = found.json().get("total").and_then(Value::as_number).map(ToString::to_string);
+        assert_eq!(total, Some(count.to_string()), "{query}: {}", found.body_text());
+    }
+}
+
+/// A resource can be ended, and nothing else: what is frozen is named.
+#[test]
+fn only_the_status_changes() {
+    for name in ["consent", "flag", "condition"] {
+        let server = server("");
+        let made = make(&server, &Payload::of(name));
+        let put = |payload: Payload| {
+            server.send(&signed(Request::put(&made.target, payload.bytes()).if_match(&made.etag)))
+        };
+        let element = if name == "consent" {
+            "category.0"
+        } else if name == "flag" {
+            "category"
+        } else {
+            "category.0"
+        };
+        let changed = made.payload.clone().ended().with(&format!("{element}.text"), Value::from("other"));
+        let refused = put(changed);
+        assert_eq!(refused.status, 422, "{}", refused.body_text());
+        let issue = |path: &str| refused.text(&format!("issue.0.{path}"));
+        assert_eq!(
+            (issue("code"), issue("details.coding.0.code")),
+            ("business-rule".into(), "INVALID_RESOURCE".into())
+        );
+        assert!(issue("diagnostics").contains(".text"), "{}", issue("diagnostics"));
+        let unreasoned = made.payload.clone().ended().with("extension", None);
+        assert_eq!(put(unreasoned).status, 422);
+        let ended = put(made.payload.clone().ended());
+        assert_eq!(ended.status, 200, "{}", ended.body_text());
+        let again =
+            server.send(&signed(Request::put(&made.target, made.payload.bytes()).if_match(ended.etag())));
+        assert_eq!(again.status, 422, "ended is ended: {}", again.body_text());
+    }
+}
+
+/// `$removerarecord` ends everything at once, under either name of its parameter.
+#[test]
+fn a_record_is_removed_as_a_whole() {
+    for name in ["removeRARecord", "removerarecord"] {
+        let server = server("");
+        let made: Vec<_> = ["consent", "flag", "flag", "list", "condition"]
+            .map(|name| make(&server, &Payload::of(name)))
+            .into();
+        let other = make(&server, &Payload::of("flag").of_patient("5900026175"));
+        let removal = Payload::of("removal").with("parameter.0.name", Value::from(name));
+        let target = format!("{BASE}/$removerarecord");
+        let removed = server.send(&signed(Request::post(&target, removal.bytes())));
+        assert_eq!(removed.status, 200, "{}", removed.body_text());
+        assert_eq!(removed.text("issue.0.details.text"), "OK");
+        for made in &made {
+            let read = server.send(&signed(Request::get(&made.target)));
+            assert_ne!(read.etag(), made.etag);
+            let status = if read.text("resourceType") == "Condition" { "clinicalStatus" } else { "status" };
+            let last = if read.text("resourceType") == "List" { "retired" } else { "inactive" };
+            assert_eq!(read.text(status), last, "{}", read.body_text());
+        }
+        let list = server.send(&signed(Request::get(&made[3].target))).json();
+        let deleted = list.get("entry").and_then(|entries| entries.at(0)?.get("deleted")?.as_bool());
+        assert_eq!(deleted, Some(true));
+        let contained = list.get("contained").and_then(|contained| contained.at(0)).expect("a Condition");
+        assert_eq!(contained.get("clinicalStatus").and_then(Value::as_str), Some("inactive"));
+        assert_eq!(server.send(&signed(Request::get(&other.target))).etag(), other.etag);
+        let again = server.send(&signed(Request::post(&target, removal.bytes())));
+        assert_eq!(
+            (again.status, again.text("issue.0.details.coding.0.code")),
+            (404, "NO_RECORD_FOUND".into())
+        );
+    }
+}
+
+/// An ended Consent ends the record.
+#[test]
+fn an_ended_consent_takes_the_record_with_it() {
+    let server = server("");
+    let consent = make(&server, &Payload::of("consent"));
+    let flag = make(&server, &Payload::of("flag"));
+    let list = make(&server, &Payload::of("list"));
+    let ended = consent.payload.ended();
+    let answer = server.send(&signed(Request::put(&consent.target, ended.bytes()).if_match(&consent.etag)));
+    assert_eq!(answer.status, 200, "{}", answer.body_text());
+    let read = |target: &str| server.send(&signed(Request::get(target)));
+    assert_eq!(read(&flag.target).text("status"), "inactive");
+    assert_eq!(read(&list.target).text("status"), "retired");
+    make(&server, &Payload::of("consent"));
+}
+
+/// If-Match is not compulsory for the operation; where it is sent it names the Consent.
+#[test]
+fn a_removal_may_name_the_version_of_the_consent() {
+    let server = server("");
+    let consent = make(&server, &Payload::of("consent"));
+    let flag = make(&server, &Payload::of("flag"));
+    let removal = || Request::post(&format!("{BASE}/$removerarecord"), Payload::of("removal").bytes());
+    let stale = server.send(&signed(removal().if_match("W/\"0\"")));
+    assert_eq!(stale.status, 409, "{}", stale.body_text());
+    assert_eq!(server.send(&signed(Request::get(&flag.target))).etag(), flag.etag);
+    assert_eq!(server.send(&signed(removal().if_match(&consent.etag))).status, 200);
+}
+
+/// The server says who did it, and keeps what it said.
+#[test]
+fn provenance_is_the_servers() {
+    let server = server("");
+    let made = make(&server, &Payload::of("flag"));
+    let agent = "contained.0.agent.0.whoReference.reference";
+    let read = server.send(&signed(Request::get(&made.target)));
+    assert_eq!(read.text(agent), "https://sds.spineservices.nhs.uk/STU3/Practitioner/387429785309275");
+    assert_eq!(read.text("contained.0.activity.code"), "CREATE");
+    let forged = made.payload.clone().ended().with("contained", None);
+    let ended = server.send(&signed(Request::put(&made.target, forged.bytes()).if_match(&made.etag)));
+    assert_eq!(ended.status, 200, "{}", ended.body_text());
+    assert_eq!(ended.text("contained.0.activity.code"), "CREATE");
+    assert_eq!(ended.text("contained.1.activity.code"), "UPDATE");
+}

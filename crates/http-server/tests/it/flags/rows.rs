@@ -1,0 +1,287 @@
+//! The rows of the published tables, each as a request that falls under it: `rows.txt` in
+//! `fixtures/spine/flags` has the requests and, by hand, what comes back. Each is sent in JSON and
+//! in XML.
+
+use std::fmt::Write as _;
+
+use fhir_definitions::{Definitions, FhirVersion};
+use fhir_model::json::{Limits, Object, Value, parse};
+use fhir_model::xml;
+
+use super::fixtures::{ASID, Payload, SPINE, claims, demands, token};
+use super::{BASE, Made, make, server};
+use crate::client::{Request, Response, text_at};
+use crate::harness::TestServer;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Form {
+    Json,
+    Xml,
+}
+
+/// One case, line by line.
+struct Row<'a> {
+    title: &'a str,
+    lines: Vec<&'a str>,
+}
+
+fn text() -> String {
+    let path = format!("{}/../../fixtures/spine/flags/rows.txt", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn rows(text: &str) -> Vec<Row<'_>> {
+    let mut rows: Vec<Row<'_>> = Vec::new();
+    for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with("# ")) {
+        match line.strip_prefix("## ") {
+            Some(title) => rows.push(Row { title, lines: Vec::new() }),
+            None => rows.last_mut().expect("a title").lines.push(line),
+        }
+    }
+    rows
+}
+
+/// The titles, which begin with the table that the row is in.
+pub(crate) fn titles() -> Vec<String> {
+    rows(&text()).iter().map(|row| row.title.to_owned()).collect()
+}
+
+#[test]
+fn every_row_is_answered_as_published() {
+    let text = text();
+    let rows = rows(&text);
+    assert!(rows.len() > 50, "the file was read: {}", rows.len());
+    let mut wrong = String::new();
+    for row in &rows {
+        for form in [Form::Json, Form::Xml] {
+            for difference in Case::of(row, form).play() {
+                writeln!(wrong, "{} ({form:?}): {difference}", row.title).expect("written");
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+/// A row that is being played.
+struct Case<'a> {
+    form: Form,
+    row: &'a Row<'a>,
+    server: TestServer,
+    given: Vec<Made>,
+    last: Option<Response>,
+}
+
+/// A request as the lines of a row put it together.
+#[derive(Default)]
+struct Draft {
+    method: String,
+    target: String,
+    body: Option<Payload>,
+    raw: Option<String>,
+    headers: Vec<(String, String)>,
+    dropped: Vec<String>,
+    claims: Vec<(String, Option<Value>)>,
+    authorization: Option<String>,
+}
+
+fn json(text: &str) -> Value {
+    parse(text.as_bytes(), &Limits::default()).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+impl<'a> Case<'a> {
+    fn of(row: &'a Row<'a>, form: Form) -> Self {
+        let settings: Vec<&str> = row.lines.iter().filter_map(|line| line.strip_prefix("mount ")).collect();
+        Self { form, row, server: server(&settings.join(" ")), given: Vec::new(), last: None }
+    }
+
+    /// Plays the row and gives what is not as it says.
+    fn play(mut self) -> Vec<String> {
+        let mut draft = Draft::default();
+        let mut wrong = Vec::new();
+        let mut texts = 0;
+        for line in &self.row.lines {
+            let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+            match word {
+                "mount" => {}
+                "given" => {
+                    let mut payload = Payload::of(rest.split(' ').next().unwrap_or_default());
+                    if let Some(number) = rest.split_once(" of ").map(|(_, number)| number) {
+                        payload = payload.of_patient(number);
+                    }
+                    let made = self.make(&payload);
+                    self.given.push(made);
+                }
+                "GET" | "POST" | "PUT" | "DELETE" | "PATCH" | "TRACE" => {
+                    draft = Draft {
+                        method: word.to_owned(),
+                        target: format!("{BASE}{}", self.filled(rest)),
+                        ..Draft::default()
+                    };
+                    texts = 0;
+                }
+                "body" => draft.body = Some(self.payload(rest)),
+                "raw" => draft.raw = Some(rest.to_owned()),
+                "ended" => draft.body = draft.body.take().map(Payload::ended),
+                "reasoned" => draft.body = draft.body.take().map(|body| body.reasoned(rest)),
+                "set" => {
+                    let (path, value) = rest.split_once(" = ").expect("set PATH = JSON");
+                    let value = json(&self.filled(value));
+                    draft.body = draft.body.take().map(|body| body.with(path, value));
+                }
+                "drop" => draft.body = draft.body.take().map(|body| body.with(rest, None)),
+                "header" => {
+                    let (name, value) = rest.split_once(": ").expect("header NAME: VALUE");
+                    draft.headers.push((name.to_owned(), self.filled(value)));
+                }
+                "no-header" => draft.dropped.push(rest.to_owned()),
+                "claim" => {
+                    let (name, value) = rest.split_once(" = ").expect("claim NAME = JSON");
+                    draft.claims.push((name.to_owned(), Some(json(value))));
+                }
+                "no-claim" => draft.claims.push((rest.to_owned(), None)),
+                "authorization" => draft.authorization = Some(rest.to_owned()),
+                "=" => {
+                    let response = self.server.send(&self.request(std::mem::take(&mut draft)));
+                    wrong.extend(self.compare(&response, rest));
+                    self.last = Some(response);
+                }
+                "|" => {
+                    let path = ["issue.0.details.coding.0.display", "issue.0.diagnostics"][texts];
+                    texts += 1;
+                    wrong.extend(self.compare_text(path, &self.filled(rest)));
+                }
+                "at" => {
+                    let (path, expected) = rest.split_once(" = ").expect("at PATH = TEXT");
+                    wrong.extend(self.compare_text(path, &self.filled(expected)));
+                }
+                "has" => {
+                    let (name, expected) = rest.split_once(": ").expect("has NAME: VALUE");
+                    let expected = self.filled(expected);
+                    let found = self.last.as_ref().and_then(|last| last.header(name)).unwrap_or("(nothing)");
+                    if !matches(&expected, found) {
+                        wrong.push(format!("{name}: {found}, not {expected}"));
+                    }
+                }
+                other => panic!("{}: {other}", self.row.title),
+            }
+        }
+        wrong
+    }
+
+    /// Creates what a row needs. A row about a mount without callers has no use for a token.
+    fn make(&self, payload: &Payload) -> Made {
+        make(&self.server, payload)
+    }
+
+    fn payload(&self, name: &str) -> Payload {
+        match name {
+            "stored" => self.given.last().expect("something given").payload.clone(),
+            "answer" => Payload::from(self.body(self.last.as_ref().expect("an answer")).expect("a body")),
+            _ => Payload::of(name),
+        }
+    }
+
+    /// A text with what was given: its id and its version, and those of the last answer.
+    fn filled(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        if let Some(made) = self.given.last() {
+            let id = made.target.rsplit('/').next().unwrap_or_default();
+            text = text.replace("{id}", id).replace("{etag}", &made.etag);
+            text = text.replace("{version}", made.etag.trim_start_matches("W/").trim_matches('"'));
+        }
+        if let Some(etag) = self.last.as_ref().and_then(|last| last.header("etag")) {
+            text = text.replace("{last}", etag);
+        }
+        text
+    }
+
+    fn request(&self, draft: Draft) -> Request {
+        let (scope, interaction) = demands(&draft.method, &draft.target);
+        let mut request = Request::new(&draft.method, &draft.target);
+        let mut own: Object = claims(&scope);
+        for (name, value) in draft.claims {
+            match value {
+                Some(value) => drop(own.insert(name, value)),
+                None => drop(own.remove(&name)),
+            }
+        }
+        let authorization = draft.authorization.unwrap_or_else(|| format!("Bearer {}", token(&own)));
+        let (media, body) = match (self.form, draft.raw, draft.body) {
+            (_, Some(raw), _) => ("application/fhir+json", raw.into_bytes()),
+            (Form::Json, None, body) => {
+                ("application/fhir+json", body.map(|body| body.bytes()).unwrap_or_default())
+            }
+            (Form::Xml, None, body) => {
+                ("application/fhir+xml", body.map(|body| as_xml(&body.0)).unwrap_or_default())
+            }
+        };
+        let accept = if self.form == Form::Json { "application/fhir+json" } else { "application/fhir+xml" };
+        let usual = [
+            ("Authorization", authorization),
+            ("FromASID", ASID.to_owned()),
+            ("ToASID", SPINE.to_owned()),
+            ("InteractionID", interaction),
+            ("TraceID", "09a01679-2564-0fb4-5129-aecc81ea2706".to_owned()),
+            ("Accept", accept.to_owned()),
+            ("Content-Type", if body.is_empty() { String::new() } else { media.to_owned() }),
+        ];
+        for (name, value) in usual {
+            let replaced = draft.headers.iter().any(|(sent, _)| sent.eq_ignore_ascii_case(name));
+            if !value.is_empty() && !replaced && !draft.dropped.iter().any(|dropped| dropped == name) {
+                request = request.header(name, value);
+            }
+        }
+        for (name, value) in draft.headers {
+            request = request.header(&name, value);
+        }
+        request.body(body)
+    }
+
+    /// Compares `STATUS SEVERITY ISSUE CODE`, or a status alone.
+    fn compare(&self, response: &Response, expected: &str) -> Option<String> {
+        let mut words = expected.split(' ');
+        let status = words.next().unwrap_or_default();
+        if status != response.status.to_string() {
+            return Some(format!("{}, not {status}: {}", response.status, response.body_text()));
+        }
+        let paths = ["issue.0.severity", "issue.0.code", "issue.0.details.coding.0.code"];
+        let body = words.clone().next().and_then(|_| self.body(response));
+        for (path, expected) in paths.iter().zip(words) {
+            let found = body.as_ref().and_then(|body| text_at(body, path)).unwrap_or_default();
+            if found != expected {
+                return Some(format!("{path} is {found}, not {expected}: {}", response.body_text()));
+            }
+        }
+        None
+    }
+
+    fn compare_text(&self, path: &str, expected: &str) -> Option<String> {
+        let body = self.last.as_ref().and_then(|last| self.body(last))?;
+        let found = text_at(&body, path).unwrap_or_default();
+        (!matches(expected, &found)).then(|| format!("{path} is\n  {found}\nnot\n  {expected}"))
+    }
+
+    /// The answer as a tree, whatever it is written in.
+    fn body(&self, response: &Response) -> Option<Value> {
+        let definitions = Definitions::of(FhirVersion::Stu3);
+        match self.form {
+            Form::Json => parse(&response.body, &Limits::default()).ok(),
+            Form::Xml => xml::parse(&response.body, definitions, &Limits::default()).ok(),
+        }
+    }
+}
+
+/// A star at the end of what is expected stands for the rest.
+fn matches(expected: &str, found: &str) -> bool {
+    match expected.strip_suffix('*') {
+        Some(beginning) => found.starts_with(beginning),
+        None => found == expected,
+    }
+}
+
+fn as_xml(resource: &Value) -> Vec<u8> {
+    let mut out = Vec::new();
+    let object = resource.as_object().expect("a resource");
+    xml::write(object, Definitions::of(FhirVersion::Stu3), &mut out).expect("XML");
+    out
+}

@@ -1,0 +1,99 @@
+//! What the API has: types, parameters, operations; and what each request to it must bring.
+
+use fhir_definitions::SearchType;
+
+use crate::spine::catalogue::rows;
+use crate::spine::headers::{self, Demands, HeaderNames, Security};
+use crate::spine::jwt::TokenRules;
+use crate::{
+    Caller, Failure, Interaction, OperationOffer, RequestHead, SearchOffer, StatementOffer, TypeOffer,
+};
+
+const fn token(name: &'static str) -> SearchOffer {
+    SearchOffer { name, search_type: SearchType::Token }
+}
+
+/// The CapabilityStatement of Spine clinicals, as far as it is about this API.
+pub(super) const TYPES: &[TypeOffer] = &[
+    TypeOffer {
+        resource_type: "Consent",
+        profile: Some("https://fhir.nhs.uk/STU3/StructureDefinition/RARecord-Consent-1"),
+        search: &[token("patient"), token("status"), token("category")],
+    },
+    TypeOffer {
+        resource_type: "Flag",
+        profile: Some("https://fhir.nhs.uk/STU3/StructureDefinition/RARecord-Flag-1"),
+        search: &[token("patient"), token("status"), token("category"), token("_format")],
+    },
+    TypeOffer {
+        resource_type: "List",
+        profile: Some("https://fhir.nhs.uk/STU3/StructureDefinition/CareConnect-RARecord-List-1"),
+        search: &[token("patient"), token("status"), token("code")],
+    },
+    TypeOffer {
+        resource_type: "Condition",
+        profile: Some("https://fhir.nhs.uk/STU3/StructureDefinition/CareConnect-RARecord-Condition-1"),
+        search: &[token("_list"), token("clinical-status")],
+    },
+];
+
+pub(super) const STATEMENT: StatementOffer = StatementOffer {
+    url: "https://clinicals.spineservices.nhs.uk/STU3/metadata",
+    fhir_version: "3.0.1",
+    formats: &["application/fhir+xml", "application/fhir+json"],
+    conditional_read: "not-supported",
+};
+
+/// The name of the operation that removes a record.
+pub(super) const REMOVE: &str = "removerarecord";
+
+pub(super) const OPERATIONS: &[OperationOffer] = &[OperationOffer {
+    name: REMOVE,
+    definition: "https://fhir.nhs.uk/STU3/OperationDefinition/RARecord-RemoveRARecord-Operation-1",
+}];
+
+const NAMES: HeaderNames = HeaderNames {
+    from: "FromASID",
+    to: "ToASID",
+    interaction: Some("InteractionID"),
+    trace: Some("TraceID"),
+};
+
+/// Who asks. The CapabilityStatement is for everyone: no interaction id is published for it.
+pub(super) fn admit(head: &RequestHead<'_>, security: &Security) -> Result<Caller, Failure> {
+    let verb = match head.interaction {
+        Interaction::Capabilities => return Ok(Caller::default()),
+        Interaction::Read | Interaction::SearchType => "read",
+        _ => "write",
+    };
+    let kind = head.resource_type.unwrap_or("Consent");
+    let (mut scopes, interaction_ids) = match head.operation {
+        // Two names were published; no scope, so the one of the Consent that ends is asked for.
+        Some(_) => {
+            (vec!["user/Consent.write".to_owned()], vec![id("removerarecord", verb), id("removeflag", verb)])
+        }
+        None => (vec![format!("user/{kind}.{verb}")], vec![id(kind, verb)]),
+    };
+    // The published scope for reading Conditions lacks the verb.
+    if (kind, verb) == ("Condition", "read") {
+        scopes.push("user/Condition".to_owned());
+    }
+    let scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
+    let token = TokenRules {
+        texts: security.jwt_texts,
+        times: security.times,
+        scopes: &scopes,
+        scope_alone: false,
+        reasons: &["directcare"],
+        user_required: true,
+        organization_required: true,
+    };
+    let demands =
+        Demands { token, interaction_ids: &interaction_ids, not_accredited: rows::ASID_CHECK_FAILED };
+    headers::admit(head, security, &NAMES, &demands)
+}
+
+/// An interaction id of this API.
+fn id(name: &str, verb: &str) -> String {
+    format!("urn:nhs:names:services:raflags:{name}.{verb}:1")
+}
