@@ -20,6 +20,8 @@ pub struct Answer {
     pub payload: Option<Payload>,
     /// The return preference that was followed, if the client stated one.
     pub applied: Option<Return>,
+    /// The version that a stale update was merged with.
+    pub rebased_onto: Option<VersionId>,
     /// When it makes sense to try again, in seconds from now.
     pub retry_after_s: Option<u32>,
     /// The body was a patch, in a format that is not understood.

@@ -14,9 +14,15 @@ use crate::request::CapabilityMode;
 use crate::service::{Context, Service};
 
 /// The day the statements were last changed in a way that clients can see.
-const DATE: &str = "2026-11-20";
+const DATE: &str = "2026-11-21";
 
 const NAME: &str = "Firelock";
+
+/// The operations, with the URLs of their definitions. FHIR defines none for differences.
+const OPERATIONS: [(Interaction, &str); 2] = [
+    (Interaction::Validate, "http://hl7.org/fhir/OperationDefinition/Resource-validate"),
+    (Interaction::Diff, "urn:x-firelock:operation:diff"),
+];
 
 impl Service {
     pub(crate) fn capabilities(&self, mode: CapabilityMode, context: &Context) -> Result<Answer, Failure> {
@@ -83,14 +89,14 @@ fn capability_statement(rulebook: &dyn Rulebook, base: &str) -> Object {
         }
     };
     let mut rest = object! { "mode": "server", "resource": resources };
-    let operations: Vec<Value> =
-        rulebook.operations().iter().map(|offer| operation(version, offer)).collect();
+    let defined = |(interaction, url): &(Interaction, &'static str)| {
+        let offer = OperationOffer { name: interaction.code(), definition: url };
+        rulebook.offers(*interaction).then(|| operation(version, &offer))
+    };
+    let of_the_api = rulebook.operations().iter().map(|offer| operation(version, offer));
+    let operations: Vec<Value> = OPERATIONS.iter().filter_map(defined).chain(of_the_api).collect();
     if !operations.is_empty() {
         rest.insert("operation", operations);
-    } else if rulebook.offers(Interaction::Validate) {
-        let url = "http://hl7.org/fhir/OperationDefinition/Resource-validate";
-        let validate = OperationOffer { name: "validate", definition: url };
-        rest.insert("operation", array![operation(version, &validate)]);
     }
     let system = [Interaction::HistorySystem, Interaction::SearchSystem];
     let offered: Vec<Value> = system

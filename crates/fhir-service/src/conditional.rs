@@ -7,7 +7,9 @@ use fhir_definitions::FhirVersion;
 use fhir_model::Id;
 use rulebook::{ClientId, ConditionalDelete, Failure, Interaction, Resource, Success};
 use storage_api::{Current, Head, Key, Method, Query, SearchRequest, StoredVersion};
-use versioning_core::{Decision, Intent, Precondition, Refusal, UpdateCreate, WriteOperation, decide};
+use versioning_core::{
+    Decision, Intent, Precondition, Refusal, UpdateCreate, VersionId, WriteOperation, decide,
+};
 
 use crate::answer::Answer;
 use crate::content::Incoming;
@@ -219,12 +221,13 @@ impl Service {
     ) -> Result<Answer, Failure> {
         let asked = self.asked(resource_type, criteria, Interaction::ConditionalUpdate, context)?;
         let mut lost = 0;
-        let written = loop {
+        let (written, rebased_onto) = loop {
             let written = match self.resolve(&asked, context).await? {
                 Found::One(version) => self.update_matched(&asked, &version.key, body, context).await?,
                 Found::None => {
                     let id = self.id_for_new(&asked, body)?;
-                    self.create_unmatched(&asked, id.as_ref(), body, context).await?
+                    let created = self.create_unmatched(&asked, id.as_ref(), body, context).await?;
+                    created.map(|written| (written, None))
                 }
             };
             match written {
@@ -232,7 +235,8 @@ impl Service {
                 None => self.once_more(&mut lost, &asked, context)?,
             }
         };
-        self.written(&written.outcome(written.updated()), context)
+        let answer = self.written(&written.outcome(written.updated()), context)?;
+        Ok(Answer { rebased_onto, ..answer })
     }
 
     /// The id that a conditional update without match creates under: the body's, from R4 on.
@@ -257,7 +261,7 @@ impl Service {
         key: &Key,
         body: &Content,
         context: &Context,
-    ) -> Result<Option<Written>, Failure> {
+    ) -> Result<Option<(Written, Option<VersionId>)>, Failure> {
         let matched = asked.matched(vec![key.clone()]);
         let write = Write {
             operation: WriteOperation::Update,
@@ -267,7 +271,7 @@ impl Service {
             context,
             matched: Some(&matched),
         };
-        let prepare = |_: Loaded<'_>| {
+        let incoming = || {
             let mut incoming = self.incoming(body, asked.resource_type, Some(&key.id))?;
             if incoming.resource().id().is_none() {
                 let id = Id::parse(&key.id).map_err(|_| Failure::Internal)?;
@@ -276,7 +280,10 @@ impl Service {
             incoming.check_url_id(&key.id)?;
             Ok(incoming)
         };
-        self.ended(write, prepare).await
+        match self.update_one(write, body, incoming).await? {
+            (Ended::Written(written), rebased_onto) => Ok(Some((written, rebased_onto))),
+            (Ended::Rematch, _) => Ok(None),
+        }
     }
 
     pub(crate) async fn conditional_patch(

@@ -4,20 +4,24 @@ mod answer;
 mod binary;
 mod capabilities;
 mod conditional;
+mod conflict;
 mod content;
 mod counters;
 mod create;
 mod cursor;
 mod delete;
 mod delete_several;
+mod diff;
 mod history;
 mod idempotency;
 mod ids;
 mod limits;
+mod narrative;
 mod patch;
 mod perform;
 mod present;
 mod read;
+mod rebase;
 mod request;
 mod ruling;
 mod search;
@@ -36,10 +40,11 @@ pub use counters::Counters;
 pub use history::HistoryParameters;
 pub use ids::{Entropy, Ids, SystemClock, SystemEntropy};
 pub use limits::Limits;
+pub use narrative::Narratives;
 pub use present::{Format, Presentation};
 pub use request::{
-    CapabilityMode, Content, Criteria, Encoding, Handling, Operation, Patch, PatchFormat, Preferences,
-    Request, SearchScope,
+    CapabilityMode, Content, Criteria, DiffFormat, Encoding, Handling, Operation, Patch, PatchFormat,
+    Preferences, Request, SearchScope,
 };
 pub use service::Service;
 pub use subset::Subset;

@@ -121,6 +121,16 @@ impl fmt::Display for SearchScope {
     }
 }
 
+/// The kind of patch that tells a difference.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum DiffFormat {
+    /// FHIRPath Patch: a Parameters resource.
+    #[default]
+    FhirPath,
+    /// JSON Patch (RFC 6902).
+    Json,
+}
+
 /// What to do.
 #[derive(Clone, Debug)]
 pub enum Operation {
@@ -210,8 +220,21 @@ pub enum Operation {
         key: Key,
         /// `create`, `update` or `delete`.
         mode: Option<String>,
+        /// The URL of a profile that the resource must keep.
+        profile: Option<String>,
         /// The resource, or Parameters with it.
         body: Content,
+    },
+    /// GET `[type]/[id]/$diff`
+    Diff {
+        /// Of what.
+        key: Key,
+        /// The version that is changed, as the client wrote it; the one before `to` if there is none.
+        from: Option<String>,
+        /// The version that it becomes; the current one if there is none.
+        to: Option<String>,
+        /// As which kind of patch.
+        format: DiffFormat,
     },
     /// POST `$[name]`
     Perform {
@@ -244,6 +267,7 @@ impl Operation {
             Self::Search { scope: SearchScope::System, .. } => Interaction::SearchSystem,
             Self::Search { .. } => Interaction::SearchType,
             Self::Validate { .. } => Interaction::Validate,
+            Self::Diff { .. } => Interaction::Diff,
             Self::Perform { .. } => Interaction::Operation,
             Self::Capabilities(_) => Interaction::Capabilities,
         }
@@ -257,6 +281,9 @@ pub struct Preferences {
     pub returning: Option<Return>,
     /// `handling=…`
     pub handling: Option<Handling>,
+    /// `rebase`: an update whose If-Match is stale may be merged with what was written meanwhile, where the API
+    /// allows that.
+    pub rebase: bool,
 }
 
 /// What a client wants done with parameters that are not known (`Prefer: handling=…`).

@@ -55,7 +55,7 @@ impl Service {
         {
             return Err(Failure::Query(Box::new(ignored.clone())));
         }
-        let mut set = Searchset {
+        let mut answer = Searchset {
             scope,
             shape: &shape,
             used: selection.used,
@@ -63,10 +63,10 @@ impl Service {
             count: shape.count.unwrap_or(self.limits.page_default).min(self.limits.page_max),
         };
         if shape.total == Total::Only {
-            set.count = 0;
+            answer.count = 0;
         }
         let continued = |text: &String| {
-            let mark = cursor::read(text, &set.text(), order.len());
+            let mark = cursor::read(text, &answer.text(), order.len());
             mark.ok_or_else(|| {
                 malformed(CURSOR, text, "a cursor from a link of this server, with its search")
             })
@@ -75,13 +75,13 @@ impl Service {
             after: shape.cursor.as_ref().map(continued).transpose()?,
             queries: selection.queries,
             order,
-            limit: set.count,
+            limit: answer.count,
             includes,
-            total: set.count == 0 || shape.total == Total::Accurate,
+            total: answer.count == 0 || shape.total == Total::Accurate,
         };
         // An API that judges what is found does so where only the number is asked for too.
         let judges = self.rulebook.judges_searches() && request.after.is_none();
-        if judges && set.count == 0 {
+        if judges && answer.count == 0 {
             request.limit = self.limits.page_default;
         }
         let mut page = self.store.search(&request).await.map_err(|error| match error {
@@ -93,13 +93,13 @@ impl Service {
             let found = bodies.map(|body| self.content_of(body)).collect::<Result<Vec<_>, _>>()?;
             self.rulebook.searched(&sent, &found)?;
         }
-        if set.count == 0 {
+        if answer.count == 0 {
             page = SearchPage { total: page.total, ..SearchPage::default() };
         }
-        if set.count == 0 && page.total.is_none() {
+        if answer.count == 0 && page.total.is_none() {
             return Err(Failure::SearchTooCostly);
         }
-        self.searchset(&set, &request, &page, context)
+        self.searchset(&answer, &request, &page, context)
     }
 }
 

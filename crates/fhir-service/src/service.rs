@@ -14,7 +14,7 @@ use versioning_core::{NoCurrentVersion, Precondition, Refusal, TagSet, VersionId
 use crate::answer::{Answer, Payload, VersionChange};
 use crate::idempotency::Claim;
 use crate::request::{Operation, Request};
-use crate::{Counters, Ids, Limits, Validation};
+use crate::{Counters, Ids, Limits, Narratives, Validation};
 
 /// A rulebook, a store, and what is needed to carry out requests between them.
 #[derive(Clone)]
@@ -24,19 +24,61 @@ pub struct Service {
     pub(crate) ids: Ids,
     pub(crate) limits: Limits,
     pub(crate) validation: Validation,
+    /// Of the level that `validation` says, or the usual one where it is off.
+    pub(crate) checks: Arc<fhir_validate::Settings>,
+    pub(crate) narratives: Narratives,
     pub(crate) counters: Arc<Counters>,
 }
 
 impl Service {
     /// An API on a store.
     pub fn new(rulebook: Arc<dyn Rulebook>, store: Arc<dyn Store>, ids: Ids, limits: Limits) -> Self {
-        Self { rulebook, store, ids, limits, validation: Validation::default(), counters: Arc::default() }
+        let checks = Arc::new(rulebook.validation().cloned().unwrap_or_default());
+        Self {
+            rulebook,
+            store,
+            ids,
+            limits,
+            validation: Validation::default(),
+            checks,
+            narratives: Narratives::default(),
+            counters: Arc::default(),
+        }
     }
 
     /// The same, as strict about what it stores as said; [`Validation::Structure`] otherwise.
     #[must_use]
     pub fn with_validation(self, validation: Validation) -> Self {
-        Self { validation, ..self }
+        let own = self.rulebook.validation().map(|settings| settings.level);
+        let level = validation.level().max(own).unwrap_or_default();
+        let checks = fhir_validate::Settings { level, ..(*self.checks).clone() };
+        Self { validation, checks: Arc::new(checks), ..self }
+    }
+
+    /// The same, validating with these profiles and severities, beside what the API itself wants; how strictly, its
+    /// [`Validation`] says.
+    #[must_use]
+    pub fn with_checks(self, checks: fhir_validate::Settings) -> Self {
+        let level = self.checks.level;
+        let checks = match self.rulebook.validation() {
+            None => fhir_validate::Settings { level, ..checks },
+            Some(own) => {
+                let mut both = fhir_validate::Settings { level, ..own.clone() };
+                both.severities.extend(checks.severities);
+                both.required_profiles.extend(checks.required_profiles);
+                if checks.profiles.urls().next().is_some() {
+                    both.profiles = checks.profiles;
+                }
+                both
+            }
+        };
+        Self { checks: Arc::new(checks), ..self }
+    }
+
+    /// The same, with what becomes of narratives that a patch outdates; [`Narratives::Keep`] otherwise.
+    #[must_use]
+    pub fn with_narratives(self, narratives: Narratives) -> Self {
+        Self { narratives, ..self }
     }
 
     /// The rules of this API.
@@ -97,8 +139,11 @@ impl Service {
                 self.conditional_delete(&resource_type, &criteria, &context).await
             }
             Operation::Search { scope, parameters } => self.search(&scope, parameters, &context).await,
-            Operation::Validate { key, mode, body } => {
-                self.validate(&key, mode.as_deref(), &body, &context).await
+            Operation::Validate { key, mode, profile, body } => {
+                self.validate(&key, (mode.as_deref(), profile), &body, &context).await
+            }
+            Operation::Diff { key, from, to, format } => {
+                self.diff(&key, from.as_deref(), to.as_deref(), format).await
             }
             Operation::Perform { name, body } => self.perform(&name, &body, &context).await,
             Operation::Capabilities(mode) => self.capabilities(mode, &context),
@@ -129,6 +174,7 @@ impl Service {
             | Operation::History { .. }
             | Operation::Search { .. }
             | Operation::Validate { .. }
+            | Operation::Diff { .. }
             | Operation::Perform { .. }
             | Operation::Capabilities(_) => {
                 return None;
@@ -276,6 +322,7 @@ impl Service {
 }
 
 /// What every interaction needs of its request.
+#[derive(Clone)]
 pub(crate) struct Context {
     pub(crate) precondition: Precondition,
     pub(crate) preferences: crate::Preferences,

@@ -13,6 +13,7 @@ mod line;
 mod logging;
 mod mounts;
 mod new_file;
+mod profiles;
 mod progress;
 mod purge;
 mod restore;

@@ -13,7 +13,8 @@ use storage_api::Store;
 use storage_memory::MemoryStore;
 use storage_sqlite::SqliteStore;
 
-use crate::config::{Config, MountConfig, RulebookKind, SpineConfig, StoreKind};
+use crate::config::{Config, MountConfig, ProfileConfig, RulebookKind, SpineConfig, StoreKind};
+use crate::profiles;
 
 /// Opens the store of every mount.
 pub(crate) fn open(config: &Config) -> Result<Vec<Mount>> {
@@ -22,9 +23,12 @@ pub(crate) fn open(config: &Config) -> Result<Vec<Mount>> {
     }
     let mut mounts = Vec::new();
     for mount in config.mounts.iter().filter(|mount| mount.alias_of.is_none()) {
+        let checks = checks(mount).with_context(|| format!("mount {}: profiles", mount.path))?;
         let store = store(config, mount)?;
         let service = Service::new(rulebook(mount)?, store, Ids::system(), config.service)
-            .with_validation(mount.validation);
+            .with_validation(mount.validation)
+            .with_narratives(mount.narratives)
+            .with_checks(checks);
         mounts.push(Mount { path: mount.path.clone(), service });
     }
     for mount in &config.mounts {
@@ -34,6 +38,24 @@ pub(crate) fn open(config: &Config) -> Result<Vec<Mount>> {
         mounts.extend(service.map(|service| Mount { path: mount.path.clone(), service }));
     }
     Ok(mounts)
+}
+
+/// What a mount validates with.
+fn checks(mount: &MountConfig) -> Result<fhir_validate::Settings> {
+    let ProfileConfig { places, required, severities } = &mount.profiles;
+    let profiles = profiles::load(mount.version, places)?;
+    for url in required {
+        let type_name = profiles.type_name(url).with_context(|| {
+            format!("{url} is required, but not among the {} that were loaded", profiles.urls().count())
+        })?;
+        tracing::info!(path = %mount.path, "every {type_name} keeps the profile {url}");
+    }
+    Ok(fhir_validate::Settings {
+        profiles,
+        required_profiles: required.clone(),
+        severities: severities.clone(),
+        ..fhir_validate::Settings::default()
+    })
 }
 
 fn rulebook(mount: &MountConfig) -> Result<Arc<dyn Rulebook>> {

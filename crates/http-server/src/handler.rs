@@ -7,8 +7,8 @@ use std::time::Instant;
 use bytes::Bytes;
 use fhir_definitions::FhirVersion;
 use fhir_service::{
-    Answer, CapabilityMode, Content, Criteria, Encoding, Format, Handling, HistoryParameters, Operation,
-    Patch, Presentation, Request, SearchScope, Subset,
+    Answer, CapabilityMode, Content, Criteria, DiffFormat, Encoding, Format, Handling, HistoryParameters,
+    Operation, Patch, Presentation, Request, SearchScope, Subset,
 };
 use futures_util::FutureExt;
 use http_body_util::Full;
@@ -174,7 +174,7 @@ impl Shared {
         let bytes = upload.read(&self.limits).await?;
         let mut query = Query::parse(parts.uri.query())?;
         rulebook.check_query(interaction, query.pairs())?;
-        let criteria = stated_criteria(&parts.headers, (&target, interaction), &mut query)?;
+        let criteria = criteria_of(&target, interaction, &parts.headers, &mut query)?;
         let searches = matches!(interaction, Interaction::SearchType | Interaction::SearchSystem);
         if target.is_form() {
             // A form may say how the answer is to look, so it is read before that is asked.
@@ -183,8 +183,9 @@ impl Shared {
         }
         // What shapes the layout stands in the links of a search too.
         let parameters = if searches { query.clone().into_pairs() } else { Vec::new() };
-        let presentation =
-            presentation(&mut query, &parts.headers, (rulebook, searches), target.is_binary())?;
+        let diff_format = diff_format(&target, &mut query, &parts.headers, version)?;
+        let other = target.is_binary() || diff_format == DiffFormat::Json;
+        let presentation = presentation(&mut query, &parts.headers, (rulebook, searches), other)?;
         let bytes = compression::decode(&parts.headers, bytes, self.limits.body_bytes_max)?;
         let encoding = match interaction {
             Interaction::Create
@@ -227,7 +228,9 @@ impl Shared {
                 let patch = Patch { format, bytes: body.bytes };
                 Operation::ConditionalPatch { resource_type, criteria, patch }
             }
-            (_, target) => operation(target, (interaction, criteria), body, &mut query, version)?,
+            (_, target) => {
+                operation(target, (interaction, criteria, diff_format), body, &mut query, version)?
+            }
         };
         refuse_unknown(query, preferences.handling)?;
         let base = format!("{}{}", self.origin.url(parts, peer), mount.path);
@@ -314,18 +317,35 @@ enum Prepared {
     Options(&'static [&'static str]),
 }
 
-/// How the client wants to see resources: format, layout, part.
+/// The criteria of a conditional write, from where its kind has them.
+fn criteria_of(
+    target: &Target,
+    interaction: Interaction,
+    headers: &HeaderMap,
+    query: &mut Query,
+) -> Result<Criteria, Failure> {
+    match (target, interaction) {
+        (Target::Type(name), Interaction::ConditionalCreate) => criteria::if_none_exist(headers, name),
+        (
+            _,
+            Interaction::ConditionalUpdate | Interaction::ConditionalPatch | Interaction::ConditionalDelete,
+        ) => Ok(criteria::in_url(query)),
+        _ => Ok(Criteria::default()),
+    }
+}
+
+/// How the client wants to see resources: format, layout, part. `other` content than FHIR's may be given as well.
 fn presentation(
     query: &mut Query,
     headers: &HeaderMap,
     (rulebook, searches): (&dyn Rulebook, bool),
-    binary: bool,
+    other: bool,
 ) -> Result<Presentation, Failure> {
     let format = query.take("_format")?;
-    let native = binary && format.is_none() && !negotiate::names_fhir(headers);
+    let native = other && format.is_none() && !negotiate::names_fhir(headers);
     let format = match negotiate::accepted(headers, format.as_deref(), rulebook) {
         Ok(format) => format,
-        // Whoever asks for an image gets one; an outcome is given in the usual format.
+        // Whoever asks for an image or a JSON Patch gets one; an outcome is given in the usual format.
         Err(_) if native => Format::default(),
         Err(failure) => return Err(failure),
     };
@@ -353,6 +373,27 @@ fn presentation(
     Ok(Presentation { format, pretty, subset, native })
 }
 
+/// As which kind of patch a difference is wanted: `_format` overrides Accept.
+fn diff_format(
+    target: &Target,
+    query: &mut Query,
+    headers: &HeaderMap,
+    version: FhirVersion,
+) -> Result<DiffFormat, Failure> {
+    if !matches!(target, Target::Diff(_)) {
+        return Ok(DiffFormat::default());
+    }
+    let json_patch = match query.clone().take("_format")? {
+        Some(format) if negotiate::is_json_patch(&format) => {
+            query.take("_format")?;
+            true
+        }
+        Some(_) => false,
+        None => negotiate::wants_json_patch(headers, version),
+    };
+    Ok(if json_patch { DiffFormat::Json } else { DiffFormat::FhirPath })
+}
+
 /// The same for a request that failed before it was read so far: what cannot be read counts as
 /// not asked for.
 fn presentation_of_failure(parts: &Parts, rulebook: &dyn Rulebook) -> Presentation {
@@ -371,7 +412,7 @@ fn malformed(name: &str, value: &str, expected: &'static str) -> Failure {
 
 fn operation(
     target: Target,
-    (interaction, criteria): (Interaction, Criteria),
+    (interaction, criteria, format): (Interaction, Criteria, DiffFormat),
     body: Content,
     query: &mut Query,
     version: FhirVersion,
@@ -387,7 +428,14 @@ fn operation(
         Target::TypeHistory(kind) => history(HistoryScope::Kind(kind.into())),
         Target::InstanceHistory(key) => history(HistoryScope::Key(key)),
         Target::Version(key, version_id) => Ok(Operation::Vread { key, version_id }),
-        Target::Validate(key) => Ok(Operation::Validate { key, mode: query.take("mode")?, body }),
+        Target::Validate(key) => {
+            let (mode, profile) = (query.take("mode")?, query.take("profile")?);
+            Ok(Operation::Validate { key, mode, profile, body })
+        }
+        Target::Diff(key) => {
+            let (from, to) = (query.take("fromVersion")?, query.take("toVersion")?);
+            Ok(Operation::Diff { key, from, to, format })
+        }
         Target::Type(resource_type) => Ok(match interaction {
             Interaction::ConditionalCreate => Operation::ConditionalCreate { resource_type, criteria, body },
             Interaction::ConditionalUpdate => Operation::ConditionalUpdate { resource_type, criteria, body },
@@ -407,22 +455,6 @@ fn operation(
         | Target::SystemSearch
         | Target::Compartment(..)
         | Target::CompartmentSearch(..) => Ok(Operation::Capabilities(capability_mode(query, version)?)),
-    }
-}
-
-/// The criteria of a conditional write.
-fn stated_criteria(
-    headers: &HeaderMap,
-    (target, interaction): (&Target, Interaction),
-    query: &mut Query,
-) -> Result<Criteria, Failure> {
-    match (target, interaction) {
-        (Target::Type(name), Interaction::ConditionalCreate) => criteria::if_none_exist(headers, name),
-        (
-            _,
-            Interaction::ConditionalUpdate | Interaction::ConditionalPatch | Interaction::ConditionalDelete,
-        ) => Ok(criteria::in_url(query)),
-        _ => Ok(Criteria::default()),
     }
 }
 

@@ -16,6 +16,8 @@ const JSON: HeaderValue = HeaderValue::from_static("application/fhir+json; chars
 const XML: HeaderValue = HeaderValue::from_static("application/fhir+xml; charset=utf-8");
 const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 pub(crate) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+/// The version that a stale update was merged with.
+const X_REBASED_ONTO: HeaderName = HeaderName::from_static("x-rebased-onto");
 pub(crate) const X_CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -41,8 +43,14 @@ pub(crate) fn response(answer: Answer, trace: &str) -> Response<Full<Bytes>> {
     if let Some(location) = answer.location {
         text(LOCATION, location);
     }
-    if let Some(applied) = answer.applied {
-        text(PREFERENCE_APPLIED, format!("return={}", applied.code()));
+    let mut applied: Vec<String> =
+        answer.applied.map(|applied| format!("return={}", applied.code())).into_iter().collect();
+    if let Some(version) = answer.rebased_onto {
+        applied.push("rebase".to_owned());
+        text(X_REBASED_ONTO, format!("W/\"{version}\""));
+    }
+    if !applied.is_empty() {
+        text(PREFERENCE_APPLIED, applied.join(", "));
     }
     if let Some(seconds) = answer.retry_after_s {
         text(RETRY_AFTER, seconds.to_string());

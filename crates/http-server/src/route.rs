@@ -36,6 +36,8 @@ pub(crate) enum Target {
     Version(Key, String),
     /// `[base]/[type]/$validate` with an empty id, `[base]/[type]/[id]/$validate`
     Validate(Key),
+    /// `[base]/[type]/[id]/$diff`
+    Diff(Key),
     /// `[base]/$[name]`
     Operation(String),
 }
@@ -90,6 +92,7 @@ impl Target {
             [name, "_history"] => Ok(Self::TypeHistory(resource_type(name)?)),
             [name, "$validate"] => Ok(Self::Validate(key(name, "")?)),
             [name, id, "$validate"] => Ok(Self::Validate(key(name, id)?)),
+            [name, id, "$diff"] => Ok(Self::Diff(key(name, id)?)),
             [_, operation] | [_, _, operation] if operation.starts_with('$') => Err(no_route()),
             [name, id] => Ok(Self::Instance(key(name, id)?)),
             [name, id, "_history"] => Ok(Self::InstanceHistory(key(name, id)?)),
@@ -110,7 +113,8 @@ impl Target {
             | Self::CompartmentSearch(key, _)
             | Self::InstanceHistory(key)
             | Self::Version(key, _)
-            | Self::Validate(key) => {
+            | Self::Validate(key)
+            | Self::Diff(key) => {
                 Id::check(&key.id).map_err(|_| Failure::IllegalId { id: key.id.chars().take(80).collect() })
             }
             _ => Ok(()),
@@ -129,7 +133,8 @@ impl Target {
             Self::Instance(key)
             | Self::InstanceHistory(key)
             | Self::Version(key, _)
-            | Self::Validate(key) => Some(&key.kind),
+            | Self::Validate(key)
+            | Self::Diff(key) => Some(&key.kind),
             Self::Compartment(_, member) | Self::CompartmentSearch(_, member) => member.as_deref(),
             Self::Base | Self::Metadata | Self::SystemHistory | Self::SystemSearch | Self::Operation(_) => {
                 None
@@ -164,6 +169,7 @@ impl Target {
             Self::Version(..) => Some(Interaction::Vread),
             Self::Compartment(..) | Self::CompartmentSearch(..) => Some(Interaction::SearchType),
             Self::SystemSearch => Some(Interaction::SearchSystem),
+            Self::Diff(_) => Some(Interaction::Diff),
             Self::Base
             | Self::Type(_)
             | Self::Search(_)
@@ -193,7 +199,8 @@ impl Target {
             | Self::SystemHistory
             | Self::TypeHistory(_)
             | Self::InstanceHistory(_)
-            | Self::Version(..) => &["GET", "HEAD", "OPTIONS"],
+            | Self::Version(..)
+            | Self::Diff(_) => &["GET", "HEAD", "OPTIONS"],
             Self::Type(_) if rulebook.offers(Interaction::ConditionalPatch) => {
                 &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
             }
@@ -300,6 +307,7 @@ mod tests {
             ("/Flag/a%2D1/", Target::Instance(key())),
             ("/Flag/a-1/_history", Target::InstanceHistory(key())),
             ("/Flag/a-1/_history/3", Target::Version(key(), "3".into())),
+            ("/Flag/a-1/$diff", Target::Diff(key())),
         ] {
             assert_eq!(parse(path), Ok(expected), "{path}");
         }
@@ -351,6 +359,9 @@ mod tests {
             "/Flag/1",
             "/Flag/1/_history",
             "/Flag/1/_history/1",
+            "/Flag/$validate",
+            "/Flag/1/$validate",
+            "/Flag/1/$diff",
         ] {
             let target = parse(path).unwrap();
             for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW"] {

@@ -11,7 +11,7 @@ use fhir_search::QueryError;
 use fhir_validate::Finding;
 use versioning_core::{FieldError, Refusal, VersionId};
 
-use crate::{Breach, Interaction};
+use crate::{Breach, Conflict, Interaction};
 
 /// Why a request failed. `Display` is the sentence that tells a person what to change.
 #[derive(Clone, Debug, PartialEq)]
@@ -133,6 +133,8 @@ pub enum Failure {
     },
     /// The lock core refused.
     Refused(Box<Refused>),
+    /// The lock core refused a stale client that asked why.
+    Conflict(Box<Conflict>),
     /// The API has a rule against it.
     Rule(Box<Breach>),
     /// The resource has no such version.
@@ -169,6 +171,8 @@ pub enum Failure {
     },
     /// The patch changes `id` or `resourceType`.
     PatchedIdentity,
+    /// The patch changes what a narrative tells, which the server cannot write anew.
+    NarrativeOutdated,
     /// The resource holds what the format asked for cannot say.
     NotRepresentable {
         /// What that is.
@@ -288,6 +292,7 @@ impl Failure {
     pub fn current(&self) -> Option<VersionId> {
         match self {
             Self::Refused(refused) => refused.current,
+            Self::Conflict(conflict) => conflict.refused.current,
             _ => None,
         }
     }
@@ -305,12 +310,12 @@ impl Failure {
     }
 }
 
+const ONE_HOST: &str = "A request of HTTP/1.1 has exactly one Host field, with a host and perhaps a port.";
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::InvalidHost => f.write_str(
-                "A request of HTTP/1.1 has exactly one Host field, with a host and perhaps a port.",
-            ),
+            Self::InvalidHost => f.write_str(ONE_HOST),
             Self::OutsideEveryApi { path, apis } => {
                 write!(f, "There is nothing at {path}. The APIs of this server are at {}.", apis.join(", "))
             }
@@ -360,6 +365,7 @@ impl fmt::Display for Failure {
             | Self::SearchTooCostly
             | Self::NotFindable { .. } => self.search(f),
             Self::Refused(refused) => refused.fmt(f),
+            Self::Conflict(conflict) => conflict.refused.fmt(f),
             Self::Rule(breach) => f.write_str(&breach.diagnostics),
             Self::UnknownVersion { resource, version_id } => {
                 write!(f, "{resource} has no version \"{version_id}\".")
@@ -373,13 +379,10 @@ impl fmt::Display for Failure {
             Self::Invalid(findings) => {
                 write!(f, "The resource is not valid: there are {} findings.", findings.len())
             }
-            Self::PatchMalformed { why } => write!(f, "The patch cannot be read: {why}."),
-            Self::PatchNotApplicable { why } => {
-                write!(f, "The patch does not fit the resource, and nothing of it was applied: {why}.")
-            }
-            Self::PatchedIdentity => {
-                f.write_str("A patch may not change id or resourceType: they say which resource it is.")
-            }
+            Self::PatchMalformed { .. }
+            | Self::PatchNotApplicable { .. }
+            | Self::PatchedIdentity
+            | Self::NarrativeOutdated => self.patch(f),
             Self::NotRepresentable { why } => {
                 write!(
                     f,
@@ -425,6 +428,24 @@ impl Failure {
             Self::FirstResultGone => f.write_str(
                 "This request was carried out before, under this Idempotency-Key, and what it wrote has been \
                  purged since.",
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    /// The sentences of failures that concern patches.
+    fn patch(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PatchMalformed { why } => write!(f, "The patch cannot be read: {why}."),
+            Self::PatchNotApplicable { why } => {
+                write!(f, "The patch does not fit the resource, and nothing of it was applied: {why}.")
+            }
+            Self::PatchedIdentity => {
+                f.write_str("A patch may not change id or resourceType: they say which resource it is.")
+            }
+            Self::NarrativeOutdated => f.write_str(
+                "The narrative was not generated from the data, and the patch changes the data but not the \
+                 narrative. Patch text as well, or send the whole resource.",
             ),
             _ => Ok(()),
         }

@@ -9,7 +9,7 @@ use fhir_validate::Finding;
 use versioning_core::{LockPolicy, Refusal};
 
 use crate::rule::{ClientId, LocationForm, OutcomeShape, Return, Rule, RuleCoding, Rulebook};
-use crate::{Failure, Interaction, Resource, Success};
+use crate::{ExplanationCode, Failure, Interaction, Resource, Success};
 
 /// The code system of Firelock's own codes.
 const SYSTEM: &str = "urn:x-firelock:outcome";
@@ -29,6 +29,9 @@ pub struct LockSettings {
     pub lenient_tags: bool,
     /// What a conditional delete does where several resources match.
     pub conditional_delete: ConditionalDelete,
+    /// Whether a stale update may be merged with what was written meanwhile, if its client asks for that. Not on
+    /// Spine, whose clients are always told.
+    pub rebase: bool,
 }
 
 /// What a conditional delete does where several resources match.
@@ -66,6 +69,7 @@ impl LockSettings {
             missing,
             lenient_tags: false,
             conditional_delete: ConditionalDelete::default(),
+            rebase: false,
         }
     }
 
@@ -109,6 +113,10 @@ impl Rulebook for FhirRulebook {
         self.locks.conditional_delete
     }
 
+    fn rebases(&self) -> bool {
+        self.locks.rebase
+    }
+
     fn client_id(&self) -> ClientId {
         ClientId::Ignored
     }
@@ -131,6 +139,9 @@ impl Rulebook for FhirRulebook {
         }
         let (status, issue, code) = match failure {
             Failure::Refused(refused) => self.refusal(&refused.refusal, refused.interaction),
+            Failure::Conflict(conflict) => {
+                self.refusal(&conflict.refused.refusal, conflict.refused.interaction)
+            }
             Failure::InvalidHost => (400, IssueType::Value, "invalid-host"),
             Failure::OutsideEveryApi { .. } => (404, IssueType::NotFound, "outside-every-api"),
             Failure::NoRoute { .. } => (404, IssueType::NotFound, "no-route"),
@@ -174,6 +185,7 @@ impl Rulebook for FhirRulebook {
             Failure::PatchMalformed { .. } => (400, IssueType::Structure, "malformed-patch"),
             Failure::PatchNotApplicable { .. } => (422, IssueType::Processing, "patch-not-applicable"),
             Failure::PatchedIdentity => (422, IssueType::BusinessRule, "patched-identity"),
+            Failure::NarrativeOutdated => (422, IssueType::BusinessRule, "narrative-outdated"),
             Failure::Invalid(_) => (422, IssueType::Invalid, "invalid-resource"),
             Failure::NotRepresentable { .. } => (406, IssueType::NotSupported, "not-representable"),
             Failure::Json(_) => (400, IssueType::Structure, "malformed-json"),
@@ -216,6 +228,10 @@ impl Rulebook for FhirRulebook {
     fn finding(&self, finding: &Finding) -> (IssueType, RuleCoding) {
         let rule = finding.rule;
         (rule.issue_type(), RuleCoding { system: SYSTEM, code: rule.code(), display: Some(rule.title()) })
+    }
+
+    fn explanation(&self, code: ExplanationCode) -> Option<RuleCoding> {
+        Some(coding(code.code()))
     }
 
     fn outcome_shape(&self, _rule: &Rule) -> OutcomeShape {

@@ -37,6 +37,8 @@ pub enum Interaction {
     SearchSystem,
     /// `$validate`: findings, nothing stored.
     Validate,
+    /// `$diff`: what one version changed in another, as a patch.
+    Diff,
     /// An operation on the whole system that an API defines.
     Operation,
     /// What the server can do.
@@ -45,7 +47,7 @@ pub enum Interaction {
 
 impl Interaction {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Read,
         Self::Vread,
         Self::Update,
@@ -62,6 +64,7 @@ impl Interaction {
         Self::SearchType,
         Self::SearchSystem,
         Self::Validate,
+        Self::Diff,
         Self::Operation,
         Self::Capabilities,
     ];
@@ -86,6 +89,7 @@ impl Interaction {
             Self::SearchType => "search-type",
             Self::SearchSystem => "search-system",
             Self::Validate => "validate",
+            Self::Diff => "diff",
             Self::Operation => "operation",
             Self::Capabilities => "capabilities",
         }

@@ -212,7 +212,8 @@ fn judge(answer: &Answer, asked: &Asked) -> Result<()> {
     let is_json = content_type.contains("json");
     if is_json {
         let value: serde_json::Value = serde_json::from_slice(&body).context("a body that is no JSON")?;
-        ensure!(value["resourceType"].is_string(), "a body that is no resource");
+        let is_patch = content_type.contains("json-patch") && value.is_array();
+        ensure!(is_patch || value["resourceType"].is_string(), "a body that is no resource");
     } else if content_type.contains("xml") {
         let text = body.trim_ascii();
         ensure!(text.starts_with(b"<") && text.ends_with(b">"), "a body that is no XML");

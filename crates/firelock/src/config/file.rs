@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use fhir_service::Validation;
+use fhir_model::IssueSeverity;
+use fhir_service::{Narratives, Validation};
 use http_server::IpNet;
 use rulebook::ConditionalDelete;
 use rulebook::spine::{HeaderMode, JwtTexts, NrlSpec, RemovalReason, TimeCheck};
@@ -87,6 +88,14 @@ pub(super) struct FileMount {
     pub(super) conditional_delete: Option<FileConditionalDelete>,
     pub(super) conflict_body: Option<FileConflictBody>,
     pub(super) validation: Option<FileValidation>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) profiles: Vec<PathBuf>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) required_profiles: Vec<String>,
+    pub(super) narratives: Option<FileNarratives>,
+    pub(super) rebase: Option<bool>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) severities: BTreeMap<String, FileSeverity>,
     pub(super) headers: Option<FileHeaders>,
     pub(super) directory: Option<PathBuf>,
     pub(super) jwt_texts: Option<FileJwtTexts>,
@@ -292,6 +301,61 @@ impl From<Validation> for FileValidation {
             Validation::Off => Self::Off,
             Validation::Structure => Self::Structure,
             Validation::Strict => Self::Strict,
+        }
+    }
+}
+
+/// What becomes of a narrative that a patch outdates.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum FileNarratives {
+    Keep,
+    Refuse,
+}
+
+impl From<FileNarratives> for Narratives {
+    fn from(narratives: FileNarratives) -> Self {
+        match narratives {
+            FileNarratives::Keep => Self::Keep,
+            FileNarratives::Refuse => Self::Refuse,
+        }
+    }
+}
+
+impl From<Narratives> for FileNarratives {
+    fn from(narratives: Narratives) -> Self {
+        match narratives {
+            Narratives::Keep => Self::Keep,
+            Narratives::Refuse => Self::Refuse,
+        }
+    }
+}
+
+/// How much the breach of a rule counts.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum FileSeverity {
+    Error,
+    Warning,
+    Information,
+}
+
+impl From<FileSeverity> for IssueSeverity {
+    fn from(severity: FileSeverity) -> Self {
+        match severity {
+            FileSeverity::Error => Self::Error,
+            FileSeverity::Warning => Self::Warning,
+            FileSeverity::Information => Self::Information,
+        }
+    }
+}
+
+impl FileSeverity {
+    pub(super) fn of(severity: IssueSeverity) -> Self {
+        match severity {
+            IssueSeverity::Fatal | IssueSeverity::Error => Self::Error,
+            IssueSeverity::Warning => Self::Warning,
+            _ => Self::Information,
         }
     }
 }

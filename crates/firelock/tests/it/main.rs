@@ -5,6 +5,8 @@
 mod audit;
 mod backups;
 mod exports;
+mod hostile;
 mod messages;
 mod process;
+mod profiles;
 mod purges;

@@ -115,6 +115,9 @@ pub(crate) struct TestServer {
 /// Puts something between a mount and its store.
 pub(crate) type Wrap<'a> = &'a dyn Fn(Arc<dyn Store>) -> Arc<dyn Store>;
 
+/// Sets up a service.
+pub(crate) type Adjust<'a> = &'a dyn Fn(Service) -> Service;
+
 impl TestServer {
     /// The mounts that the server has by default, in memory.
     pub(crate) fn start() -> Self {
@@ -144,22 +147,21 @@ impl TestServer {
     /// Other mounts over stores that are wrapped.
     pub(crate) fn over(mounts: &[Rules], settings: Settings, wrap: Wrap<'_>) -> Self {
         // Most exchanges are about versions, and their resources are as small as can be.
-        Self::built(mounts, settings, Validation::Off, wrap)
+        Self::built(mounts, settings, &|service| service.with_validation(Validation::Off), wrap)
     }
 
-    /// Mounts that validate what they store.
-    pub(crate) fn validating(mounts: &[Rules], settings: Settings, validation: Validation) -> Self {
-        Self::built(mounts, settings, validation, &|store| store)
+    /// Mounts whose services are set up further.
+    pub(crate) fn adjusted(mounts: &[Rules], settings: Settings, adjust: Adjust<'_>) -> Self {
+        Self::built(mounts, settings, adjust, &|store| store)
     }
 
-    fn built(mounts: &[Rules], settings: Settings, validation: Validation, wrap: Wrap<'_>) -> Self {
+    fn built(mounts: &[Rules], settings: Settings, adjust: Adjust<'_>, wrap: Wrap<'_>) -> Self {
         // Fri, 25 May 2018 16:09:50 GMT, the moment of the published examples.
         let clock = Arc::new(ManualClock(AtomicI64::new(1_527_264_590_000_000)));
         let ids = Ids::new(clock.clone(), Arc::new(Sequence::default()));
         let service = |rulebook: &Arc<dyn Rulebook>| {
             let store = wrap(Arc::new(MemoryStore::new(clock.clone())));
-            Service::new(rulebook.clone(), store, ids.clone(), fhir_service::Limits::default())
-                .with_validation(validation)
+            adjust(Service::new(rulebook.clone(), store, ids.clone(), fhir_service::Limits::default()))
         };
         let mounted: Vec<Mount> = mounts
             .iter()

@@ -3,6 +3,7 @@
 mod bad_input;
 mod client;
 mod conditional;
+mod diff;
 mod edge;
 mod failures;
 mod flags;
@@ -13,8 +14,10 @@ mod mounts;
 mod nrl;
 mod operations;
 mod patch;
+mod patch_failures;
 mod pointers;
 mod protocol;
+mod rebase;
 mod search;
 mod slow;
 mod spine;

@@ -33,9 +33,9 @@ pub(crate) fn default_mounts() -> Vec<Rules> {
 }
 
 /// A mount from one line: its path, the API (`STU3`, `R4`, `R4B`, `R5`,
-/// `spine/STU3`, `flags/STU3` or `nrl/STU3`), and settings: `stale=412`, `missing=428`, `if_match=compulsory`, `if_match.Flag=ignored`,
-/// `update_create=off`, `identical=new-version`, `retries=0`, `lenient_tags`, `conflict=mismatch`,
-/// `headers=off`, `jwt_texts=nrl-2.3.0`, `token_times=strict`, `removal_reason=optional`,
+/// `spine/STU3`, `flags/STU3` or `nrl/STU3`), and settings: `stale=412`, `missing=428`, `if_match=compulsory`,
+/// `if_match.Flag=ignored`, `update_create=off`, `identical=new-version`, `retries=0`, `lenient_tags`, `rebase`,
+/// `conflict=mismatch`, `headers=off`, `jwt_texts=nrl-2.3.0`, `token_times=strict`, `removal_reason=optional`,
 /// `nrl_spec=2.8.0`, `conditional_delete=multiple`.
 pub(crate) fn parse(line: &str) -> Rules {
     let mut words = line.split_whitespace();
@@ -61,6 +61,7 @@ pub(crate) fn parse(line: &str) -> Rules {
             ("nrl_spec", "2.8.0") => nrl_spec = NrlSpec::V2_8_0,
             ("lenient_tags", "") => locks.lenient_tags = true,
             ("conditional_delete", "multiple") => locks.conditional_delete = ConditionalDelete::Multiple,
+            ("rebase", "") => locks.rebase = true,
             ("conflict", "mismatch") => conflict = ConflictBody::ResourceVersionMismatch,
             (name, value) => apply(&mut locks, name, value),
         }

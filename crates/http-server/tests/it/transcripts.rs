@@ -30,7 +30,7 @@
 //! requests. `@token NAME ASID ODS SCOPE` makes the value of Authorization of a clinician at that system
 //! and organisation, `@pointer NAME PLACE = JSON; …` a pointer with edits of the record locator's sample. Before the first section, `@mount PATH API SETTINGS` adds a mount to those that are
 //! there by default (see `mounts::parse`), and `@limit NAME BYTES` sets a limit, and
-//! `@validation structure` validates what is stored. Lines with `#` are
+//! `@validation structure` validates what is stored, `@narratives refuse` refuses patches that outdate a narrative. Lines with `#` are
 //! for readers.
 
 use std::collections::BTreeMap;
@@ -39,7 +39,7 @@ use std::path::{Path, PathBuf};
 
 use http_server::{Limits, Settings};
 
-use fhir_service::Validation;
+use fhir_service::{Narratives, Validation};
 
 use crate::client::{Request, Response};
 use crate::harness::TestServer;
@@ -206,6 +206,7 @@ fn server(preamble: &[&str]) -> TestServer {
     let mut mounts = default_mounts();
     let mut limits = Limits::default();
     let mut validation = Validation::Off;
+    let mut narratives = Narratives::Keep;
     for line in preamble {
         if let Some(mount) = line.strip_prefix("@mount ") {
             mounts.push(mounts::parse(mount));
@@ -218,6 +219,8 @@ fn server(preamble: &[&str]) -> TestServer {
                 "uri" => limits.uri_bytes_max = bytes,
                 other => panic!("no limit {other}"),
             }
+        } else if *line == "@narratives refuse" {
+            narratives = Narratives::Refuse;
         } else if let Some(level) = line.strip_prefix("@validation ") {
             validation = match level {
                 "structure" => Validation::Structure,
@@ -228,7 +231,10 @@ fn server(preamble: &[&str]) -> TestServer {
             assert!(line.is_empty() || line.starts_with('#'), "before the first section: {line}");
         }
     }
-    TestServer::validating(&mounts, Settings { limits, ..Settings::default() }, validation)
+    let settings = Settings { limits, ..Settings::default() };
+    TestServer::adjusted(&mounts, settings, &|service| {
+        service.with_validation(validation).with_narratives(narratives)
+    })
 }
 
 fn substitute(line: &str, names: &BTreeMap<String, String>) -> String {

@@ -92,6 +92,7 @@ impl Rulebook for SpineRulebook {
             Interaction::Vread
             | Interaction::Patch
             | Interaction::Validate
+            | Interaction::Diff
             | Interaction::HistoryInstance
             | Interaction::HistoryType
             | Interaction::HistorySystem
@@ -135,6 +136,9 @@ impl Rulebook for SpineRulebook {
         }
         let (status, issue, coding) = match failure {
             Failure::Refused(refused) => self.refusal(&refused.refusal, refused.interaction),
+            Failure::Conflict(conflict) => {
+                self.refusal(&conflict.refused.refusal, conflict.refused.interaction)
+            }
             Failure::NoRoute { .. }
             | Failure::OutsideEveryApi { .. }
             | Failure::UnknownType { .. }
@@ -168,7 +172,7 @@ impl Rulebook for SpineRulebook {
             }
             Failure::EmptyBody | Failure::NoResource(_) => (400, IssueType::Value, INVALID_REQUEST_MESSAGE),
             Failure::Invalid(_) | Failure::NotFindable { .. } => (422, IssueType::Invalid, INVALID_RESOURCE),
-            Failure::PatchNotApplicable { .. } | Failure::PatchedIdentity => {
+            Failure::PatchNotApplicable { .. } | Failure::PatchedIdentity | Failure::NarrativeOutdated => {
                 (422, IssueType::Invalid, INVALID_RESOURCE)
             }
             Failure::BodyIncomplete | Failure::Json(_) | Failure::Xml(_) | Failure::PatchMalformed { .. } => {

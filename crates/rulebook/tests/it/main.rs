@@ -1,5 +1,6 @@
 //! What the rulebooks say, as a whole.
 
+mod conflicts;
 mod outcomes;
 mod rows;
 mod samples;

@@ -134,6 +134,7 @@ fn contents() -> Vec<Sample> {
         same(Failure::PatchMalformed { why: text() }, 400),
         same(Failure::PatchNotApplicable { why: text() }, 422),
         same(Failure::PatchedIdentity, 422),
+        same(Failure::NarrativeOutdated, 422),
         same(Failure::NotRepresentable { why: text() }, 406),
         same(Failure::NoResource(not_a_resource), 400),
         same(Failure::WrongType { url: text(), body: text() }, 400),
@@ -223,6 +224,8 @@ pub(crate) fn name(failure: &Failure) -> &'static str {
             Refusal::IdTaken => "IdTaken",
             Refusal::Contended { .. } => "Contended",
         },
+        // The same to a client: the tests of conflicts have it.
+        Failure::Conflict(_) => "Stale",
         Failure::UnknownVersion { .. } => "UnknownVersion",
         Failure::DeletedVersion { .. } => "DeletedVersion",
         Failure::EmptyBody => "EmptyBody",
@@ -232,6 +235,7 @@ pub(crate) fn name(failure: &Failure) -> &'static str {
         Failure::PatchMalformed { .. } => "PatchMalformed",
         Failure::PatchNotApplicable { .. } => "PatchNotApplicable",
         Failure::PatchedIdentity => "PatchedIdentity",
+        Failure::NarrativeOutdated => "NarrativeOutdated",
         Failure::NotRepresentable { .. } => "NotRepresentable",
         Failure::NoResource(_) => "NoResource",
         Failure::WrongType { .. } => "WrongType",
@@ -250,4 +254,4 @@ pub(crate) fn name(failure: &Failure) -> &'static str {
 }
 
 /// How many names [`name`] can give.
-pub(crate) const NAMES: usize = 60;
+pub(crate) const NAMES: usize = 61;
