@@ -15,6 +15,7 @@ const STEPS: &[(&str, &[&str])] = &[
     ("tests", &["test", "--workspace", "--locked"]),
     ("test scripts", &["xtask", "testscript"]),
     ("crashes", &["xtask", "crash", "--kills", "5"]),
+    ("contention", &["xtask", "contention", "--rounds", "3", "--changes", "5"]),
     ("power loss", &["xtask", "powerloss", "--rounds", "4", "--points", "6"]),
     ("requests", &["xtask", "requests", "--count", "20000"]),
 ];

@@ -3,6 +3,7 @@
 mod ci;
 mod codegen;
 mod conformance;
+mod contention;
 mod crash;
 mod disk;
 mod http;
@@ -36,6 +37,8 @@ enum Command {
     Codegen(codegen::Arguments),
     /// Compare with what others publish: official examples, schemas.
     Conformance(conformance::Arguments),
+    /// Let clients compete for the same resource, and look for what is lost or there twice.
+    Contention(contention::Arguments),
     /// Kill the server while clients write, and look for what is missing.
     Crash(crash::Arguments),
     /// Drive a FHIR server and report rates, latencies and lost updates.
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         Command::Ci => ci::run(),
         Command::Codegen(arguments) => codegen::run(&arguments),
         Command::Conformance(arguments) => conformance::run(&arguments),
+        Command::Contention(arguments) => contention::run(&arguments),
         Command::Crash(arguments) => crash::run(&arguments),
         Command::Load(arguments) => load::run(&arguments),
         Command::Packages(arguments) => packages::run(&arguments),

@@ -16,6 +16,10 @@ pub struct Answer {
     pub last_modified: Option<Timestamp>,
     /// The absolute URL of what was written.
     pub location: Option<String>,
+    /// Where the answer can be asked for again.
+    pub content_location: Option<String>,
+    /// How far something is that goes on.
+    pub progress: Option<String>,
     /// The content.
     pub payload: Option<Payload>,
     /// The return preference that was followed, if the client stated one.

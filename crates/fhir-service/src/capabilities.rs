@@ -10,6 +10,7 @@ use storage_api::{Current, Head, Key, Timestamp, VersionNumber, VersionTag, Vers
 use versioning_core::{Decision, IfMatchPolicy, Intent, LockPolicy, UpdateCreate, VersionScheme, decide};
 
 use crate::answer::{Answer, Payload};
+use crate::index::InForce;
 use crate::request::CapabilityMode;
 use crate::service::{Context, Service};
 
@@ -18,17 +19,20 @@ const DATE: &str = "2026-11-21";
 
 const NAME: &str = "Firelock";
 
-/// The operations, with the URLs of their definitions. FHIR defines none for differences.
-const OPERATIONS: [(Interaction, &str); 2] = [
+/// The operations, with the URLs of their definitions. FHIR defines none for differences and indexes.
+const OPERATIONS: [(Interaction, &str); 3] = [
     (Interaction::Validate, "http://hl7.org/fhir/OperationDefinition/Resource-validate"),
     (Interaction::Diff, "urn:x-firelock:operation:diff"),
+    (Interaction::Reindex, "urn:x-firelock:operation:reindex"),
 ];
 
 impl Service {
     pub(crate) fn capabilities(&self, mode: CapabilityMode, context: &Context) -> Result<Answer, Failure> {
         let rulebook = self.rulebook();
         let statement = match mode {
-            CapabilityMode::Full | CapabilityMode::Normative => capability_statement(rulebook, &context.base),
+            CapabilityMode::Full | CapabilityMode::Normative => {
+                capability_statement(rulebook, &self.in_force(), &context.base)
+            }
             CapabilityMode::Terminology => terminology_capabilities(&context.base),
         };
         let bytes = Bytes::from(statement.to_bytes());
@@ -51,7 +55,7 @@ impl Service {
     }
 }
 
-fn capability_statement(rulebook: &dyn Rulebook, base: &str) -> Object {
+fn capability_statement(rulebook: &dyn Rulebook, index: &InForce, base: &str) -> Object {
     let version = rulebook.version();
     let mut statement = object! {
         "resourceType": "CapabilityStatement",
@@ -83,10 +87,13 @@ fn capability_statement(rulebook: &dyn Rulebook, base: &str) -> Object {
         statement.insert("patchFormat", formats);
     }
     let resources: Vec<Value> = match rulebook.types() {
-        None => resource_types(version).iter().map(|name| resource(rulebook, name, None).into()).collect(),
-        Some(types) => {
-            types.iter().map(|offer| resource(rulebook, offer.resource_type, Some(offer)).into()).collect()
+        None => {
+            resource_types(version).iter().map(|name| resource(rulebook, index, name, None).into()).collect()
         }
+        Some(types) => types
+            .iter()
+            .map(|offer| resource(rulebook, index, offer.resource_type, Some(offer)).into())
+            .collect(),
     };
     let mut rest = object! { "mode": "server", "resource": resources };
     let defined = |(interaction, url): &(Interaction, &'static str)| {
@@ -131,7 +138,12 @@ fn canonical(version: FhirVersion, url: &str) -> Value {
 }
 
 /// What one type offers.
-fn resource(rulebook: &dyn Rulebook, resource_type: &str, offer: Option<&TypeOffer>) -> Object {
+fn resource(
+    rulebook: &dyn Rulebook,
+    index: &InForce,
+    resource_type: &str,
+    offer: Option<&TypeOffer>,
+) -> Object {
     const INTERACTIONS: [Interaction; 9] = [
         Interaction::Read,
         Interaction::Vread,
@@ -181,37 +193,37 @@ fn resource(rulebook: &dyn Rulebook, resource_type: &str, offer: Option<&TypeOff
         };
         resource.insert("searchParam", offer.search.iter().map(listed).collect::<Vec<_>>());
     } else if rulebook.offers(Interaction::SearchType) {
-        resource.insert("searchInclude", includes(rulebook, resource_type));
-        let reverse = reverse_includes(rulebook, resource_type);
+        resource.insert("searchInclude", includes(index, resource_type));
+        let reverse = reverse_includes(index, rulebook.version(), resource_type);
         if !reverse.is_empty() {
             resource.insert("searchRevInclude", reverse);
         }
-        resource.insert("searchParam", search_parameters(rulebook, resource_type));
+        resource.insert("searchParam", search_parameters(index, resource_type));
     }
     resource
 }
 
 /// The references of a type that can be followed, as `_include` names them.
-fn includes(rulebook: &dyn Rulebook, resource_type: &str) -> Vec<Value> {
-    let own = references(rulebook, resource_type).map(|known| known.definition().code());
+fn includes(index: &InForce, resource_type: &str) -> Vec<Value> {
+    let own = references(index, resource_type).map(|known| known.definition().code());
     let named = own.map(|code| format!("{resource_type}:{code}").into());
     [Value::from("*")].into_iter().chain(named).collect()
 }
 
 /// The references to a type that can be followed backwards, as `_revinclude` names them.
-fn reverse_includes(rulebook: &dyn Rulebook, resource_type: &str) -> Vec<Value> {
+fn reverse_includes(index: &InForce, version: FhirVersion, resource_type: &str) -> Vec<Value> {
     let is_target = |parameter: &&Parameter| {
         parameter.definition().targets().any(|target| target.name() == resource_type)
     };
     let named = |kind: &'static str| {
-        let to_it = references(rulebook, kind).filter(is_target);
+        let to_it = references(index, kind).filter(is_target);
         to_it.map(move |known| format!("{kind}:{}", known.definition().code()).into())
     };
-    resource_types(rulebook.version()).iter().flat_map(|kind| named(kind)).collect()
+    resource_types(version).iter().flat_map(|kind| named(kind)).collect()
 }
 
-fn references<'a>(rulebook: &'a dyn Rulebook, resource_type: &str) -> impl Iterator<Item = &'a Parameter> {
-    let parameters = rulebook.extractor().parameters(resource_type);
+fn references<'a>(index: &'a InForce, resource_type: &str) -> impl Iterator<Item = &'a Parameter> {
+    let parameters = index.extractor.parameters(resource_type);
     let all = parameters.into_iter().flat_map(Parameters::iter).filter(|known| known.is_supported());
     all.filter(|known| known.definition().search_type() == SearchType::Reference)
 }
@@ -229,16 +241,17 @@ fn system_parameters(version: FhirVersion) -> Vec<Value> {
 }
 
 /// The parameters that resources of a type can be found by.
-fn search_parameters(rulebook: &dyn Rulebook, resource_type: &str) -> Vec<Value> {
-    let parameters = rulebook.extractor().parameters(resource_type);
+fn search_parameters(index: &InForce, resource_type: &str) -> Vec<Value> {
+    let parameters = index.extractor.parameters(resource_type);
     let supported = parameters.into_iter().flat_map(Parameters::iter).filter(|known| known.is_supported());
     let described = supported.map(|known| {
         let definition = known.definition();
-        Value::from(object! {
-            "name": definition.code(),
-            "definition": definition.url(),
-            "type": definition.search_type().code(),
-        })
+        let mut described = object! { "name": definition.code() };
+        if !definition.url().is_empty() {
+            described.insert("definition", definition.url());
+        }
+        described.insert("type", definition.search_type().code());
+        Value::from(described)
     });
     described.collect()
 }

@@ -6,7 +6,7 @@
 use fhir_definitions::FhirVersion;
 use fhir_model::Id;
 use rulebook::{ClientId, ConditionalDelete, Failure, Interaction, Resource, Success};
-use storage_api::{Current, Head, Key, Method, Query, SearchRequest, StoredVersion};
+use storage_api::{Current, Head, IndexGeneration, Key, Method, Query, SearchRequest, StoredVersion};
 use versioning_core::{
     Decision, Intent, Precondition, Refusal, UpdateCreate, VersionId, WriteOperation, decide,
 };
@@ -22,6 +22,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) resource_type: &'a str,
     pub(crate) criteria: &'a Criteria,
     pub(crate) query: Query,
+    /// The generation of the index that the query is for.
+    pub(crate) index: IndexGeneration,
     pub(crate) interaction: Interaction,
 }
 
@@ -39,7 +41,7 @@ impl Asked<'_> {
     }
 
     fn matched(&self, keys: Vec<Key>) -> Matched {
-        Matched { query: self.query.clone(), keys }
+        Matched { query: self.query.clone(), keys, index: self.index }
     }
 }
 
@@ -51,12 +53,13 @@ impl Service {
         interaction: Interaction,
         context: &Context,
     ) -> Result<Asked<'a>, Failure> {
-        let extractor = self.rulebook.extractor();
+        let in_force = self.in_force();
         let pairs =
             self.rulebook.criteria(interaction, resource_type, criteria.0.clone(), &context.caller)?;
-        let query = extractor.criteria(resource_type, &pairs, &[&context.base]);
+        let query = in_force.extractor.criteria(resource_type, &pairs, &[&context.base]);
         let query = query.map_err(|error| Failure::Query(Box::new(error)))?;
-        Ok(Asked { resource_type, criteria, query, interaction })
+        in_force.expect_complete(&query)?;
+        Ok(Asked { resource_type, criteria, query, index: in_force.generation, interaction })
     }
 
     /// Resolves criteria. Several matches are a failure, and so is none where the client named a version.
@@ -96,11 +99,12 @@ impl Service {
         self.refused(refusal, &Key::new(resource_type, id), asked.interaction, &context.precondition)
     }
 
-    /// Others changed what the criteria find: once more, up to the bound of the lock policy.
+    /// Others changed what the criteria find, or what they mean in the index: once more, up to the bound of the lock
+    /// policy.
     pub(crate) fn once_more(
         &self,
         lost: &mut u16,
-        asked: &Asked<'_>,
+        asked: &mut Asked<'_>,
         context: &Context,
     ) -> Result<(), Failure> {
         self.counters.conflicts.add(1);
@@ -109,6 +113,7 @@ impl Service {
             return Err(self.refused_on_criteria(Refusal::Contended { attempts: *lost }, asked, context));
         }
         self.counters.retries.add(1);
+        *asked = self.asked(asked.resource_type, asked.criteria, asked.interaction, context)?;
         Ok(())
     }
 
@@ -119,7 +124,7 @@ impl Service {
         body: &Content,
         context: &Context,
     ) -> Result<Answer, Failure> {
-        let asked = self.asked(resource_type, criteria, Interaction::ConditionalCreate, context)?;
+        let mut asked = self.asked(resource_type, criteria, Interaction::ConditionalCreate, context)?;
         // What a repeated request created matches its criteria by now.
         if let Some(claim) = &context.claim
             && let Some(first) = self.replay(claim).await?
@@ -136,7 +141,7 @@ impl Service {
                     }
                 }
             }
-            self.once_more(&mut lost, &asked, context)?;
+            self.once_more(&mut lost, &mut asked, context)?;
         }
     }
 
@@ -219,7 +224,7 @@ impl Service {
         body: &Content,
         context: &Context,
     ) -> Result<Answer, Failure> {
-        let asked = self.asked(resource_type, criteria, Interaction::ConditionalUpdate, context)?;
+        let mut asked = self.asked(resource_type, criteria, Interaction::ConditionalUpdate, context)?;
         let mut lost = 0;
         let (written, rebased_onto) = loop {
             let written = match self.resolve(&asked, context).await? {
@@ -232,7 +237,7 @@ impl Service {
             };
             match written {
                 Some(written) => break written,
-                None => self.once_more(&mut lost, &asked, context)?,
+                None => self.once_more(&mut lost, &mut asked, context)?,
             }
         };
         let answer = self.written(&written.outcome(written.updated()), context)?;
@@ -293,7 +298,7 @@ impl Service {
         patch: &Patch,
         context: &Context,
     ) -> Result<Answer, Failure> {
-        let asked = self.asked(resource_type, criteria, Interaction::ConditionalPatch, context)?;
+        let mut asked = self.asked(resource_type, criteria, Interaction::ConditionalPatch, context)?;
         let mut lost = 0;
         loop {
             let Found::One(version) = self.resolve(&asked, context).await? else {
@@ -308,7 +313,7 @@ impl Service {
                 Err(Failure::Refused(refused)) if matches!(refused.refusal, Refusal::Gone(_)) => {}
                 Err(failure) => return Err(failure),
             }
-            self.once_more(&mut lost, &asked, context)?;
+            self.once_more(&mut lost, &mut asked, context)?;
         }
     }
 
@@ -318,9 +323,9 @@ impl Service {
         criteria: &Criteria,
         context: &Context,
     ) -> Result<Answer, Failure> {
-        let asked = self.asked(resource_type, criteria, Interaction::ConditionalDelete, context)?;
+        let mut asked = self.asked(resource_type, criteria, Interaction::ConditionalDelete, context)?;
         if self.rulebook.conditional_delete() == ConditionalDelete::Multiple {
-            return self.delete_several(&asked, context).await;
+            return self.delete_several(asked, context).await;
         }
         if let Some(claim) = &context.claim
             && let Some(first) = self.replay(claim).await?
@@ -337,7 +342,7 @@ impl Service {
                 }
                 Found::None => return self.without_version(&asked, Success::NothingToDelete, context),
             }
-            self.once_more(&mut lost, &asked, context)?;
+            self.once_more(&mut lost, &mut asked, context)?;
         }
     }
 

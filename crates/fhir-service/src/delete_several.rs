@@ -1,8 +1,9 @@
 //! Conditional delete of everything that matches, in one commit.
 
+use fhir_search::REFERS;
 use rulebook::{Failure, Success};
 use storage_api::{
-    Commit, Current, Guard, Head, HeadGuard, Method, Now, RequestId, SearchRequest, StoredVersion,
+    Commit, Current, Guard, Head, HeadGuard, Key, Lost, Method, Now, RequestId, SearchRequest, StoredVersion,
     VersionSelector, VersionToken, VersionWrite, Write, WriteSet,
 };
 use versioning_core::{Decision, Intent, Refusal, decide};
@@ -10,41 +11,46 @@ use versioning_core::{Decision, Intent, Refusal, decide};
 use crate::answer::Answer;
 use crate::conditional::Asked;
 use crate::idempotency::Claim;
-use crate::service::{Context, Service, shortened, store_failure};
+use crate::service::{Context, Service, resource, shortened, store_failure};
 
 impl Service {
     /// Deletes what criteria find, all or nothing. Each deletion is guarded by the version that was found, so what is
     /// deleted is what the criteria found at one moment.
     pub(crate) async fn delete_several(
         &self,
-        asked: &Asked<'_>,
+        mut asked: Asked<'_>,
         context: &Context,
     ) -> Result<Answer, Failure> {
         if let Some(claim) = &context.claim
             && self.replay(claim).await?.is_some()
         {
-            return self.without_version(asked, Success::Deleted, context);
+            return self.without_version(&asked, Success::Deleted, context);
         }
         let mut lost = 0;
         loop {
-            let found = self.all_found(asked).await?;
-            self.check_nameable(asked, &found, context)?;
+            let found = self.all_found(&asked).await?;
+            self.check_nameable(&asked, &found, context)?;
             if found.is_empty() {
-                return self.without_version(asked, Success::NothingToDelete, context);
+                return self.without_version(&asked, Success::NothingToDelete, context);
             }
-            let set = self.deletions(asked, &found, context)?;
+            let set = self.deletions(&asked, &found, context)?;
+            // For what a lost guard says of a resource that others refer to.
+            let referred: Vec<Option<Key>> = set.guards.iter().map(unreferred).collect();
             let (request, first) = (set.request, found.into_iter().next());
             match self.store.commit(set).await.map_err(store_failure)? {
-                Commit::Committed(_) => return self.without_version(asked, Success::Deleted, context),
+                Commit::Committed(_) => return self.without_version(&asked, Success::Deleted, context),
                 Commit::Lost(guards) if guards.iter().any(|lost| matches!(lost.now, Now::Claimed(_))) => {
                     let claim = context.claim.as_ref().ok_or(Failure::Internal)?;
                     self.replay(claim).await?.ok_or(Failure::Busy)?;
-                    return self.without_version(asked, Success::Deleted, context);
+                    return self.without_version(&asked, Success::Deleted, context);
                 }
-                Commit::Lost(_) | Commit::StaleIndex(_) => self.once_more(&mut lost, asked, context)?,
+                Commit::Lost(guards) if guards.iter().any(|lost| matches!(lost.now, Now::Referred(_))) => {
+                    return Err(Self::still_referred(&guards, &referred).unwrap_or(Failure::Internal));
+                }
+                Commit::Lost(_) | Commit::StaleIndex(_) => self.once_more(&mut lost, &mut asked, context)?,
                 // All were written or none: the first one tells.
                 Commit::Unknown if self.deleted_by(request, first.as_ref()).await => {
-                    return self.without_version(asked, Success::Deleted, context);
+                    return self.without_version(&asked, Success::Deleted, context);
                 }
                 Commit::Unknown => return Err(Failure::OutcomeUnknown { resource: asked.resource() }),
             }
@@ -57,6 +63,17 @@ impl Service {
         let next = VersionSelector::Number(version.version.number.next());
         let found = self.store.read_version(&version.key, next).await;
         found.is_ok_and(|found| found.is_some_and(|found| found.request == request))
+    }
+
+    /// The first resource that others refer to, where that matters.
+    fn still_referred(lost: &[Lost], keys: &[Option<Key>]) -> Option<Failure> {
+        lost.iter().find_map(|lost| match (&lost.now, keys.get(lost.guard)) {
+            (Now::Referred(by), Some(Some(key))) => Some(Failure::StillReferred {
+                resource: resource(key),
+                by: by.iter().map(resource).collect(),
+            }),
+            _ => None,
+        })
     }
 
     /// All that criteria find, if that is not too much.
@@ -107,10 +124,18 @@ impl Service {
         let policy = self.rulebook.lock_policy(asked.resource_type);
         let mut set = WriteSet {
             request: self.ids.request_id(),
-            index: self.store.index_generation(),
+            index: asked.index,
             guards: context.claim.iter().flat_map(Claim::guards).collect(),
             writes: context.claim.iter().flat_map(Claim::writes).collect(),
         };
+        if self.checks_references() {
+            self.in_force().expect_references()?;
+            let unreferred = |version: &StoredVersion| Guard::Unreferred {
+                key: version.key.clone(),
+                param: REFERS.into(),
+            };
+            set.guards.extend(found.iter().map(unreferred));
+        }
         for version in found {
             let head = Head { version: version.version, at: version.at, previous_at: version.previous_at };
             let number = match decide(&context.precondition, Current::Live(head), Intent::Delete, policy) {
@@ -131,5 +156,13 @@ impl Service {
             }));
         }
         Ok(set)
+    }
+}
+
+/// The key that a guard wants nobody to refer to.
+fn unreferred(guard: &Guard) -> Option<Key> {
+    match guard {
+        Guard::Unreferred { key, .. } => Some(key.clone()),
+        _ => None,
     }
 }

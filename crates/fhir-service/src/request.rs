@@ -225,6 +225,13 @@ pub enum Operation {
         /// The resource, or Parameters with it.
         body: Content,
     },
+    /// POST `$reindex`
+    Reindex {
+        /// Whether everything is made anew, also what did not change.
+        full: bool,
+    },
+    /// GET `$reindex`
+    ReindexStatus,
     /// GET `[type]/[id]/$diff`
     Diff {
         /// Of what.
@@ -267,6 +274,7 @@ impl Operation {
             Self::Search { scope: SearchScope::System, .. } => Interaction::SearchSystem,
             Self::Search { .. } => Interaction::SearchType,
             Self::Validate { .. } => Interaction::Validate,
+            Self::Reindex { .. } | Self::ReindexStatus => Interaction::Reindex,
             Self::Diff { .. } => Interaction::Diff,
             Self::Perform { .. } => Interaction::Operation,
             Self::Capabilities(_) => Interaction::Capabilities,

@@ -19,7 +19,8 @@ impl Service {
         context: &Context,
     ) -> Result<Answer, Failure> {
         let (shape, mut parameters) = Shape::take(parameters)?;
-        let extractor = self.rulebook.extractor();
+        let in_force = self.in_force();
+        let extractor = &*in_force.extractor;
         let types = types(extractor, scope, &shape, &mut parameters)?;
         let sent = parameters.clone();
         if let [only] = types.as_slice() {
@@ -60,6 +61,8 @@ impl Service {
             shape: &shape,
             used: selection.used,
             ignored: selection.ignored,
+            // Of what is asked for the index may not have everything yet.
+            incomplete: selection.queries.iter().find_map(|query| in_force.warning(query)),
             count: shape.count.unwrap_or(self.limits.page_default).min(self.limits.page_max),
         };
         if shape.total == Total::Only {

@@ -21,6 +21,8 @@ pub(crate) struct Searchset<'a> {
     pub(crate) used: Vec<(String, String)>,
     /// Those that were passed over.
     pub(crate) ignored: Vec<QueryError>,
+    /// Why resources may be missing.
+    pub(crate) incomplete: Option<String>,
     /// Entries of a page.
     pub(crate) count: usize,
 }
@@ -68,7 +70,10 @@ impl Searchset<'_> {
                 "Too many resources would have to be looked at to count what matches.".to_owned(),
             )
         });
-        let issues = self.ignored.iter().map(warning).chain(cut).chain(uncounted);
+        let incomplete = self.incomplete.clone();
+        let incomplete =
+            incomplete.map(|text| Issue::new(IssueSeverity::Warning, IssueType::Transient).diagnostics(text));
+        let issues = self.ignored.iter().map(warning).chain(cut).chain(uncounted).chain(incomplete);
         OperationOutcome::from_issues(issues).map(|outcome| outcome.to_object())
     }
 }

@@ -13,8 +13,9 @@ use versioning_core::{NoCurrentVersion, Precondition, Refusal, TagSet, VersionId
 
 use crate::answer::{Answer, Payload, VersionChange};
 use crate::idempotency::Claim;
+use crate::index::Index;
 use crate::request::{Operation, Request};
-use crate::{Counters, Ids, Limits, Narratives, Validation};
+use crate::{Counters, Ids, Limits, Narratives, ReferentialIntegrity, Validation};
 
 /// A rulebook, a store, and what is needed to carry out requests between them.
 #[derive(Clone)]
@@ -28,11 +29,14 @@ pub struct Service {
     pub(crate) checks: Arc<fhir_validate::Settings>,
     pub(crate) narratives: Narratives,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) integrity: ReferentialIntegrity,
+    pub(crate) index: Arc<Index>,
 }
 
 impl Service {
     /// An API on a store.
     pub fn new(rulebook: Arc<dyn Rulebook>, store: Arc<dyn Store>, ids: Ids, limits: Limits) -> Self {
+        let index = Arc::new(Index::new(store.index_generation(), &*rulebook, false));
         let checks = Arc::new(rulebook.validation().cloned().unwrap_or_default());
         Self {
             rulebook,
@@ -43,7 +47,22 @@ impl Service {
             checks,
             narratives: Narratives::default(),
             counters: Arc::default(),
+            integrity: ReferentialIntegrity::default(),
+            index,
         }
+    }
+
+    /// The same, with this policy for references; [`ReferentialIntegrity::Off`] otherwise. On a store that was served
+    /// with another policy [`open_index`](Self::open_index) makes the index fit.
+    #[must_use]
+    pub fn with_referential_integrity(self, integrity: ReferentialIntegrity) -> Self {
+        let checks = integrity == ReferentialIntegrity::Check;
+        let index = Arc::new(Index::new(self.store.index_generation(), &*self.rulebook, checks));
+        Self { integrity, index, ..self }
+    }
+
+    pub(crate) fn checks_references(&self) -> bool {
+        self.integrity == ReferentialIntegrity::Check
     }
 
     /// The same, as strict about what it stores as said; [`Validation::Structure`] otherwise.
@@ -145,6 +164,8 @@ impl Service {
             Operation::Diff { key, from, to, format } => {
                 self.diff(&key, from.as_deref(), to.as_deref(), format).await
             }
+            Operation::Reindex { full } => self.reindex(full, &context).await,
+            Operation::ReindexStatus => self.reindex_status(&context).await,
             Operation::Perform { name, body } => self.perform(&name, &body, &context).await,
             Operation::Capabilities(mode) => self.capabilities(mode, &context),
         }
@@ -174,6 +195,8 @@ impl Service {
             | Operation::History { .. }
             | Operation::Search { .. }
             | Operation::Validate { .. }
+            | Operation::Reindex { .. }
+            | Operation::ReindexStatus
             | Operation::Diff { .. }
             | Operation::Perform { .. }
             | Operation::Capabilities(_) => {

@@ -11,9 +11,9 @@ impl Service {
     /// What the parameters of a search need. Of several resources with one URL the first stored counts.
     pub(crate) async fn terminology(&self, parameters: &[(String, String)]) -> Result<Terminology, Failure> {
         let mut terminology = Terminology::default();
-        let extractor = self.rulebook.extractor();
+        let in_force = self.in_force();
         for wanted in wanted(parameters) {
-            let Some(query) = query(extractor, &wanted) else { continue };
+            let Some(query) = query(&in_force.extractor, &wanted) else { continue };
             let page = self.store.search(&SearchRequest::of(query, 1)).await.map_err(store_failure)?;
             let body = page.found.into_iter().next().and_then(|version| version.body);
             if let Some(resource) = body.and_then(|body| json::parse(&body.bytes, &self.limits.stored()).ok())

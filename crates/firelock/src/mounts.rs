@@ -28,7 +28,8 @@ pub(crate) fn open(config: &Config) -> Result<Vec<Mount>> {
         let service = Service::new(rulebook(mount)?, store, Ids::system(), config.service)
             .with_validation(mount.validation)
             .with_narratives(mount.narratives)
-            .with_checks(checks);
+            .with_checks(checks)
+            .with_referential_integrity(mount.referential_integrity);
         mounts.push(Mount { path: mount.path.clone(), service });
     }
     for mount in &config.mounts {

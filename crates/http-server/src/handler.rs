@@ -228,6 +228,7 @@ impl Shared {
                 let patch = Patch { format, bytes: body.bytes };
                 Operation::ConditionalPatch { resource_type, criteria, patch }
             }
+            (_, Target::Reindex) if parts.method == Method::POST => reindex(&mut query)?,
             (_, target) => {
                 operation(target, (interaction, criteria, diff_format), body, &mut query, version)?
             }
@@ -447,6 +448,7 @@ fn operation(
             Interaction::Delete => Operation::Delete(key),
             _ => Operation::Read(key),
         }),
+        Target::Reindex => Ok(Operation::ReindexStatus),
         Target::Operation(name) => Ok(Operation::Perform { name, body }),
         // Searches were told apart before.
         Target::Base
@@ -466,6 +468,15 @@ fn search_scope(target: Target) -> SearchScope {
             SearchScope::Compartment { key, member }
         }
         _ => SearchScope::System,
+    }
+}
+
+/// POST `$reindex`.
+fn reindex(query: &mut Query) -> Result<Operation, Failure> {
+    match query.take("full")?.as_deref() {
+        None | Some("false") => Ok(Operation::Reindex { full: false }),
+        Some("true") => Ok(Operation::Reindex { full: true }),
+        Some(value) => Err(malformed("full", value, "true or false")),
     }
 }
 

@@ -14,6 +14,8 @@ pub(crate) enum Target {
     Base,
     /// `[base]/metadata`
     Metadata,
+    /// `[base]/$reindex`
+    Reindex,
     /// `[base]/_history`
     SystemHistory,
     /// `[base]/[type]`
@@ -84,6 +86,7 @@ impl Target {
         match segments.as_slice() {
             [""] => Ok(Self::Base),
             ["metadata"] => Ok(Self::Metadata),
+            ["$reindex"] => Ok(Self::Reindex),
             ["_history"] => Ok(Self::SystemHistory),
             ["_search"] => Ok(Self::SystemSearch),
             [name] if name.starts_with('$') => Ok(Self::Operation(name[1..].to_owned())),
@@ -136,9 +139,12 @@ impl Target {
             | Self::Validate(key)
             | Self::Diff(key) => Some(&key.kind),
             Self::Compartment(_, member) | Self::CompartmentSearch(_, member) => member.as_deref(),
-            Self::Base | Self::Metadata | Self::SystemHistory | Self::SystemSearch | Self::Operation(_) => {
-                None
-            }
+            Self::Base
+            | Self::Metadata
+            | Self::Reindex
+            | Self::SystemHistory
+            | Self::SystemSearch
+            | Self::Operation(_) => None,
         }
     }
 
@@ -163,6 +169,7 @@ impl Target {
     pub(crate) fn only_interaction(&self) -> Option<Interaction> {
         match self {
             Self::Metadata => Some(Interaction::Capabilities),
+            Self::Reindex => Some(Interaction::Reindex),
             Self::SystemHistory => Some(Interaction::HistorySystem),
             Self::TypeHistory(_) => Some(Interaction::HistoryType),
             Self::InstanceHistory(_) => Some(Interaction::HistoryInstance),
@@ -210,6 +217,7 @@ impl Target {
             | Self::CompartmentSearch(..)
             | Self::Validate(_)
             | Self::Operation(_) => &["POST", "OPTIONS"],
+            Self::Reindex => &["GET", "HEAD", "POST", "OPTIONS"],
             Self::Instance(_)
                 if rulebook.offers(Interaction::Patch) && !rulebook.offers(Interaction::Update) =>
             {
@@ -262,6 +270,7 @@ impl Target {
                 Ok(Interaction::ConditionalDelete)
             }
             (Self::Search(_), &Method::POST) => Ok(Interaction::SearchType),
+            (Self::Reindex, &Method::POST) => Ok(Interaction::Reindex),
             (Self::Operation(_), &Method::POST) => Ok(Interaction::Operation),
             (Self::Validate(_), &Method::POST) => Ok(Interaction::Validate),
             _ => Err(Failure::MethodNotAllowed {
@@ -291,6 +300,7 @@ mod tests {
             ("/", Target::Base),
             ("/metadata", Target::Metadata),
             ("/_history/", Target::SystemHistory),
+            ("/$reindex", Target::Reindex),
             ("/Flag", Target::Type("Flag".into())),
             ("/Flag/", Target::Type("Flag".into())),
             ("/Flag/_search", Target::Search("Flag".into())),
@@ -348,6 +358,7 @@ mod tests {
             "",
             "/metadata",
             "/_history",
+            "/$reindex",
             "/Flag",
             "/Flag/_search",
             "/_search",

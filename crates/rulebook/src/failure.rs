@@ -7,7 +7,7 @@ use fhir_definitions::FhirVersion;
 use fhir_model::ResourceError;
 use fhir_model::json::JsonError;
 use fhir_model::xml::XmlError;
-use fhir_search::QueryError;
+use fhir_search::{CustomError, QueryError};
 use fhir_validate::Finding;
 use versioning_core::{FieldError, Refusal, VersionId};
 
@@ -130,6 +130,27 @@ pub enum Failure {
     NotFindable {
         /// The parameter, and what is wrong.
         why: String,
+    },
+    /// What is asked for is answered by a part of the index that is being made.
+    IndexIncomplete {
+        /// The parameter; empty for what refers to a resource.
+        parameter: String,
+    },
+    /// A SearchParameter could never be used.
+    SearchParameter(Box<CustomError>),
+    /// A resource refers to one that does not exist.
+    ReferenceMissing {
+        /// Where, as a FHIRPath expression.
+        path: String,
+        /// To what.
+        target: Resource,
+    },
+    /// A resource that is to be deleted is referred to.
+    StillReferred {
+        /// What was to be deleted.
+        resource: Resource,
+        /// Some of those that refer to it.
+        by: Vec<Resource>,
     },
     /// The lock core refused.
     Refused(Box<Refused>),
@@ -280,6 +301,8 @@ impl Failure {
         match self {
             Self::Json(error) if !error.path.is_empty() => Some(error.path.clone()),
             Self::Xml(error) if !error.path.is_empty() => Some(error.path.clone()),
+            Self::ReferenceMissing { path, .. } => Some(path.clone()),
+            Self::SearchParameter(error) => Some(error.path.clone()),
             Self::Rule(breach) => breach.place.clone(),
             Self::IdMissing { .. } | Self::IdDiffers { .. } | Self::ClientAssignedId { .. } => {
                 Some("id".to_owned())
@@ -303,7 +326,7 @@ impl Failure {
         match self {
             Self::Busy => Some(1),
             Self::Refused(refused) if matches!(refused.refusal, Refusal::Contended { .. }) => Some(1),
-            Self::Unavailable => Some(5),
+            Self::Unavailable | Self::IndexIncomplete { .. } => Some(5),
             Self::StoreFull => Some(30),
             _ => None,
         }
@@ -364,6 +387,10 @@ impl fmt::Display for Failure {
             | Self::CriteriaTooCostly
             | Self::SearchTooCostly
             | Self::NotFindable { .. } => self.search(f),
+            Self::IndexIncomplete { .. }
+            | Self::SearchParameter(_)
+            | Self::ReferenceMissing { .. }
+            | Self::StillReferred { .. } => self.index(f),
             Self::Refused(refused) => refused.fmt(f),
             Self::Conflict(conflict) => conflict.refused.fmt(f),
             Self::Rule(breach) => f.write_str(&breach.diagnostics),
@@ -395,14 +422,7 @@ impl fmt::Display for Failure {
             | Self::IdMissing { .. }
             | Self::IdDiffers { .. }
             | Self::ClientAssignedId { .. } => self.identity(f),
-            Self::Busy => f.write_str("Too many writes are waiting. Nothing was written; try again shortly."),
-            Self::Unavailable => {
-                f.write_str("The store cannot take requests now. Nothing was written; try again.")
-            }
-            Self::StoreFull => f.write_str("The server has no space left. Nothing was written; reads go on."),
-            Self::TooLargeToStore => {
-                f.write_str("The write is larger than the store takes. Nothing was written.")
-            }
+            Self::Busy | Self::Unavailable | Self::StoreFull | Self::TooLargeToStore => self.storage(f),
             Self::OutcomeUnknown { resource } => write!(
                 f,
                 "Whether this write happened is not known. Read {resource} before sending it again."
@@ -415,6 +435,21 @@ impl fmt::Display for Failure {
 }
 
 impl Failure {
+    /// The sentences of failures that a store has.
+    fn storage(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Busy => f.write_str("Too many writes are waiting. Nothing was written; try again shortly."),
+            Self::Unavailable => {
+                f.write_str("The store cannot take requests now. Nothing was written; try again.")
+            }
+            Self::StoreFull => f.write_str("The server has no space left. Nothing was written; reads go on."),
+            Self::TooLargeToStore => {
+                f.write_str("The write is larger than the store takes. Nothing was written.")
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The sentences of failures that concern idempotency keys.
     fn repetition(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -467,6 +502,34 @@ impl Failure {
             }
             Self::ClientAssignedId { id } => {
                 write!(f, "The body has the id \"{id}\". The server assigns ids: leave it out.")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The sentences of failures that concern what resources are found by and refer to.
+    fn index(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::IndexIncomplete { parameter } if parameter.is_empty() => f.write_str(
+                "What refers to this resource is being indexed. Nothing was written; try again when it is done.",
+            ),
+            Self::IndexIncomplete { parameter } => write!(
+                f,
+                "The index of {parameter} is being made, so criteria with it could miss resources. Nothing was \
+                 written; try again when it is done: GET [base]/$reindex tells how far it is."
+            ),
+            Self::SearchParameter(error) => {
+                write!(f, "The search parameter cannot be used: {}.", error.why)
+            }
+            Self::ReferenceMissing { path, target } => {
+                write!(f, "{path} refers to {target}, which does not exist on this server.")
+            }
+            Self::StillReferred { resource, by } => {
+                write!(f, "{resource} is referred to and was not deleted. Change these first: ")?;
+                for (index, other) in by.iter().enumerate() {
+                    write!(f, "{}{other}", if index == 0 { "" } else { ", " })?;
+                }
+                f.write_str(if by.len() == storage_api::REFERRING_MAX { " (and perhaps others)." } else { "." })
             }
             _ => Ok(()),
         }

@@ -178,6 +178,10 @@ impl Rulebook for FhirRulebook {
             Failure::CriteriaTooCostly => (400, IssueType::TooCostly, "criteria-too-costly"),
             Failure::SearchTooCostly => (400, IssueType::TooCostly, "search-too-costly"),
             Failure::NotFindable { .. } => (422, IssueType::Processing, "not-findable"),
+            Failure::IndexIncomplete { .. } => (503, IssueType::Transient, "index-incomplete"),
+            Failure::SearchParameter(_) => (422, IssueType::Invalid, "bad-search-parameter"),
+            Failure::ReferenceMissing { .. } => (422, IssueType::NotFound, "reference-missing"),
+            Failure::StillReferred { .. } => (409, IssueType::Conflict, "still-referred"),
             Failure::UnknownVersion { .. } => (404, IssueType::NotFound, "unknown-version"),
             Failure::DeletedVersion { .. } => (410, IssueType::Deleted, "deleted"),
             Failure::EmptyBody => (400, IssueType::Required, "empty-body"),
@@ -208,7 +212,7 @@ impl Rulebook for FhirRulebook {
 
     fn success(&self, success: Success, resource: &Resource) -> (RuleCoding, String) {
         let (code, text) = match success {
-            Success::Shown => ("shown", format!("{resource}.")),
+            Success::Shown | Success::Accepted => ("shown", format!("{resource}.")),
             Success::Valid => ("valid", format!("{resource} is valid.")),
             Success::NotModified => ("not-modified", format!("{resource} is as it was.")),
             Success::Created => ("created", format!("Created {resource}.")),

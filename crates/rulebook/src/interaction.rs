@@ -37,6 +37,8 @@ pub enum Interaction {
     SearchSystem,
     /// `$validate`: findings, nothing stored.
     Validate,
+    /// `$reindex`: the index is made anew, or how far that is.
+    Reindex,
     /// `$diff`: what one version changed in another, as a patch.
     Diff,
     /// An operation on the whole system that an API defines.
@@ -47,7 +49,7 @@ pub enum Interaction {
 
 impl Interaction {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Read,
         Self::Vread,
         Self::Update,
@@ -64,6 +66,7 @@ impl Interaction {
         Self::SearchType,
         Self::SearchSystem,
         Self::Validate,
+        Self::Reindex,
         Self::Diff,
         Self::Operation,
         Self::Capabilities,
@@ -89,6 +92,7 @@ impl Interaction {
             Self::SearchType => "search-type",
             Self::SearchSystem => "search-system",
             Self::Validate => "validate",
+            Self::Reindex => "reindex",
             Self::Diff => "diff",
             Self::Operation => "operation",
             Self::Capabilities => "capabilities",
@@ -107,6 +111,7 @@ impl Interaction {
                 | Self::ConditionalUpdate
                 | Self::ConditionalPatch
                 | Self::ConditionalDelete
+                | Self::Reindex
                 | Self::Operation
         )
     }

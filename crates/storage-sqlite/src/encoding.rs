@@ -300,6 +300,23 @@ impl Pattern {
         })
     }
 
+    /// Whether everything in the [`range`](Self::range) passes.
+    pub(crate) fn is_range(&self) -> bool {
+        match self {
+            Self::Exact(_) | Self::Prefix(_) | Self::Any | Self::Number(..) | Self::Quantity(_, _, None) => {
+                true
+            }
+            Self::Never
+            | Self::System(..)
+            | Self::Contains(_)
+            | Self::Below(_)
+            | Self::Date(..)
+            | Self::Span(_)
+            | Self::Quantity(_, _, Some(_))
+            | Self::Composite(_) => false,
+        }
+    }
+
     /// Whether an encoded value passes.
     pub(crate) fn passes(&self, value: &[u8]) -> bool {
         match self {

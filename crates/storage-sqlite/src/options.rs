@@ -34,8 +34,9 @@ pub struct Options {
     pub set_bytes_max: usize,
     /// Contents above this many bytes are kept in files beside the database.
     pub body_inline_max: usize,
-    /// Index rows that a guard on a query may look at in the writer, where everybody waits for
-    /// it: about two milliseconds. A query that needs more is refused as too costly.
+    /// How often the guards on queries of a write set may ask the index in the writer, where
+    /// everybody waits for it, beyond a few times for each resource that they expect: about two
+    /// milliseconds. A write set that needs more is refused as too costly.
     pub match_steps_max: usize,
     /// Connections that reads share. Reads do not block each other while there is one each.
     pub readers: usize,
@@ -80,7 +81,7 @@ impl Default for Options {
             queue_bytes_max: 256 * MIB,
             set_bytes_max: 128 * MIB,
             body_inline_max: MIB,
-            match_steps_max: 1_000,
+            match_steps_max: 4_000,
             readers: 4,
             page_bytes_max: 16 * MIB,
             head_cache_entries: 100_000,

@@ -15,7 +15,7 @@ use crate::encoding::{Entry, sort_bytes};
 use crate::matching::entries_of;
 use crate::reader::{ReadError, ReadResult, Reader};
 use crate::rows::{ResourceRow, State, seq_to_sql};
-use crate::search::{EXAMINED_MAX, Hit, Plans};
+use crate::search::{EXAMINED_MAX, Hit, Way};
 use crate::symbols::SymbolKind;
 
 /// With more than this, an order by time is taken from the commits instead.
@@ -65,14 +65,14 @@ impl Reader<'_> {
     pub(crate) fn sorted(
         &self,
         request: &SearchRequest,
-        plans: &Plans,
+        ways: &[Way<'_>],
         options: &Options,
     ) -> ReadResult<SearchPage> {
         let order = self.order(request)?;
         let wanted = request.limit.saturating_add(1);
-        let (placed, cut) = match self.all_sorted(&order, plans, request, options.sorted_rows_max)? {
+        let (placed, cut) = match self.all_sorted(&order, ways, request, options.sorted_rows_max)? {
             Some(placed) => (placed, None),
-            None => self.by_time(&order, plans, request.after.as_ref(), wanted)?,
+            None => self.by_time(&order, ways, request.after.as_ref(), wanted)?,
         };
         let (mut page, mut bytes, mut last) = (SearchPage { next: cut, ..SearchPage::default() }, 0, None);
         for placed in &placed {
@@ -112,7 +112,7 @@ impl Reader<'_> {
     fn all_sorted(
         &self,
         order: &Order<'_>,
-        plans: &Plans,
+        ways: &[Way<'_>],
         request: &SearchRequest,
         examined_max: usize,
     ) -> ReadResult<Option<Vec<Placed>>> {
@@ -120,10 +120,11 @@ impl Reader<'_> {
         let by_time_max = if order.time().is_some() { SORTED_BY_TIME_MAX } else { usize::MAX };
         let examined_max = examined_max.min(by_time_max);
         let (mut first, mut examined): (Vec<Placed>, usize) = (Vec::new(), 0);
-        for plan in &plans.0 {
-            self.walk(plan, 0, &mut |res| {
-                examined += 1;
-                if let Some(hit) = self.look_at(res, plan)?
+        for way in ways {
+            self.walk(way, 0, &mut |res, passes| {
+                examined += way.step();
+                if passes
+                    && let Some(hit) = self.look_at(res, way)?
                     && let Some(placed) = self.placed(hit, order)?
                     && order.is_behind(&placed, after)
                 {
@@ -198,7 +199,7 @@ impl Reader<'_> {
     fn by_time(
         &self,
         order: &Order<'_>,
-        plans: &Plans,
+        ways: &[Way<'_>],
         after: Option<&Mark>,
         wanted: usize,
     ) -> ReadResult<(Vec<Placed>, Option<Mark>)> {
@@ -218,7 +219,7 @@ impl Reader<'_> {
         while let Some(row) = rows.next()? {
             let (seq, res): (i64, i64) = (row.get(0)?, row.get(1)?);
             examined += 1;
-            if let Some(placed) = self.placed_by(seq, res, plans, order)? {
+            if let Some(placed) = self.placed_by(seq, res, ways, order)? {
                 first.push(placed);
             }
             if first.len() == wanted {
@@ -236,12 +237,18 @@ impl Reader<'_> {
     }
 
     /// The hit whose newest version, when the walk began, was this one.
-    fn placed_by(&self, seq: i64, res: i64, plans: &Plans, order: &Order<'_>) -> ReadResult<Option<Placed>> {
+    fn placed_by(
+        &self,
+        seq: i64,
+        res: i64,
+        ways: &[Way<'_>],
+        order: &Order<'_>,
+    ) -> ReadResult<Option<Placed>> {
         let Some((row, ..)) = ResourceRow::find_named(self.connection, res)? else { return Ok(None) };
         if row.state != State::Live || row.seq <= order.began && row.seq != seq {
             return Ok(None);
         }
-        match self.look_at_any(res, plans)? {
+        match self.look_at_any(res, ways)? {
             Some(hit) if self.version_at(hit.seq, order.began)? == Some(seq) => self.placed(hit, order),
             _ => Ok(None),
         }

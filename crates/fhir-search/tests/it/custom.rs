@@ -142,7 +142,8 @@ fn what_changes_nothing_says_so() {
             r#""status":"draft","code":"a","base":["Patient"],"type":"token","expression":"Patient.id""#,
             "active",
         ),
-        (r#""status":"retired","code":"a""#, "retired"),
+        (r#""code":"a.b""#, "active"),
+        (r#""status":"retired","code":"a""#, "active"),
         (r#""status":"active","code":"a","base":["Patient"],"type":"special""#, "expression"),
         (
             r#""status":"active","code":"name","base":["Patient"],"type":"string","expression":"Patient.name""#,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use fhir_model::IssueSeverity;
-use fhir_service::{Narratives, Validation};
+use fhir_service::{Narratives, ReferentialIntegrity, Validation};
 use http_server::IpNet;
 use rulebook::ConditionalDelete;
 use rulebook::spine::{HeaderMode, JwtTexts, NrlSpec, RemovalReason, TimeCheck};
@@ -88,6 +88,7 @@ pub(super) struct FileMount {
     pub(super) conditional_delete: Option<FileConditionalDelete>,
     pub(super) conflict_body: Option<FileConflictBody>,
     pub(super) validation: Option<FileValidation>,
+    pub(super) referential_integrity: Option<FileIntegrity>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) profiles: Vec<PathBuf>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -301,6 +302,32 @@ impl From<Validation> for FileValidation {
             Validation::Off => Self::Off,
             Validation::Structure => Self::Structure,
             Validation::Strict => Self::Strict,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum FileIntegrity {
+    #[default]
+    Off,
+    Check,
+}
+
+impl From<FileIntegrity> for ReferentialIntegrity {
+    fn from(integrity: FileIntegrity) -> Self {
+        match integrity {
+            FileIntegrity::Off => Self::Off,
+            FileIntegrity::Check => Self::Check,
+        }
+    }
+}
+
+impl From<ReferentialIntegrity> for FileIntegrity {
+    fn from(integrity: ReferentialIntegrity) -> Self {
+        match integrity {
+            ReferentialIntegrity::Off => Self::Off,
+            ReferentialIntegrity::Check => Self::Check,
         }
     }
 }

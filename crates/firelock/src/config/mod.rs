@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 use fhir_definitions::FhirVersion;
 use fhir_model::IssueSeverity;
-use fhir_service::{Narratives, Validation};
+use fhir_service::{Narratives, ReferentialIntegrity, Validation};
 use fhir_validate::Rule;
 use http_server::{Cors, IpNet, TlsFiles};
 use rulebook::spine::{HeaderMode, JwtTexts, NrlRulebook, NrlSpec, RemovalReason, TimeCheck};
@@ -90,6 +90,7 @@ pub(crate) struct MountConfig {
     pub(crate) locks: LockSettings,
     pub(crate) conflict_body: ConflictBody,
     pub(crate) validation: Validation,
+    pub(crate) referential_integrity: ReferentialIntegrity,
     pub(crate) narratives: Narratives,
     pub(crate) profiles: ProfileConfig,
     pub(crate) spine: SpineConfig,
@@ -352,6 +353,7 @@ impl FileMount {
             locks,
             conflict_body,
             validation,
+            referential_integrity: self.referential_integrity.unwrap_or_default().into(),
             narratives: self.narratives.map_or(Narratives::default(), Into::into),
             profiles,
             spine,
@@ -381,6 +383,7 @@ impl FileMount {
             conditional_delete: (mount.rulebook == RulebookKind::Fhir)
                 .then(|| locks.conditional_delete.into()),
             validation: Some(mount.validation.into()),
+            referential_integrity: Some(mount.referential_integrity.into()),
             profiles: mount.profiles.places.clone(),
             required_profiles: mount.profiles.required.clone(),
             narratives: Some(mount.narratives.into()),
@@ -437,6 +440,7 @@ impl MountConfig {
             locks,
             conflict_body: ConflictBody::default(),
             validation: Validation::default(),
+            referential_integrity: ReferentialIntegrity::default(),
             narratives: Narratives::default(),
             profiles: ProfileConfig::default(),
             spine: SpineConfig::default(),

@@ -4,9 +4,12 @@
 
 mod audit;
 mod backups;
+mod explains;
 mod exports;
 mod hostile;
+mod indexes;
 mod messages;
 mod process;
 mod profiles;
 mod purges;
+mod references;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use fhir_definitions::FhirVersion;
-use fhir_service::{Entropy, Ids, Service, Validation};
+use fhir_service::{Entropy, Ids, Service, Slice, Validation};
 use http_server::{Limits, Mount, Server, Settings};
 use rulebook::{FhirRulebook, LockSettings, Rulebook};
 use storage_api::{
@@ -108,6 +108,7 @@ impl Store for Gate {
 pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
     pub(crate) clock: Arc<ManualClock>,
+    services: Vec<Service>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
@@ -167,6 +168,7 @@ impl TestServer {
             .iter()
             .map(|(path, rulebook)| Mount { path: path.clone(), service: service(rulebook) })
             .collect();
+        let services = mounted.iter().map(|mount| mount.service.clone()).collect();
         let outside: Arc<dyn Rulebook> =
             Arc::new(FhirRulebook::new(FhirVersion::R4, LockSettings::of(FhirVersion::R4)));
         let fallback = service(&outside);
@@ -186,7 +188,15 @@ impl TestServer {
             });
         });
         let address = told.recv().expect("an address");
-        Self { address, clock, stop: Some(stop), thread: Some(thread) }
+        Self { address, clock, services, stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// Completes the index of every mount.
+    pub(crate) fn complete_indexes(&self) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        for service in &self.services {
+            while runtime.block_on(service.index_slice()).expect("a slice") == Slice::More {}
+        }
     }
 
     /// Asks the server to stop. It finishes what it accepted.

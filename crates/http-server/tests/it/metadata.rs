@@ -239,7 +239,10 @@ fn what_the_statement_does_not_name_is_refused() {
             server.send(&Request::get(&format!("{flag}/$diff"))).status,
             if named { 200 } else { 404 }
         );
-        let known = ["validate", "diff"];
+        let named = operations.iter().any(|name| name == "reindex");
+        let reindex = server.send(&Request::get(&format!("{path}/$reindex")));
+        assert_eq!(reindex.status, if named { 200 } else { 404 }, "{path}");
+        let known = ["validate", "diff", "reindex"];
         assert!(operations.iter().all(|name| known.contains(&name.as_str())), "{path}: {operations:?}");
         check_outcome(&server.send(&Request::post(&format!("{path}/Flag/$everything"), "{}")), 404, path);
     }

@@ -24,6 +24,8 @@
 //! specification and always checked. Lines with `<` are what came back and are rewritten by
 //! `UPDATE_GOLDEN=1`; the header fields that every response has are left out.
 //!
+//! `@index` completes the indexes of all mounts, which nothing else does here.
+//!
 //! `@on BASE…` plays the section once for each base, as `{{base}}`; all must answer the same.
 //! `@clock +MS` moves time. `@let NAME = etag` (or `id`, `location`, `last-modified`, or a path such
 //! as `link.1.url` into the body) keeps something of the last response for `{{NAME}}` in later
@@ -167,6 +169,8 @@ impl Section<'_> {
             } else if let Some(millis) = line.strip_prefix("@clock +") {
                 let millis = millis.trim().parse().unwrap_or_else(|_| panic!("{}: milliseconds", place()));
                 server.clock.advance(millis);
+            } else if line == &"@index" {
+                server.complete_indexes();
             } else if let Some(token) = line.strip_prefix("@token ") {
                 let words: Vec<&str> = token.split_whitespace().collect();
                 let [name, asid, ods_code, scope] = words[..] else { panic!("{}: @token", place()) };

@@ -102,7 +102,8 @@ impl Rulebook for SpineRulebook {
             | Interaction::ConditionalDelete
             | Interaction::SearchType
             | Interaction::SearchSystem
-            | Interaction::Operation => false,
+            | Interaction::Operation
+            | Interaction::Reindex => false,
         }
     }
 
@@ -164,6 +165,8 @@ impl Rulebook for SpineRulebook {
             | Failure::Query(_)
             | Failure::CriteriaTooCostly
             | Failure::SearchTooCostly => (422, IssueType::Invalid, INVALID_PARAMETER),
+            Failure::IndexIncomplete { .. } => (503, IssueType::Transient, INTERNAL_SERVER_ERROR),
+            Failure::StillReferred { .. } => (409, IssueType::Conflict, self.conflict_body.coding()),
             Failure::MultipleMatches { .. } | Failure::TooManyMatches { .. } | Failure::IdInUse { .. } => {
                 (422, IssueType::Duplicate, BAD_REQUEST)
             }
@@ -171,7 +174,10 @@ impl Rulebook for SpineRulebook {
                 (404, IssueType::NotFound, NO_RECORD_FOUND)
             }
             Failure::EmptyBody | Failure::NoResource(_) => (400, IssueType::Value, INVALID_REQUEST_MESSAGE),
-            Failure::Invalid(_) | Failure::NotFindable { .. } => (422, IssueType::Invalid, INVALID_RESOURCE),
+            Failure::Invalid(_)
+            | Failure::NotFindable { .. }
+            | Failure::SearchParameter(_)
+            | Failure::ReferenceMissing { .. } => (422, IssueType::Invalid, INVALID_RESOURCE),
             Failure::PatchNotApplicable { .. } | Failure::PatchedIdentity | Failure::NarrativeOutdated => {
                 (422, IssueType::Invalid, INVALID_RESOURCE)
             }
@@ -198,6 +204,7 @@ impl Rulebook for SpineRulebook {
         let (coding, done) = match success {
             Success::Created | Success::Restored => (RESOURCE_CREATED, "created"),
             Success::Shown
+            | Success::Accepted
             | Success::Valid
             | Success::NotModified
             | Success::Updated

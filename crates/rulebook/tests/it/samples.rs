@@ -107,6 +107,11 @@ fn requests() -> Vec<Sample> {
         sample(Failure::CriteriaTooCostly, 400, 400, 422),
         sample(Failure::SearchTooCostly, 400, 400, 422),
         same(Failure::NotFindable { why: text() }, 422),
+        same(Failure::IndexIncomplete { parameter: text() }, 503),
+        same(Failure::IndexIncomplete { parameter: String::new() }, 503),
+        same(Failure::SearchParameter(Box::new(fhir_search::CustomError { path: text(), why: text() })), 422),
+        same(Failure::ReferenceMissing { path: text(), target: flag() }, 422),
+        same(Failure::StillReferred { resource: flag(), by: vec![flag(), flag()] }, 409),
         same(Failure::Busy, 503),
         same(Failure::Unavailable, 503),
         same(Failure::StoreFull, 503),
@@ -211,6 +216,10 @@ pub(crate) fn name(failure: &Failure) -> &'static str {
         Failure::CriteriaTooCostly => "CriteriaTooCostly",
         Failure::SearchTooCostly => "SearchTooCostly",
         Failure::NotFindable { .. } => "NotFindable",
+        Failure::IndexIncomplete { .. } => "IndexIncomplete",
+        Failure::SearchParameter(_) => "SearchParameter",
+        Failure::ReferenceMissing { .. } => "ReferenceMissing",
+        Failure::StillReferred { .. } => "StillReferred",
         Failure::Refused(refused) => match refused.refusal {
             Refusal::IfMatchMissing(_) => "IfMatchMissing",
             Refusal::Stale(_) => "Stale",
@@ -254,4 +263,4 @@ pub(crate) fn name(failure: &Failure) -> &'static str {
 }
 
 /// How many names [`name`] can give.
-pub(crate) const NAMES: usize = 61;
+pub(crate) const NAMES: usize = 65;
