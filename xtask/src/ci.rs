@@ -13,6 +13,7 @@ const STEPS: &[(&str, &[&str])] = &[
     ("crate graph", &["xtask", "tidy"]),
     ("lints", &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]),
     ("tests", &["test", "--workspace", "--locked"]),
+    ("test scripts", &["xtask", "testscript"]),
     ("crashes", &["xtask", "crash", "--kills", "5"]),
     ("contention", &["xtask", "contention", "--rounds", "3", "--changes", "5"]),
     (

@@ -14,6 +14,7 @@ mod powerloss;
 mod requests;
 mod server;
 mod soak;
+mod testscript;
 mod tidy;
 mod workload;
 
@@ -51,6 +52,8 @@ enum Command {
     Requests(requests::Arguments),
     /// Load a server for a while and require memory, open files and latency to be flat.
     Soak(soak::Arguments),
+    /// Play the published TestScripts against the server.
+    Testscript(testscript::Arguments),
     /// Check the crate graph and which crate names which library.
     Tidy,
 }
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         Command::Powerloss(arguments) => powerloss::run(&arguments),
         Command::Requests(arguments) => requests::run(&arguments),
         Command::Soak(arguments) => soak::run(&arguments),
+        Command::Testscript(arguments) => testscript::run(&arguments),
         Command::Tidy => tidy::run(),
     };
     match outcome {

@@ -1,10 +1,10 @@
 //! capabilities: what this API does, made from the tables and rules that serve requests.
 
 use bytes::Bytes;
-use fhir_definitions::{FhirVersion, resource_types};
+use fhir_definitions::{Definitions, FhirVersion, SearchType, resource_types};
 use fhir_model::json::{Object, Value};
 use fhir_model::{array, object};
-use fhir_search::Parameters;
+use fhir_search::{Parameter, Parameters};
 use rulebook::{Failure, Interaction, OperationOffer, Rulebook, SearchOffer, TypeOffer};
 use storage_api::{Current, Head, Key, Timestamp, VersionNumber, VersionTag, VersionToken};
 use versioning_core::{Decision, IfMatchPolicy, Intent, LockPolicy, UpdateCreate, VersionScheme, decide};
@@ -105,9 +105,21 @@ fn capability_statement(rulebook: &dyn Rulebook, index: &InForce, base: &str) ->
     if !operations.is_empty() {
         rest.insert("operation", operations);
     }
-    if rulebook.offers(Interaction::HistorySystem) {
+    let system = [Interaction::HistorySystem, Interaction::SearchSystem];
+    let offered: Vec<Value> = system
+        .into_iter()
+        .filter(|interaction| rulebook.offers(*interaction))
+        .map(|interaction| Value::from(object! { "code": interaction.code() }))
+        .collect();
+    if !offered.is_empty() {
         let place = rest.position("resource").map_or(0, |place| place + 1);
-        rest.insert_at(place, "interaction", array![object! { "code": "history-system" }]);
+        rest.insert_at(place, "interaction", offered);
+    }
+    if rulebook.offers(Interaction::SearchSystem) {
+        let compartments = Definitions::of(version).compartments();
+        let urls: Vec<Value> = compartments.map(|compartment| compartment.url().into()).collect();
+        rest.insert("searchParam", system_parameters(version));
+        rest.insert("compartment", urls);
     }
     statement.insert("rest", array![rest]);
     statement
@@ -162,7 +174,11 @@ fn resource(
         "conditionalCreate": rulebook.offers(Interaction::ConditionalCreate),
         "conditionalRead": rulebook.statement().map_or("full-support", |known| known.conditional_read),
         "conditionalUpdate": rulebook.offers(Interaction::ConditionalUpdate),
-        "conditionalDelete": if rulebook.offers(Interaction::ConditionalDelete) { "single" } else { "not-supported" },
+        "conditionalDelete": if rulebook.offers(Interaction::ConditionalDelete) {
+            rulebook.conditional_delete().code()
+        } else {
+            "not-supported"
+        },
     };
     if rulebook.version() == FhirVersion::R5 {
         let place = resource.position("conditionalUpdate").map_or(resource.len(), |place| place + 1);
@@ -177,9 +193,51 @@ fn resource(
         };
         resource.insert("searchParam", offer.search.iter().map(listed).collect::<Vec<_>>());
     } else if rulebook.offers(Interaction::SearchType) {
+        resource.insert("searchInclude", includes(index, resource_type));
+        let reverse = reverse_includes(index, rulebook.version(), resource_type);
+        if !reverse.is_empty() {
+            resource.insert("searchRevInclude", reverse);
+        }
         resource.insert("searchParam", search_parameters(index, resource_type));
     }
     resource
+}
+
+/// The references of a type that can be followed, as `_include` names them.
+fn includes(index: &InForce, resource_type: &str) -> Vec<Value> {
+    let own = references(index, resource_type).map(|known| known.definition().code());
+    let named = own.map(|code| format!("{resource_type}:{code}").into());
+    [Value::from("*")].into_iter().chain(named).collect()
+}
+
+/// The references to a type that can be followed backwards, as `_revinclude` names them.
+fn reverse_includes(index: &InForce, version: FhirVersion, resource_type: &str) -> Vec<Value> {
+    let is_target = |parameter: &&Parameter| {
+        parameter.definition().targets().any(|target| target.name() == resource_type)
+    };
+    let named = |kind: &'static str| {
+        let to_it = references(index, kind).filter(is_target);
+        to_it.map(move |known| format!("{kind}:{}", known.definition().code()).into())
+    };
+    resource_types(version).iter().flat_map(|kind| named(kind)).collect()
+}
+
+fn references<'a>(index: &'a InForce, resource_type: &str) -> impl Iterator<Item = &'a Parameter> {
+    let parameters = index.extractor.parameters(resource_type);
+    let all = parameters.into_iter().flat_map(Parameters::iter).filter(|known| known.is_supported());
+    all.filter(|known| known.definition().search_type() == SearchType::Reference)
+}
+
+/// The parameters that every type has and that no resource is needed for.
+fn system_parameters(version: FhirVersion) -> Vec<Value> {
+    let url = |code: &str| format!("http://hl7.org/fhir/SearchParameter/Resource-{code}");
+    let known = [("_list", "list", "special"), ("_filter", "filter", "special")];
+    let described = known.into_iter().map(|(name, code, kind)| {
+        // STU3 has no special parameters.
+        let kind = if version == FhirVersion::Stu3 { "string" } else { kind };
+        Value::from(object! { "name": name, "definition": url(code), "type": kind })
+    });
+    described.collect()
 }
 
 /// The parameters that resources of a type can be found by.

@@ -5,9 +5,11 @@
 
 use fhir_definitions::FhirVersion;
 use fhir_model::Id;
-use rulebook::{ClientId, Failure, Interaction, Resource, Success};
-use storage_api::{IndexGeneration, Key, Method, Query, SearchRequest, StoredVersion};
-use versioning_core::{Refusal, UpdateCreate, VersionId, WriteOperation};
+use rulebook::{ClientId, ConditionalDelete, Failure, Interaction, Resource, Success};
+use storage_api::{Current, Head, IndexGeneration, Key, Method, Query, SearchRequest, StoredVersion};
+use versioning_core::{
+    Decision, Intent, Precondition, Refusal, UpdateCreate, VersionId, WriteOperation, decide,
+};
 
 use crate::answer::Answer;
 use crate::content::Incoming;
@@ -16,13 +18,13 @@ use crate::service::{Context, Outcome, Service, shortened, store_failure};
 use crate::write::{Ended, Loaded, Matched, Write, Written};
 
 /// What criteria mean, with what is needed to speak of them.
-struct Asked<'a> {
-    resource_type: &'a str,
-    criteria: &'a Criteria,
-    query: Query,
+pub(crate) struct Asked<'a> {
+    pub(crate) resource_type: &'a str,
+    pub(crate) criteria: &'a Criteria,
+    pub(crate) query: Query,
     /// The generation of the index that the query is for.
-    index: IndexGeneration,
-    interaction: Interaction,
+    pub(crate) index: IndexGeneration,
+    pub(crate) interaction: Interaction,
 }
 
 /// What criteria found.
@@ -33,7 +35,7 @@ enum Found {
 
 impl Asked<'_> {
     /// The resource that is meant, where it has no id.
-    fn resource(&self) -> Resource {
+    pub(crate) fn resource(&self) -> Resource {
         let id = format!("?{}", shortened(&self.criteria.to_string()));
         Resource { resource_type: self.resource_type.to_owned(), id }
     }
@@ -62,7 +64,7 @@ impl Service {
 
     /// Resolves criteria. Several matches are a failure, and so is none where the client named a version.
     async fn resolve(&self, asked: &Asked<'_>, context: &Context) -> Result<Found, Failure> {
-        let mut request = SearchRequest { query: asked.query.clone(), after: None, limit: 2 };
+        let mut request = SearchRequest::of(asked.query.clone(), 2);
         let mut found = Vec::new();
         loop {
             let page = self.store.search(&request).await.map_err(store_failure)?;
@@ -74,7 +76,7 @@ impl Service {
                     criteria: shortened(&asked.criteria.to_string()),
                 });
             }
-            if page.next.is_none() {
+            if request.after.is_none() {
                 break;
             }
         }
@@ -87,14 +89,24 @@ impl Service {
         }
     }
 
-    fn refused_on_criteria(&self, refusal: Refusal, asked: &Asked<'_>, context: &Context) -> Failure {
+    pub(crate) fn refused_on_criteria(
+        &self,
+        refusal: Refusal,
+        asked: &Asked<'_>,
+        context: &Context,
+    ) -> Failure {
         let Resource { resource_type, id } = asked.resource();
         self.refused(refusal, &Key::new(resource_type, id), asked.interaction, &context.precondition)
     }
 
     /// Others changed what the criteria find, or what they mean in the index: once more, up to the bound of the lock
     /// policy.
-    fn once_more(&self, lost: &mut u16, asked: &mut Asked<'_>, context: &Context) -> Result<(), Failure> {
+    pub(crate) fn once_more(
+        &self,
+        lost: &mut u16,
+        asked: &mut Asked<'_>,
+        context: &Context,
+    ) -> Result<(), Failure> {
         self.counters.conflicts.add(1);
         *lost = lost.saturating_add(1);
         if *lost > self.rulebook.lock_policy(asked.resource_type).retries_max {
@@ -122,7 +134,7 @@ impl Service {
         let mut lost = 0;
         loop {
             match self.resolve(&asked, context).await? {
-                Found::One(version) => return self.existing(&version, context),
+                Found::One(version) => return self.existing(&asked, &version, context),
                 Found::None => {
                     if let Some(written) = self.create_unmatched(&asked, None, body, context).await? {
                         return self.written(&written.outcome(Success::Created), context);
@@ -133,8 +145,22 @@ impl Service {
         }
     }
 
-    /// The answer of a conditional create that finds its resource.
-    fn existing(&self, version: &StoredVersion, context: &Context) -> Result<Answer, Failure> {
+    /// The answer of a conditional create that finds its resource, if that is in the version that the client named.
+    fn existing(
+        &self,
+        asked: &Asked<'_>,
+        version: &StoredVersion,
+        context: &Context,
+    ) -> Result<Answer, Failure> {
+        if let Some(tags) = context.precondition.if_match() {
+            let named = Precondition::NONE.with_if_match(tags.clone());
+            let policy = self.rulebook.lock_policy(asked.resource_type);
+            // Nothing is written; what is judged is what a change of the match would be judged by.
+            let head = Head { version: version.version, at: version.at, previous_at: version.previous_at };
+            if let Decision::Refuse(refusal) = decide(&named, Current::Live(head), Intent::Delete, policy) {
+                return Err(self.refused(refusal, &version.key, asked.interaction, &named));
+            }
+        }
         let body = version.body.as_ref().map(|body| (version.version, version.at, body));
         let outcome = Outcome {
             key: &version.key,
@@ -228,7 +254,7 @@ impl Service {
         let id = Id::parse(sent).map_err(|_| Failure::IllegalId { id: shortened(sent) })?;
         if self.rulebook.lock_policy(asked.resource_type).update_create != UpdateCreate::Allowed {
             let key = Key::new(asked.resource_type, id.as_str());
-            let none = versioning_core::Precondition::NONE;
+            let none = Precondition::NONE;
             return Err(self.refused(Refusal::CreateNotAllowed, &key, asked.interaction, &none));
         }
         Ok(Some(id))
@@ -298,6 +324,9 @@ impl Service {
         context: &Context,
     ) -> Result<Answer, Failure> {
         let mut asked = self.asked(resource_type, criteria, Interaction::ConditionalDelete, context)?;
+        if self.rulebook.conditional_delete() == ConditionalDelete::Multiple {
+            return self.delete_several(asked, context).await;
+        }
         if let Some(claim) = &context.claim
             && let Some(first) = self.replay(claim).await?
         {
@@ -311,25 +340,25 @@ impl Service {
                         return self.answer_deletion(&written, context);
                     }
                 }
-                Found::None => {
-                    let Resource { resource_type, id } = asked.resource();
-                    let key = Key::new(resource_type, id);
-                    let success = Success::NothingToDelete;
-                    let outcome = Outcome {
-                        key: &key,
-                        success,
-                        version: None,
-                        at: None,
-                        body: None,
-                        warnings: &[],
-                        changes: &[],
-                    };
-                    self.check_deletion(&outcome)?;
-                    return self.written(&outcome, context);
-                }
+                Found::None => return self.without_version(&asked, Success::NothingToDelete, context),
             }
             self.once_more(&mut lost, &mut asked, context)?;
         }
+    }
+
+    /// The answer to a deletion that no single version tells of.
+    pub(crate) fn without_version(
+        &self,
+        asked: &Asked<'_>,
+        success: Success,
+        context: &Context,
+    ) -> Result<Answer, Failure> {
+        let Resource { resource_type, id } = asked.resource();
+        let key = Key::new(resource_type, id);
+        let outcome =
+            Outcome { key: &key, success, version: None, at: None, body: None, warnings: &[], changes: &[] };
+        self.check_deletion(&outcome)?;
+        self.written(&outcome, context)
     }
 
     async fn delete_matched(

@@ -8,7 +8,9 @@ mod conflict;
 mod content;
 mod counters;
 mod create;
+mod cursor;
 mod delete;
+mod delete_several;
 mod diff;
 mod history;
 mod idempotency;
@@ -25,8 +27,11 @@ mod rebase;
 mod request;
 mod ruling;
 mod search;
+mod search_shape;
+mod searchset;
 mod service;
 mod subset;
+mod terminology;
 mod update;
 mod validate;
 mod vread;
@@ -43,7 +48,7 @@ pub use narrative::Narratives;
 pub use present::{Format, Presentation};
 pub use request::{
     CapabilityMode, Content, Criteria, DiffFormat, Encoding, Handling, Operation, Patch, PatchFormat,
-    Preferences, Request,
+    Preferences, Request, SearchScope,
 };
 pub use service::Service;
 pub use subset::Subset;

@@ -94,6 +94,33 @@ pub enum PatchFormat {
     FhirPath(Format),
 }
 
+/// Where a search looks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SearchScope {
+    /// Everywhere.
+    System,
+    /// In one type.
+    Type(String),
+    /// In what belongs to a patient, a practitioner and so on (FHIR, CompartmentDefinition).
+    Compartment {
+        /// Whose compartment.
+        key: Key,
+        /// In this type only.
+        member: Option<String>,
+    },
+}
+
+impl fmt::Display for SearchScope {
+    /// As in a URL behind the base.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::System => Ok(()),
+            Self::Type(name) => write!(f, "/{name}"),
+            Self::Compartment { key, member } => write!(f, "/{key}/{}", member.as_deref().unwrap_or("*")),
+        }
+    }
+}
+
 /// The kind of patch that tells a difference.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum DiffFormat {
@@ -173,11 +200,11 @@ pub enum Operation {
         /// Which one.
         criteria: Criteria,
     },
-    /// GET `[type]?[parameters]`, POST `[type]/_search`
+    /// GET `[type]?[parameters]`, POST `[type]/_search`, and the same on the system or in a compartment
     Search {
-        /// The type.
-        resource_type: String,
-        /// As the client wrote them.
+        /// Where.
+        scope: SearchScope,
+        /// As the client wrote them, those that shape the layout included.
         parameters: Vec<(String, String)>,
     },
     /// GET `_history`, on the system, a type or an instance.
@@ -244,6 +271,7 @@ impl Operation {
             Self::ConditionalUpdate { .. } => Interaction::ConditionalUpdate,
             Self::ConditionalPatch { .. } => Interaction::ConditionalPatch,
             Self::ConditionalDelete { .. } => Interaction::ConditionalDelete,
+            Self::Search { scope: SearchScope::System, .. } => Interaction::SearchSystem,
             Self::Search { .. } => Interaction::SearchType,
             Self::Validate { .. } => Interaction::Validate,
             Self::Reindex { .. } | Self::ReindexStatus => Interaction::Reindex,

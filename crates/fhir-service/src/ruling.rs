@@ -198,7 +198,7 @@ impl Service {
                 Lookup::Criteria { resource_type, criteria } => {
                     let query = self.rule_query(&resource_type, &criteria, base)?;
                     let mut keys = Vec::new();
-                    let mut request = SearchRequest { query: query.clone(), after: None, limit: 100 };
+                    let mut request = SearchRequest::of(query.clone(), 100);
                     loop {
                         let page = self.store.search(&request).await.map_err(store_failure)?;
                         for version in &page.found {
@@ -212,7 +212,7 @@ impl Service {
                             return Err(Failure::CriteriaTooCostly);
                         }
                         request.after = page.next;
-                        if page.next.is_none() {
+                        if request.after.is_none() {
                             break;
                         }
                     }

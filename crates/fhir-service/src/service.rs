@@ -157,9 +157,7 @@ impl Service {
             Operation::ConditionalDelete { resource_type, criteria } => {
                 self.conditional_delete(&resource_type, &criteria, &context).await
             }
-            Operation::Search { resource_type, parameters } => {
-                self.search(&resource_type, parameters, &context).await
-            }
+            Operation::Search { scope, parameters } => self.search(&scope, parameters, &context).await,
             Operation::Validate { key, mode, profile, body } => {
                 self.validate(&key, (mode.as_deref(), profile), &body, &context).await
             }

@@ -17,11 +17,10 @@ pub(crate) fn run(arguments: ExplainArguments) -> Result<ExitCode> {
     let config = Config::load(ServeArguments { data, config, ..ServeArguments::default() })?;
     let paths = || config.mounts.iter().map(|known| known.path.as_str()).collect::<Vec<_>>();
     let known = config.mounts.iter().find(|known| known.path == mount);
-    let known = known.with_context(|| format!("no API is at {mount}; there are {:?}", paths()))?;
-    let (version, rulebook) = (known.version, mounts::rulebook(known)?);
+    let version = known.with_context(|| format!("no API is at {mount}; there are {:?}", paths()))?.version;
     let explainer = Explainer::open(&mounts::partition(&config.data, &mount)?)
         .with_context(|| format!("cannot open the store of {mount}"))?;
-    let index = StoredIndex::read(&explainer.index()?, rulebook.extractor());
+    let index = StoredIndex::read(&explainer.index()?, version);
     let (resource_type, pairs) = parse(&search, version)?;
     let bases = index.bases();
     let understood = index.extractor().search(resource_type, &pairs, &bases)?;

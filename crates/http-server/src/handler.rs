@@ -8,7 +8,7 @@ use bytes::Bytes;
 use fhir_definitions::FhirVersion;
 use fhir_service::{
     Answer, CapabilityMode, Content, Criteria, DiffFormat, Encoding, Format, Handling, HistoryParameters,
-    Operation, Patch, Presentation, Request, Subset,
+    Operation, Patch, Presentation, Request, SearchScope, Subset,
 };
 use futures_util::FutureExt;
 use http_body_util::Full;
@@ -160,19 +160,19 @@ impl Shared {
         let bytes = upload.read(&self.limits).await?;
         let mut query = Query::parse(parts.uri.query())?;
         rulebook.check_query(interaction, query.pairs())?;
-        // How many resources there are is for the search to say, not for how it is shown.
-        let counts = interaction == Interaction::SearchType && query.takes_count();
-        let mut criteria = criteria_of(&target, interaction, &parts.headers, &mut query)?;
+        let criteria = criteria_of(&target, interaction, &parts.headers, &mut query)?;
+        let searches = matches!(interaction, Interaction::SearchType | Interaction::SearchSystem);
+        if target.is_form() {
+            // A form may say how the answer is to look, so it is read before that is asked.
+            let form = compression::decode(&parts.headers, bytes.clone(), self.limits.body_bytes_max)?;
+            query.extend(criteria::in_form(&parts.headers, &form)?);
+        }
+        // What shapes the layout stands in the links of a search too.
+        let parameters = if searches { query.clone().into_pairs() } else { Vec::new() };
         let diff_format = diff_format(&target, &mut query, &parts.headers, version)?;
         let other = target.is_binary() || diff_format == DiffFormat::Json;
-        let presentation = presentation(&mut query, &parts.headers, rulebook, other)?;
+        let presentation = presentation(&mut query, &parts.headers, (rulebook, searches), other)?;
         let bytes = compression::decode(&parts.headers, bytes, self.limits.body_bytes_max)?;
-        if let Target::Search(_) = target {
-            criteria = Criteria(criteria::in_form(&parts.headers, &bytes)?);
-        }
-        if counts {
-            query.put("_summary", "count");
-        }
         let encoding = match interaction {
             Interaction::Create
             | Interaction::ConditionalCreate
@@ -203,6 +203,10 @@ impl Shared {
         }
         let preferences = prefer::preferences(&parts.headers);
         let operation = match (patch_format, target) {
+            (_, target) if searches => {
+                query = Query::default();
+                Operation::Search { scope: search_scope(target), parameters }
+            }
             (Some(format), Target::Instance(key)) => {
                 Operation::Patch { key, patch: Patch { format, bytes: body.bytes } }
             }
@@ -340,7 +344,7 @@ fn criteria_of(
 fn presentation(
     query: &mut Query,
     headers: &HeaderMap,
-    rulebook: &dyn Rulebook,
+    (rulebook, searches): (&dyn Rulebook, bool),
     other: bool,
 ) -> Result<Presentation, Failure> {
     let format = query.take("_format")?;
@@ -367,6 +371,8 @@ fn presentation(
         (Some("true"), None) => Subset::Summary,
         (Some("text"), None) => Subset::Text,
         (Some("data"), None) => Subset::Data,
+        // A search has no entries then.
+        (Some("count"), _) if searches => Subset::Whole,
         (Some(value), None) => return Err(malformed("_summary", value, "true, text, data or false")),
         (Some(value), Some(_)) => return Err(malformed("_summary", value, "it or _elements, not both")),
     };
@@ -440,16 +446,8 @@ fn operation(
             Interaction::ConditionalCreate => Operation::ConditionalCreate { resource_type, criteria, body },
             Interaction::ConditionalUpdate => Operation::ConditionalUpdate { resource_type, criteria, body },
             Interaction::ConditionalDelete => Operation::ConditionalDelete { resource_type, criteria },
-            Interaction::SearchType => {
-                Operation::Search { resource_type, parameters: std::mem::take(query).into_pairs() }
-            }
             _ => Operation::Create { resource_type, body },
         }),
-        Target::Search(resource_type) => {
-            let mut parameters = std::mem::take(query).into_pairs();
-            parameters.extend(criteria.0);
-            Ok(Operation::Search { resource_type, parameters })
-        }
         Target::Instance(key) => Ok(match interaction {
             Interaction::Update => Operation::Update { key, body },
             Interaction::Delete => Operation::Delete(key),
@@ -457,7 +455,24 @@ fn operation(
         }),
         Target::Reindex => Ok(Operation::ReindexStatus),
         Target::Operation(name) => Ok(Operation::Perform { name, body }),
-        Target::Base | Target::Metadata => Ok(Operation::Capabilities(capability_mode(query, version)?)),
+        // Searches were told apart before.
+        Target::Base
+        | Target::Metadata
+        | Target::Search(_)
+        | Target::SystemSearch
+        | Target::Compartment(..)
+        | Target::CompartmentSearch(..) => Ok(Operation::Capabilities(capability_mode(query, version)?)),
+    }
+}
+
+/// Where the search of a target looks.
+fn search_scope(target: Target) -> SearchScope {
+    match target {
+        Target::Type(name) | Target::Search(name) => SearchScope::Type(name),
+        Target::Compartment(key, member) | Target::CompartmentSearch(key, member) => {
+            SearchScope::Compartment { key, member }
+        }
+        _ => SearchScope::System,
     }
 }
 

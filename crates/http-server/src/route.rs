@@ -1,6 +1,6 @@
 //! From a path to what it names. Pure.
 
-use fhir_definitions::{FhirVersion, is_resource_type, resource_types};
+use fhir_definitions::{Definitions, FhirVersion, is_resource_type, resource_types};
 use fhir_model::Id;
 use hyper::Method;
 use percent_encoding::percent_decode_str;
@@ -22,6 +22,12 @@ pub(crate) enum Target {
     Type(String),
     /// `[base]/[type]/_search`
     Search(String),
+    /// `[base]/_search`
+    SystemSearch,
+    /// `[base]/[type]/[id]/[member]`, or `*` for every member
+    Compartment(Key, Option<String>),
+    /// `[base]/[type]/[id]/[member]/_search`, `[base]/[type]/[id]/_search`
+    CompartmentSearch(Key, Option<String>),
     /// `[base]/[type]/_history`
     TypeHistory(String),
     /// `[base]/[type]/[id]`
@@ -63,6 +69,16 @@ impl Target {
             }
         };
         let key = |name: &str, id: &str| resource_type(name).map(|resource_type| Key::new(resource_type, id));
+        // Only some types have compartments.
+        let owner = |name: &str, id: &str| {
+            let key = key(name, id)?;
+            let compartment = Definitions::of(version).compartment(name);
+            compartment.map(|_| key).ok_or_else(no_route)
+        };
+        let member = |name: &str| match name {
+            "*" => Ok(None),
+            name => resource_type(name).map(Some),
+        };
         let segments: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
         if segments.len() > 1 && segments.contains(&"") {
             return Err(no_route());
@@ -72,6 +88,7 @@ impl Target {
             ["metadata"] => Ok(Self::Metadata),
             ["$reindex"] => Ok(Self::Reindex),
             ["_history"] => Ok(Self::SystemHistory),
+            ["_search"] => Ok(Self::SystemSearch),
             [name] if name.starts_with('$') => Ok(Self::Operation(name[1..].to_owned())),
             [name] => Ok(Self::Type(resource_type(name)?)),
             [name, "_search"] => Ok(Self::Search(resource_type(name)?)),
@@ -82,6 +99,9 @@ impl Target {
             [_, operation] | [_, _, operation] if operation.starts_with('$') => Err(no_route()),
             [name, id] => Ok(Self::Instance(key(name, id)?)),
             [name, id, "_history"] => Ok(Self::InstanceHistory(key(name, id)?)),
+            [name, id, "_search"] => Ok(Self::CompartmentSearch(owner(name, id)?, None)),
+            [name, id, of] => Ok(Self::Compartment(owner(name, id)?, member(of)?)),
+            [name, id, of, "_search"] => Ok(Self::CompartmentSearch(owner(name, id)?, member(of)?)),
             [name, id, "_history", version_id] => Ok(Self::Version(key(name, id)?, (*version_id).to_owned())),
             _ => Err(no_route()),
         }
@@ -92,6 +112,8 @@ impl Target {
         match self {
             Self::Validate(key) if key.id.is_empty() => Ok(()),
             Self::Instance(key)
+            | Self::Compartment(key, _)
+            | Self::CompartmentSearch(key, _)
             | Self::InstanceHistory(key)
             | Self::Version(key, _)
             | Self::Validate(key)
@@ -100,6 +122,11 @@ impl Target {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether the parameters of a search come in a form.
+    pub(crate) fn is_form(&self) -> bool {
+        matches!(self, Self::Search(_) | Self::SystemSearch | Self::CompartmentSearch(..))
     }
 
     /// The resource type that it names.
@@ -111,7 +138,13 @@ impl Target {
             | Self::Version(key, _)
             | Self::Validate(key)
             | Self::Diff(key) => Some(&key.kind),
-            Self::Base | Self::Metadata | Self::Reindex | Self::SystemHistory | Self::Operation(_) => None,
+            Self::Compartment(_, member) | Self::CompartmentSearch(_, member) => member.as_deref(),
+            Self::Base
+            | Self::Metadata
+            | Self::Reindex
+            | Self::SystemHistory
+            | Self::SystemSearch
+            | Self::Operation(_) => None,
         }
     }
 
@@ -141,6 +174,8 @@ impl Target {
             Self::TypeHistory(_) => Some(Interaction::HistoryType),
             Self::InstanceHistory(_) => Some(Interaction::HistoryInstance),
             Self::Version(..) => Some(Interaction::Vread),
+            Self::Compartment(..) | Self::CompartmentSearch(..) => Some(Interaction::SearchType),
+            Self::SystemSearch => Some(Interaction::SearchSystem),
             Self::Diff(_) => Some(Interaction::Diff),
             Self::Base
             | Self::Type(_)
@@ -155,6 +190,7 @@ impl Target {
     pub(crate) fn allow(&self, rulebook: &dyn Rulebook) -> &'static [&'static str] {
         match self {
             Self::Type(_) if !rulebook.offers(Interaction::SearchType) => &["POST", "OPTIONS"],
+            Self::Base if rulebook.offers(Interaction::SearchSystem) => &["GET", "HEAD", "OPTIONS"],
             Self::Type(_)
                 if rulebook.offers(Interaction::ConditionalPatch)
                     && !rulebook.offers(Interaction::ConditionalUpdate) =>
@@ -166,6 +202,7 @@ impl Target {
             }
             Self::Base => &["OPTIONS"],
             Self::Metadata
+            | Self::Compartment(..)
             | Self::SystemHistory
             | Self::TypeHistory(_)
             | Self::InstanceHistory(_)
@@ -175,7 +212,11 @@ impl Target {
                 &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
             }
             Self::Type(_) => &["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"],
-            Self::Search(_) | Self::Validate(_) | Self::Operation(_) => &["POST", "OPTIONS"],
+            Self::Search(_)
+            | Self::SystemSearch
+            | Self::CompartmentSearch(..)
+            | Self::Validate(_)
+            | Self::Operation(_) => &["POST", "OPTIONS"],
             Self::Reindex => &["GET", "HEAD", "POST", "OPTIONS"],
             Self::Instance(_)
                 if rulebook.offers(Interaction::Patch) && !rulebook.offers(Interaction::Update) =>
@@ -201,10 +242,16 @@ impl Target {
         let searches = rulebook.offers(Interaction::SearchType);
         let updates = rulebook.offers(Interaction::Update);
         let conditional = searches && rulebook.offers(Interaction::ConditionalUpdate);
-        if let Some(only) = self.only_interaction().filter(|_| read) {
+        let by_form = matches!(self, Self::SystemSearch | Self::CompartmentSearch(..));
+        if let Some(only) =
+            self.only_interaction().filter(|_| if by_form { *method == Method::POST } else { read })
+        {
             return Ok(only);
         }
         match (self, method) {
+            (Self::Base, _) if read && rulebook.offers(Interaction::SearchSystem) => {
+                Ok(Interaction::SearchSystem)
+            }
             (Self::Instance(_), _) if read => Ok(Interaction::Read),
             (Self::Instance(_), &Method::PUT) if updates => Ok(Interaction::Update),
             (Self::Instance(_), &Method::PATCH) if patch => Ok(Interaction::Patch),
@@ -257,6 +304,14 @@ mod tests {
             ("/Flag", Target::Type("Flag".into())),
             ("/Flag/", Target::Type("Flag".into())),
             ("/Flag/_search", Target::Search("Flag".into())),
+            ("/_search", Target::SystemSearch),
+            ("/Patient/p/Flag", Target::Compartment(Key::new("Patient", "p"), Some("Flag".into()))),
+            ("/Patient/p/*/", Target::Compartment(Key::new("Patient", "p"), None)),
+            ("/Patient/p/_search", Target::CompartmentSearch(Key::new("Patient", "p"), None)),
+            (
+                "/Patient/p/Flag/_search",
+                Target::CompartmentSearch(Key::new("Patient", "p"), Some("Flag".into())),
+            ),
             ("/Flag/_history", Target::TypeHistory("Flag".into())),
             ("/Flag/a-1", Target::Instance(key())),
             ("/Flag/a%2D1/", Target::Instance(key())),
@@ -274,6 +329,9 @@ mod tests {
         for path in [
             "/nothing",
             "/Flag/a/b",
+            "/Flag/a/Patient",
+            "/Flag/a/*",
+            "/Patient/a/b",
             "/Flag/a/_history/1/2",
             "/Flag//_history/1/x",
             "/Flag//",
@@ -303,6 +361,11 @@ mod tests {
             "/$reindex",
             "/Flag",
             "/Flag/_search",
+            "/_search",
+            "/Patient/1/Flag",
+            "/Patient/1/*",
+            "/Patient/1/_search",
+            "/Patient/1/Flag/_search",
             "/Flag/_history",
             "/Flag/1",
             "/Flag/1/_history",

@@ -108,6 +108,15 @@ pub enum Failure {
         /// The criteria as they were written.
         criteria: String,
     },
+    /// More resources match a conditional delete than it may delete.
+    TooManyMatches {
+        /// Their type.
+        resource_type: String,
+        /// The criteria as they were written.
+        criteria: String,
+        /// How many it may.
+        max: usize,
+    },
     /// A conditional update that matches nothing names the id of a resource that does not match.
     IdInUse {
         /// The resource that has the id.
@@ -115,6 +124,8 @@ pub enum Failure {
     },
     /// The criteria of a conditional write would stop other writers for too long.
     CriteriaTooCostly,
+    /// A search would have to look at too much.
+    SearchTooCostly,
     /// A resource cannot be made findable.
     NotFindable {
         /// The parameter, and what is wrong.
@@ -322,12 +333,12 @@ impl Failure {
     }
 }
 
+const ONE_HOST: &str = "A request of HTTP/1.1 has exactly one Host field, with a host and perhaps a port.";
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::InvalidHost => f.write_str(
-                "A request of HTTP/1.1 has exactly one Host field, with a host and perhaps a port.",
-            ),
+            Self::InvalidHost => f.write_str(ONE_HOST),
             Self::OutsideEveryApi { path, apis } => {
                 write!(f, "There is nothing at {path}. The APIs of this server are at {}.", apis.join(", "))
             }
@@ -371,8 +382,10 @@ impl fmt::Display for Failure {
             Self::Parameter { name, problem } => parameter(f, name, problem),
             Self::Query(_)
             | Self::MultipleMatches { .. }
+            | Self::TooManyMatches { .. }
             | Self::IdInUse { .. }
             | Self::CriteriaTooCostly
+            | Self::SearchTooCostly
             | Self::NotFindable { .. } => self.search(f),
             Self::IndexIncomplete { .. }
             | Self::SearchParameter(_)
@@ -530,12 +543,20 @@ impl Failure {
                 f,
                 "Several resources match {resource_type}?{criteria}. Nothing was written; name more criteria, or an id."
             ),
+            Self::TooManyMatches { resource_type, criteria, max } => write!(
+                f,
+                "More than {max} resources match {resource_type}?{criteria}. Nothing was deleted; name more criteria."
+            ),
             Self::IdInUse { resource } => write!(
                 f,
                 "No resource matches the criteria, and {resource} exists outside of them. Nothing was written: it would be overwritten."
             ),
             Self::CriteriaTooCostly => f.write_str(
                 "Too many resources would have to be looked at while others wait. Name criteria that fewer resources meet.",
+            ),
+            Self::SearchTooCostly => f.write_str(
+                "Too many resources would have to be looked at for this. Name criteria that fewer resources meet, or ask \
+                 without _sort, without the count, or with a shorter chain.",
             ),
             Self::NotFindable { why } => write!(f, "The resource cannot be indexed: {why}."),
             _ => Ok(()),

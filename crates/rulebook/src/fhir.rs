@@ -27,9 +27,31 @@ pub struct LockSettings {
     pub missing: u16,
     /// Whether bare tokens are accepted as entity tags on writes.
     pub lenient_tags: bool,
+    /// What a conditional delete does where several resources match.
+    pub conditional_delete: ConditionalDelete,
     /// Whether a stale update may be merged with what was written meanwhile, if its client asks for that. Not on
     /// Spine, whose clients are always told.
     pub rebase: bool,
+}
+
+/// What a conditional delete does where several resources match.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ConditionalDelete {
+    /// Nothing: it is refused.
+    #[default]
+    Single,
+    /// It deletes all of them, in one commit.
+    Multiple,
+}
+
+impl ConditionalDelete {
+    /// The code of `CapabilityStatement.rest.resource.conditionalDelete`.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Single => "single",
+            Self::Multiple => "multiple",
+        }
+    }
 }
 
 impl LockSettings {
@@ -46,6 +68,7 @@ impl LockSettings {
             stale,
             missing,
             lenient_tags: false,
+            conditional_delete: ConditionalDelete::default(),
             rebase: false,
         }
     }
@@ -84,6 +107,10 @@ impl Rulebook for FhirRulebook {
 
     fn lenient_tags(&self) -> bool {
         self.locks.lenient_tags
+    }
+
+    fn conditional_delete(&self) -> ConditionalDelete {
+        self.locks.conditional_delete
     }
 
     fn rebases(&self) -> bool {
@@ -137,7 +164,7 @@ impl Rulebook for FhirRulebook {
             Failure::FirstResultGone => (410, IssueType::Deleted, "first-result-gone"),
             Failure::Parameter { .. } => (400, IssueType::Value, "bad-parameter"),
             Failure::Query(error) => match error.problem {
-                Problem::Unknown | Problem::Unsupported | Problem::Modifier => {
+                Problem::Unknown | Problem::Unsupported | Problem::Modifier | Problem::Codes(_) => {
                     (400, IssueType::NotSupported, "unsupported-parameter")
                 }
                 Problem::NoCriterion | Problem::NotSelective => {
@@ -146,8 +173,10 @@ impl Rulebook for FhirRulebook {
                 _ => (400, IssueType::Value, "bad-search-value"),
             },
             Failure::MultipleMatches { .. } => (412, IssueType::MultipleMatches, "multiple-matches"),
+            Failure::TooManyMatches { .. } => (412, IssueType::MultipleMatches, "too-many-matches"),
             Failure::IdInUse { .. } => (409, IssueType::Conflict, "id-in-use"),
             Failure::CriteriaTooCostly => (400, IssueType::TooCostly, "criteria-too-costly"),
+            Failure::SearchTooCostly => (400, IssueType::TooCostly, "search-too-costly"),
             Failure::NotFindable { .. } => (422, IssueType::Processing, "not-findable"),
             Failure::IndexIncomplete { .. } => (503, IssueType::Transient, "index-incomplete"),
             Failure::SearchParameter(_) => (422, IssueType::Invalid, "bad-search-parameter"),

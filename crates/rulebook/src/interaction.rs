@@ -33,6 +33,8 @@ pub enum Interaction {
     ConditionalDelete,
     /// The resources of a type that match.
     SearchType,
+    /// The resources of any type that match.
+    SearchSystem,
     /// `$validate`: findings, nothing stored.
     Validate,
     /// `$reindex`: the index is made anew, or how far that is.
@@ -47,7 +49,7 @@ pub enum Interaction {
 
 impl Interaction {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Read,
         Self::Vread,
         Self::Update,
@@ -62,6 +64,7 @@ impl Interaction {
         Self::ConditionalPatch,
         Self::ConditionalDelete,
         Self::SearchType,
+        Self::SearchSystem,
         Self::Validate,
         Self::Reindex,
         Self::Diff,
@@ -87,6 +90,7 @@ impl Interaction {
             Self::ConditionalPatch => "conditional-patch",
             Self::ConditionalDelete => "conditional-delete",
             Self::SearchType => "search-type",
+            Self::SearchSystem => "search-system",
             Self::Validate => "validate",
             Self::Reindex => "reindex",
             Self::Diff => "diff",

@@ -11,8 +11,8 @@ use storage_api::Timestamp;
 use versioning_core::LockPolicy;
 
 use crate::{
-    Caller, Change, Conflict, ExplanationCode, Failure, Format, Found, Interaction, Lookup, OperationOffer,
-    RequestHead, Resource, StatementOffer, Success, Transition, TypeOffer, Warning,
+    Caller, Change, ConditionalDelete, Conflict, ExplanationCode, Failure, Format, Found, Interaction,
+    Lookup, OperationOffer, RequestHead, Resource, StatementOffer, Success, Transition, TypeOffer, Warning,
 };
 
 /// A row's `issue.details.coding`, which is the same on every occasion.
@@ -292,6 +292,11 @@ pub trait Rulebook: Debug + Send + Sync {
 
     /// Whether bare tokens are accepted as entity tags on writes too.
     fn lenient_tags(&self) -> bool;
+
+    /// What a conditional delete does where several resources match.
+    fn conditional_delete(&self) -> ConditionalDelete {
+        ConditionalDelete::Single
+    }
 
     /// Whether a stale update may be merged with what was written meanwhile, if its client asks for that.
     fn rebases(&self) -> bool {

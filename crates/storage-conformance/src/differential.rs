@@ -205,14 +205,14 @@ impl Pair {
     /// Both find the same, each resource once. The order is that of places, which differ.
     fn compare_searches(&self, query: &Query, limit: usize) -> Verdict {
         let found = |side: &Side| -> Result<Vec<(Key, VersionNumber)>, Fault> {
-            let mut request = SearchRequest { query: query.clone(), after: None, limit };
+            let mut request = SearchRequest::of(query.clone(), limit);
             let mut found = Vec::new();
             loop {
                 let page = block_on(side.store.search(&request))?;
                 ensure!(page.found.len() <= limit, "a page of {limit} has {}", page.found.len());
                 found.extend(page.found.into_iter().map(|version| (version.key, version.version.number)));
                 request.after = page.next;
-                if page.next.is_none() {
+                if request.after.is_none() {
                     found.sort();
                     return Ok(found);
                 }

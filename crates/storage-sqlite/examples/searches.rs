@@ -139,7 +139,7 @@ fn measure(store: &SqliteStore, resources: u64) -> Result<(), Failure> {
     for (name, expected, query) in CASES {
         let mut times = Vec::new();
         for round in 0..REPEATS {
-            let request = SearchRequest { query: query(group(round)), after: None, limit: 10 };
+            let request = SearchRequest::of(query(group(round)), 10);
             let began = Instant::now();
             let page = block_on(store.search(&request))?;
             times.push(began.elapsed());

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, params_from_iter};
-use storage_api::{Clause, Index, Key, Place, Query, SearchRequest, StoreError};
+use storage_api::{Clause, Condition, Index, Key, Query, SearchRequest, StoreError};
 
 use crate::blobs::Blobs;
 use crate::connection::open_read_only;
@@ -73,14 +73,13 @@ impl Explainer {
         self.ask(|reader| {
             let mut explanation = Explanation::default();
             statements(*reader, query, &mut explanation.statements)?;
-            let mut after: Option<Place> = None;
+            let mut request = SearchRequest::of(query.clone(), limit.max(1));
             loop {
-                let request = SearchRequest { query: query.clone(), after, limit: limit.max(1) };
-                let page = reader.search(&request, usize::MAX)?;
+                let page = reader.search(&request, &Options::default())?;
                 explanation.found.extend(page.found.into_iter().map(|version| version.key));
-                after = page.next;
-                if explanation.found.len() >= limit || after.is_none() {
-                    explanation.more = after.is_some() || explanation.found.len() > limit;
+                request.after = page.next;
+                if explanation.found.len() >= limit || request.after.is_none() {
+                    explanation.more = request.after.is_some() || explanation.found.len() > limit;
                     explanation.found.truncate(limit);
                     return Ok(explanation);
                 }
@@ -90,11 +89,7 @@ impl Explainer {
 }
 
 fn statements(reader: Reader<'_>, query: &Query, out: &mut Vec<Statement>) -> Result<(), ReadError> {
-    for clause in query.conditions.iter().flat_map(|condition| &condition.any) {
-        if let Clause::Refers { query, .. } | Clause::Referred { query, .. } = clause {
-            statements(reader, query, out)?;
-        }
-    }
+    followed(reader, &query.conditions, out)?;
     let Some(plan) = Plan::of(query, &mut { reader })? else { return Ok(()) };
     let ways = plan.ways(reader.connection)?;
     for (sql, bound) in candidates((plan.kind, &ways), 0).0 {
@@ -108,6 +103,18 @@ fn statements(reader: Reader<'_>, query: &Query, out: &mut Vec<Statement>) -> Re
             bound: bound.iter().map(shown).collect(),
             looked_at: ways.looked_at(),
         });
+    }
+    Ok(())
+}
+
+/// What the references in conditions lead to.
+fn followed(reader: Reader<'_>, conditions: &[Condition], out: &mut Vec<Statement>) -> Result<(), ReadError> {
+    for clause in conditions.iter().flat_map(|condition| &condition.any) {
+        match clause {
+            Clause::Refers { query, .. } | Clause::Referred { query, .. } => statements(reader, query, out)?,
+            Clause::All(conditions) => followed(reader, conditions, out)?,
+            Clause::Term { .. } | Clause::Id(_) | Clause::Updated(_) => {}
+        }
     }
     Ok(())
 }

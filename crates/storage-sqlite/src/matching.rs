@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use compact_str::CompactString;
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
-use storage_api::{Clause, Interval, Key, Now, Query, StoreError, Timestamp};
+use storage_api::{Clause, Condition, Interval, Key, Now, Query, StoreError, Timestamp};
 
 use crate::encoding::{Entry, Names, Pattern, local, target_of, unpack};
 use crate::group::{Group, GroupError};
@@ -41,13 +41,43 @@ pub(crate) trait Look: Names {
 /// What a query comes to in this store.
 pub(crate) struct Plan {
     pub(crate) kind: i64,
+    /// The text of the kind.
+    pub(crate) name: CompactString,
     conditions: Vec<Planned>,
 }
 
 /// A condition with its alternatives; those that nothing can pass are left out.
-struct Planned {
+pub(crate) struct Planned {
     any: Vec<Alternative>,
     negated: bool,
+}
+
+impl Planned {
+    fn of<L: Look>(condition: &Condition, names: &mut L) -> Result<Self, L::Error> {
+        let mut any = Vec::with_capacity(condition.any.len());
+        for clause in &condition.any {
+            any.extend(Alternative::of(clause, names)?);
+        }
+        Ok(Self { any, negated: condition.negated })
+    }
+
+    fn holds(&self, looked: &Looked<'_>) -> bool {
+        self.any.iter().any(|one| one.holds(looked)) != self.negated
+    }
+
+    /// Whether the index finds all that it may hold of.
+    fn is_indexed(&self) -> bool {
+        let is_indexed = |one: &Alternative| !matches!(one, Alternative::Updated(_) | Alternative::All(_));
+        !self.negated && self.any.iter().all(is_indexed)
+    }
+
+    fn needs_entries(&self) -> bool {
+        self.any.iter().any(|one| match one {
+            Alternative::Entry { .. } | Alternative::Within { .. } => true,
+            Alternative::All(conditions) => conditions.iter().any(Self::needs_entries),
+            Alternative::Id(_) | Alternative::Updated(_) | Alternative::Rows(_) => false,
+        })
+    }
 }
 
 /// One alternative of a condition, with its place in the index.
@@ -67,6 +97,8 @@ pub(crate) enum Alternative {
     },
     /// One of these rows.
     Rows(BTreeSet<i64>),
+    /// All of these hold.
+    All(Vec<Planned>),
 }
 
 /// A live resource that is looked at.
@@ -81,15 +113,9 @@ impl Plan {
     /// `None` if the store has never seen the kind.
     pub(crate) fn of<L: Look>(query: &Query, names: &mut L) -> Result<Option<Self>, L::Error> {
         let Some(kind) = names.symbol(SymbolKind::Kind, &query.kind)? else { return Ok(None) };
-        let mut conditions = Vec::with_capacity(query.conditions.len());
-        for condition in &query.conditions {
-            let mut any = Vec::with_capacity(condition.any.len());
-            for clause in &condition.any {
-                any.extend(Alternative::of(clause, names)?);
-            }
-            conditions.push(Planned { any, negated: condition.negated });
-        }
-        Ok(Some(Self { kind, conditions }))
+        let conditions = query.conditions.iter().map(|condition| Planned::of(condition, names));
+        let conditions = conditions.collect::<Result<_, _>>()?;
+        Ok(Some(Self { kind, name: query.kind.clone(), conditions }))
     }
 
     /// How to go about it: the condition with the fewest candidates among those that the index can answer gives
@@ -117,10 +143,18 @@ impl Plan {
         Ok(ways)
     }
 
+    /// Whether every condition holds.
+    pub(crate) fn holds(&self, looked: &Looked<'_>) -> bool {
+        self.conditions.iter().all(|planned| planned.holds(looked))
+    }
+
+    /// Whether a resource has to be looked at together with what it is found by.
+    pub(crate) fn needs_entries(&self) -> bool {
+        self.conditions.iter().any(Planned::needs_entries)
+    }
+
     fn driver(&self, connection: &Connection) -> rusqlite::Result<Option<usize>> {
-        let indexed = |(_, planned): &(usize, &Planned)| {
-            !planned.negated && planned.any.iter().all(|one| !matches!(one, Alternative::Updated(_)))
-        };
+        let indexed = |(_, planned): &(usize, &Planned)| planned.is_indexed();
         let indexed: Vec<(usize, &Planned)> = self.conditions.iter().enumerate().filter(indexed).collect();
         if let [(only, _)] = indexed[..] {
             return Ok(Some(only));
@@ -157,7 +191,7 @@ pub(crate) struct Ways<'a> {
 impl Ways<'_> {
     /// Whether everything that was not asked of the index holds.
     pub(crate) fn holds(&self, looked: &Looked<'_>) -> bool {
-        self.rest.iter().all(|planned| planned.any.iter().any(|one| one.holds(looked)) != planned.negated)
+        self.rest.iter().all(|planned| planned.holds(looked))
     }
 
     /// Whether a candidate has to be looked at at all.
@@ -184,8 +218,7 @@ impl Ways<'_> {
 
     /// Whether a candidate has to be looked at together with what it is found by.
     pub(crate) fn needs_entries(&self) -> bool {
-        let entry = |one: &Alternative| matches!(one, Alternative::Entry { .. } | Alternative::Within { .. });
-        self.rest.iter().any(|planned| planned.any.iter().any(entry))
+        self.rest.iter().any(|planned| planned.needs_entries())
     }
 }
 
@@ -246,7 +279,7 @@ fn estimate(connection: &Connection, condition: &[Alternative], max: i64) -> rus
             Alternative::Entry { param, low, high, .. } => {
                 statement.query_row((param, low, high, max), |row| row.get(0))?
             }
-            Alternative::Id(_) | Alternative::Updated(_) => 1,
+            Alternative::Id(_) | Alternative::Updated(_) | Alternative::All(_) => 1,
             Alternative::Within { values, .. } => i64::try_from(values.len()).unwrap_or(i64::MAX),
             Alternative::Rows(rows) => i64::try_from(rows.len()).unwrap_or(i64::MAX),
         };
@@ -282,6 +315,10 @@ impl Alternative {
                 }
                 (!rows.is_empty()).then_some(Self::Rows(rows))
             }
+            Clause::All(conditions) => {
+                let planned = conditions.iter().map(|condition| Planned::of(condition, names));
+                Some(Self::All(planned.collect::<Result<_, _>>()?))
+            }
         })
     }
 
@@ -298,7 +335,7 @@ impl Alternative {
         match self {
             Self::Entry { pattern, .. } => pattern.is_range(),
             Self::Id(_) | Self::Within { .. } | Self::Rows(_) => true,
-            Self::Updated(_) => false,
+            Self::Updated(_) | Self::All(_) => false,
         }
     }
 
@@ -307,6 +344,7 @@ impl Alternative {
             Self::Id(id) => id == looked.id,
             Self::Updated(span) => span.contains(Timestamp(looked.at)),
             Self::Rows(rows) => rows.contains(&looked.res),
+            Self::All(conditions) => conditions.iter().all(|planned| planned.holds(looked)),
             Self::Within { param, values } => {
                 looked.entries.iter().any(|(entry, value)| entry == param && values.contains(value))
             }

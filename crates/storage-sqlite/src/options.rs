@@ -52,6 +52,11 @@ pub struct Options {
     /// A page of history that filters by a span of time looks at no more rows than this before it
     /// ends early: the filter may pass over almost everything.
     pub page_rows_max: usize,
+    /// Resources that one search looks at to put what it finds in an order; one that would have to
+    /// look at more is refused, unless it is ordered by time.
+    pub sorted_rows_max: usize,
+    /// Resources that one search looks at to count what it finds; a total above is left out.
+    pub counted_rows_max: usize,
     /// The database file does not grow beyond this; writes that would need more are refused as
     /// full until something is purged.
     pub file_bytes_max: Option<u64>,
@@ -83,6 +88,8 @@ impl Default for Options {
             body_cache_bytes: 64 * MIB,
             entry_cache_bytes: 16 * MIB,
             page_rows_max: 10_000,
+            sorted_rows_max: 100_000,
+            counted_rows_max: 200_000,
             file_bytes_max: None,
             page_cache_bytes: 16 * MIB,
             checkpoint_bytes: 48 << 20,

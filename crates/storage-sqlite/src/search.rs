@@ -1,4 +1,4 @@
-//! Pages of what a query finds, in the order of the resource table.
+//! Pages of what queries find, in the order of the resource table.
 //!
 //! The most selective condition drives: its part of the index gives candidates in order, and each
 //! is looked at whole. Without one the table itself is walked. What a reference leads to is found
@@ -10,8 +10,9 @@ use std::ops::Bound;
 use compact_str::CompactString;
 use rusqlite::params_from_iter;
 use rusqlite::types::Value as Sql;
-use storage_api::{Key, Place, Query, SearchPage, SearchRequest};
+use storage_api::{Key, Mark, Place, Query, SearchPage, SearchRequest, Seq};
 
+use crate::Options;
 use crate::encoding::{Entry, Names};
 use crate::matching::{Alternative, Filter, Look, Looked, Plan, Ways, entries_of};
 use crate::reader::{ReadError, ReadResult, Reader};
@@ -20,7 +21,7 @@ use crate::symbols::SymbolKind;
 
 /// A page looks at no more candidates than this before it ends early: conditions may pass over
 /// almost everything. Candidates for which the index is asked more than a few times count for several.
-const EXAMINED_MAX: usize = 50_000;
+pub(crate) const EXAMINED_MAX: usize = 50_000;
 const ASKED_AT_ONCE: usize = 4;
 
 /// Alternatives that one statement takes; SQLite's own limit is 500.
@@ -56,15 +57,14 @@ impl Look for Reader<'_> {
         let mut rows = Vec::new();
         let mut examined = 0;
         let Some(plan) = Plan::of(query, self)? else { return Ok(rows) };
-        let ways = plan.ways(self.connection)?;
-        let step = 1 + ways.filter.len() / ASKED_AT_ONCE;
-        self.walk((plan.kind, &ways), 0, &mut |res, passes| {
-            examined += step;
+        let way = Way::of(&plan, self)?;
+        self.walk(&way, 0, &mut |res, passes| {
+            examined += way.step();
             if examined > EXAMINED_MAX || rows.len() > FOLLOWED_MAX {
                 return Err(ReadError::TooCostly);
             }
             if passes {
-                rows.extend(self.look_at(res, plan.kind, &ways)?.map(|_| res));
+                rows.extend(self.look_at(res, &way)?.map(|_| res));
             }
             Ok(true)
         })?;
@@ -72,48 +72,178 @@ impl Look for Reader<'_> {
     }
 }
 
+/// A resource that matches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Hit {
+    pub(crate) res: i64,
+    pub(crate) key: Key,
+    /// Its newest version.
+    pub(crate) seq: i64,
+}
+
+/// A query of a search, as this store sees it, and how it is gone about.
+pub(crate) struct Way<'a> {
+    pub(crate) plan: &'a Plan,
+    ways: Ways<'a>,
+}
+
+impl<'a> Way<'a> {
+    pub(crate) fn of(plan: &'a Plan, reader: &Reader<'_>) -> ReadResult<Self> {
+        Ok(Self { plan, ways: plan.ways(reader.connection)? })
+    }
+
+    /// What a candidate counts for.
+    pub(crate) fn step(&self) -> usize {
+        1 + self.ways.filter.len() / ASKED_AT_ONCE
+    }
+}
+
+/// Hits in order, up to a place behind which there may be more.
+#[derive(Default)]
+struct Walked {
+    hits: Vec<Hit>,
+    cut: Option<i64>,
+    examined: usize,
+    last: i64,
+}
+
+impl Walked {
+    /// Takes a candidate; says whether another is wanted.
+    fn goes_on(
+        &mut self,
+        (res, step): (i64, usize),
+        wanted: usize,
+        look_at: impl FnOnce(i64) -> ReadResult<Option<Hit>>,
+    ) -> ReadResult<bool> {
+        if self.hits.len() == wanted || self.examined >= EXAMINED_MAX {
+            self.cut = Some(self.last);
+            return Ok(false);
+        }
+        (self.examined, self.last) = (self.examined + step, res);
+        self.hits.extend(look_at(res)?);
+        Ok(true)
+    }
+}
+
 impl Reader<'_> {
-    /// A page whose bodies end it once they have `bytes_max` together.
-    pub(crate) fn search(&self, request: &SearchRequest, bytes_max: usize) -> ReadResult<SearchPage> {
-        let mut page = SearchPage { found: Vec::new(), next: None };
-        let Some(plan) = Plan::of(&request.query, &mut { *self })?.filter(|_| request.limit > 0) else {
-            return Ok(page);
+    pub(crate) fn search(&self, request: &SearchRequest, options: &Options) -> ReadResult<SearchPage> {
+        let mut plans = Vec::with_capacity(request.queries.len());
+        for query in &request.queries {
+            // Kinds that the store has never seen are left out.
+            plans.extend(Plan::of(query, &mut { *self })?);
+        }
+        let ways = plans.iter().map(|plan| Way::of(plan, self)).collect::<ReadResult<Vec<_>>>()?;
+        let mut page = if ways.is_empty() || request.limit == 0 {
+            SearchPage::default()
+        } else if request.order.is_empty() {
+            self.by_place(request, &ways, options.page_bytes_max)?
+        } else {
+            self.sorted(request, &ways, options)?
         };
-        let ways = plan.ways(self.connection)?;
-        let step = 1 + ways.filter.len() / ASKED_AT_ONCE;
-        let after = request.after.map_or(0, |place| seq_to_sql(place.0));
-        let (mut bytes, mut examined, mut last) = (0, 0, None);
-        self.walk((plan.kind, &ways), after, &mut |res, passes| {
-            if examined >= EXAMINED_MAX {
-                page.next = last;
-                return Ok(false);
-            }
-            examined += step;
-            let found = if passes { self.look_at(res, plan.kind, &ways)? } else { None };
-            if let Some((id, seq)) = found {
-                if page.found.len() == request.limit || bytes >= bytes_max && !page.found.is_empty() {
-                    page.next = last;
-                    return Ok(false);
-                }
-                let version = self.stored_version(Key { kind: request.query.kind.clone(), id }, seq)?;
-                bytes += version.body.as_ref().map_or(0, |body| body.bytes.len());
-                page.found.push(version);
-            }
-            last = Some(Place(res.unsigned_abs()));
-            Ok(true)
-        })?;
+        let is_whole = request.after.is_none() && page.next.is_none() && request.limit > 0;
+        if request.total {
+            let found = || Some(page.found.len() as u64);
+            page.total = if is_whole || ways.is_empty() {
+                found()
+            } else {
+                self.count(&ways, options.counted_rows_max)?
+            };
+        }
+        self.include(&request.includes, &mut page)?;
         Ok(page)
+    }
+
+    /// A page whose bodies end it once they have `bytes_max` together.
+    fn by_place(
+        &self,
+        request: &SearchRequest,
+        ways: &[Way<'_>],
+        bytes_max: usize,
+    ) -> ReadResult<SearchPage> {
+        let after = request.after.as_ref().map_or(0, |mark| seq_to_sql(mark.place.0));
+        let Walked { mut hits, cut, .. } = self.walk_all(ways, after, request.limit.saturating_add(1))?;
+        let mut next = cut;
+        if hits.len() > request.limit {
+            hits.truncate(request.limit);
+            next = hits.last().map(|hit| hit.res);
+        }
+        let (mut page, mut bytes) = (SearchPage::default(), 0);
+        for (hit, following) in hits.iter().zip(hits.iter().skip(1).map(Some).chain([None])) {
+            let version = self.stored_version(hit.key.clone(), hit.seq)?;
+            bytes += version.body.as_ref().map_or(0, |body| body.bytes.len());
+            page.found.push(version);
+            if bytes >= bytes_max && following.is_some() {
+                next = Some(hit.res);
+                break;
+            }
+        }
+        let mark = |res: i64| Mark { place: Place(res.unsigned_abs()), began: Seq(0), values: Vec::new() };
+        page.next = next.map(mark);
+        Ok(page)
+    }
+
+    /// Up to `wanted` hits behind a row. Of several kinds each is found by its index, or, where one of them has
+    /// none, all of them in one walk.
+    fn walk_all(&self, ways: &[Way<'_>], after: i64, wanted: usize) -> ReadResult<Walked> {
+        if let [way] = ways {
+            return self.walk_one(way, after, wanted);
+        }
+        if ways.iter().any(|way| way.ways.driver.is_none()) {
+            return self.walk_table(ways, after, wanted);
+        }
+        let mut walked = Walked::default();
+        for way in ways {
+            let part = self.walk_one(way, after, wanted)?;
+            walked.hits.extend(part.hits);
+            walked.cut = walked.cut.into_iter().chain(part.cut).min();
+        }
+        // Behind the first cut a part may have more.
+        walked.hits.retain(|hit| walked.cut.is_none_or(|cut| hit.res <= cut));
+        walked.hits.sort_unstable_by_key(|hit| hit.res);
+        Ok(walked)
+    }
+
+    fn walk_one(&self, way: &Way<'_>, after: i64, wanted: usize) -> ReadResult<Walked> {
+        let mut walked = Walked { last: after, ..Walked::default() };
+        self.walk(way, after, &mut |res, passes| {
+            let look_at = |res| if passes { self.look_at(res, way) } else { Ok(None) };
+            walked.goes_on((res, way.step()), wanted, look_at)
+        })?;
+        Ok(walked)
+    }
+
+    fn walk_table(&self, ways: &[Way<'_>], after: i64, wanted: usize) -> ReadResult<Walked> {
+        let mut walked = Walked { last: after, ..Walked::default() };
+        let sql = "SELECT res, 1 FROM resource WHERE res > ? AND state = 1 ORDER BY res";
+        self.walk_statement(sql, &[after.into()], &mut |res, _| {
+            walked.goes_on((res, 1), wanted, |res| self.look_at_any(res, ways))
+        })?;
+        Ok(walked)
+    }
+
+    /// How many match; `None` if that would take too long.
+    fn count(&self, ways: &[Way<'_>], examined_max: usize) -> ReadResult<Option<u64>> {
+        let (mut count, mut examined) = (0, 0);
+        for way in ways {
+            self.walk(way, 0, &mut |res, passes| {
+                examined += way.step();
+                count += u64::from(passes && self.look_at(res, way)?.is_some());
+                Ok(examined <= examined_max)
+            })?;
+        }
+        Ok((examined <= examined_max).then_some(count))
     }
 
     /// Shows candidates behind a row, in order, as long as they are wanted, and says of each whether it passes the
     /// filter.
-    fn walk(
+    pub(crate) fn walk(
         &self,
-        (kind, ways): (i64, &Ways<'_>),
+        way: &Way<'_>,
         after: i64,
         look: &mut dyn FnMut(i64, bool) -> ReadResult<bool>,
     ) -> ReadResult<()> {
-        let (statements, rows) = candidates((kind, ways), after);
+        let Way { plan, ways } = way;
+        let (statements, rows) = candidates((plan.kind, ways), after);
         if let ([(sql, bound)], true) = (&statements[..], rows.is_empty()) {
             return self.walk_statement(sql, bound, look);
         }
@@ -151,18 +281,28 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// The id and the newest version of a candidate, if it is meant.
-    fn look_at(&self, res: i64, wanted: i64, ways: &Ways<'_>) -> ReadResult<Option<(CompactString, i64)>> {
+    /// A candidate that passes the filter, if it is meant.
+    pub(crate) fn look_at(&self, res: i64, way: &Way<'_>) -> ReadResult<Option<Hit>> {
         let Some((row, kind, id)) = ResourceRow::find_named(self.connection, res)? else { return Ok(None) };
-        if kind != wanted || row.state != State::Live {
+        if kind != way.plan.kind || row.state != State::Live {
             return Ok(None);
         }
-        let entries = if ways.needs_entries() { self.entries(&row)? } else { Vec::new() };
-        let holds = ways.holds(&Looked { res, id: &id, at: row.at, entries: &entries });
-        Ok(holds.then_some((id, row.seq)))
+        let entries = if way.ways.needs_entries() { self.entries(&row)? } else { Vec::new() };
+        let holds = way.ways.holds(&Looked { res, id: &id, at: row.at, entries: &entries });
+        Ok(holds.then(|| Hit { res, key: Key { kind: way.plan.name.clone(), id }, seq: row.seq }))
     }
 
-    fn entries(&self, row: &ResourceRow) -> ReadResult<Vec<Entry>> {
+    /// Any row, if the query for its kind means it: nothing of that was asked before.
+    pub(crate) fn look_at_any(&self, res: i64, ways: &[Way<'_>]) -> ReadResult<Option<Hit>> {
+        let Some((row, kind, id)) = ResourceRow::find_named(self.connection, res)? else { return Ok(None) };
+        let plan = ways.iter().map(|way| way.plan).find(|plan| plan.kind == kind);
+        let Some(plan) = plan.filter(|_| row.state == State::Live) else { return Ok(None) };
+        let entries = if plan.needs_entries() { self.entries(&row)? } else { Vec::new() };
+        let holds = plan.holds(&Looked { res, id: &id, at: row.at, entries: &entries });
+        Ok(holds.then(|| Hit { res, key: Key { kind: plan.name.clone(), id }, seq: row.seq }))
+    }
+
+    pub(crate) fn entries(&self, row: &ResourceRow) -> ReadResult<Vec<Entry>> {
         let damaged = || ReadError::Corrupt(format!("the terms of version row {}", row.seq));
         entries_of(self.connection, row.seq)?.ok_or_else(damaged)
     }
@@ -223,8 +363,8 @@ fn selects(driver: &[Alternative], filter: &Filter, kind: i64, after: i64) -> (V
                 let row = [id.to_string().into(), kind.into(), after.into()];
                 parts.push((sql, [&resource_bound[..], &row].concat()));
             }
-            // Rows need no statement, and times are never part of a driver.
-            Alternative::Rows(_) | Alternative::Updated(_) => {}
+            // Rows need no statement, and the others are never part of a driver.
+            Alternative::Rows(_) | Alternative::Updated(_) | Alternative::All(_) => {}
         }
     }
     parts.into_iter().unzip()

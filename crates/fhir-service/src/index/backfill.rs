@@ -11,7 +11,7 @@ use fhir_model::json;
 use fhir_search::CustomParameter;
 use rulebook::Failure;
 use storage_api::{
-    Commit, Guard, HeadGuard, Index, Query, SearchRequest, StoredVersion, Term, Write, WriteSet,
+    Commit, Guard, HeadGuard, Index, Mark, Query, SearchRequest, StoredVersion, Term, Write, WriteSet,
 };
 
 use super::manifest::Progress;
@@ -166,14 +166,12 @@ impl Service {
             let Some(kind) = now.manifest.types.get(next.types_done) else {
                 return self.complete(&now, &next).await;
             };
-            let request = SearchRequest {
-                query: Query { kind: kind.as_str().into(), conditions: Vec::new() },
-                after: next.after,
-                limit: SLICE_RESOURCES,
-            };
+            let query = Query { kind: kind.as_str().into(), conditions: Vec::new() };
+            let after = next.after.map(|place| Mark { place, ..Mark::default() });
+            let request = SearchRequest { after, ..SearchRequest::of(query, SLICE_RESOURCES) };
             let page = self.store.search(&request).await.map_err(store_failure)?;
             next.types_done += usize::from(page.next.is_none());
-            next.after = page.next;
+            next.after = page.next.map(|mark| mark.place);
             if !page.found.is_empty() {
                 break page.found;
             }

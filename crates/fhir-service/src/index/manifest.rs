@@ -7,7 +7,7 @@ use fhir_definitions::{Definitions, FhirVersion, resource_types};
 use fhir_model::json::{Limits, Object, Value, parse};
 use fhir_model::object;
 use fhir_search::{CustomParameter, Defined, Extractor, REFERS};
-use storage_api::{Clause, Place, Query};
+use storage_api::{Clause, Condition, Place, Query};
 
 /// Base URLs that are remembered at most.
 const BASES_MAX: usize = 8;
@@ -54,7 +54,11 @@ impl Incomplete {
 
     /// The first parameter of a query whose terms may be missing.
     pub(crate) fn within<'a>(&self, query: &'a Query) -> Option<&'a str> {
-        let mut clauses = query.conditions.iter().flat_map(|condition| &condition.any);
+        self.within_all(&query.conditions)
+    }
+
+    fn within_all<'a>(&self, conditions: &'a [Condition]) -> Option<&'a str> {
+        let mut clauses = conditions.iter().flat_map(|condition| &condition.any);
         clauses.find_map(|clause| match clause {
             Clause::Term { param, .. } => self.has(param).then_some(param.as_str()),
             Clause::Refers { param, query } | Clause::Referred { param, query } => {
@@ -64,6 +68,7 @@ impl Incomplete {
                     self.within(query)
                 }
             }
+            Clause::All(conditions) => self.within_all(conditions),
             Clause::Id(_) | Clause::Updated(_) => None,
         })
     }

@@ -27,7 +27,7 @@ impl Service {
     /// Reads the SearchParameters that the store holds, in the order of their places.
     pub(crate) async fn defined(&self) -> Result<DefinedParameters, Failure> {
         let query = Query { kind: "SearchParameter".into(), conditions: Vec::new() };
-        let mut request = SearchRequest { query, after: None, limit: CUSTOM_MAX };
+        let mut request = SearchRequest::of(query, CUSTOM_MAX);
         let mut defined = DefinedParameters::default();
         loop {
             let page = self.store.search(&request).await.map_err(store_failure)?;
@@ -35,7 +35,7 @@ impl Service {
                 self.define(&version, &mut defined);
             }
             request.after = page.next;
-            if page.next.is_none() {
+            if request.after.is_none() {
                 return Ok(defined);
             }
         }

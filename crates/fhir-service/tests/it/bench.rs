@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use fhir_definitions::FhirVersion;
 use fhir_model::json::{Limits, Value, parse};
 use fhir_service::{
-    Answer, Content, Criteria, Ids, Operation, Payload, Preferences, ReferentialIntegrity, Request, Service,
-    SystemClock, Validation,
+    Answer, Content, Criteria, Ids, Operation, Payload, Preferences, ReferentialIntegrity, Request,
+    SearchScope, Service, SystemClock, Validation,
 };
 use rulebook::{FhirRulebook, LockSettings};
 use storage_api::{
@@ -134,7 +134,7 @@ impl Bench {
         let resource_type = resource_type.to_owned();
         let mut parameters = pairs(query);
         parameters.push(("_count".to_owned(), "1000".to_owned()));
-        let answer = self.ask(Operation::Search { resource_type, parameters });
+        let answer = self.ask(Operation::Search { scope: SearchScope::Type(resource_type), parameters });
         assert_eq!(answer.status, 200, "{answer:?}");
         let bundle = json_of(&answer);
         let (mut ids, mut said) = (Vec::new(), String::new());

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use fhir_model::IssueSeverity;
 use fhir_service::{Narratives, ReferentialIntegrity, Validation};
 use http_server::IpNet;
+use rulebook::ConditionalDelete;
 use rulebook::spine::{HeaderMode, JwtTexts, NrlSpec, RemovalReason, TimeCheck};
 use serde::{Deserialize, Serialize};
 use versioning_core::{IdenticalUpdate, IfMatchPolicy, LockPolicy, UpdateCreate, VersionScheme};
@@ -84,6 +85,7 @@ pub(super) struct FileMount {
     pub(super) stale: Option<u16>,
     pub(super) missing: Option<u16>,
     pub(super) lenient_tags: Option<bool>,
+    pub(super) conditional_delete: Option<FileConditionalDelete>,
     pub(super) conflict_body: Option<FileConflictBody>,
     pub(super) validation: Option<FileValidation>,
     pub(super) referential_integrity: Option<FileIntegrity>,
@@ -107,6 +109,32 @@ pub(super) struct FileMount {
     pub(super) lock: FileLock,
     #[serde(default, rename = "type", skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) types: BTreeMap<String, FileLock>,
+}
+
+/// What a conditional delete does where several resources match.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum FileConditionalDelete {
+    Single,
+    Multiple,
+}
+
+impl From<FileConditionalDelete> for ConditionalDelete {
+    fn from(written: FileConditionalDelete) -> Self {
+        match written {
+            FileConditionalDelete::Single => Self::Single,
+            FileConditionalDelete::Multiple => Self::Multiple,
+        }
+    }
+}
+
+impl From<ConditionalDelete> for FileConditionalDelete {
+    fn from(meant: ConditionalDelete) -> Self {
+        match meant {
+            ConditionalDelete::Single => Self::Single,
+            ConditionalDelete::Multiple => Self::Multiple,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]

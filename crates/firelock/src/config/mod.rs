@@ -318,6 +318,13 @@ impl FileMount {
         locks.stale = one_of(self.stale, locks.stale, &[409, 412], &path, "stale")?;
         locks.missing = one_of(self.missing, locks.missing, &[400, 412, 428], &path, "missing")?;
         locks.lenient_tags = self.lenient_tags.unwrap_or(locks.lenient_tags);
+        if let Some(wanted) = self.conditional_delete {
+            ensure!(
+                self.rulebook == RulebookKind::Fhir,
+                "mount {path}: the spine rulebook has no conditional delete"
+            );
+            locks.conditional_delete = wanted.into();
+        }
         let conflict_body = match self.conflict_body {
             None | Some(FileConflictBody::Conflict) => ConflictBody::Conflict,
             Some(FileConflictBody::ResourceVersionMismatch) => ConflictBody::ResourceVersionMismatch,
@@ -375,6 +382,8 @@ impl FileMount {
             stale: Some(locks.stale),
             missing: Some(locks.missing),
             lenient_tags: Some(locks.lenient_tags),
+            conditional_delete: (mount.rulebook == RulebookKind::Fhir)
+                .then(|| locks.conditional_delete.into()),
             validation: Some(mount.validation.into()),
             referential_integrity: Some(mount.referential_integrity.into()),
             profiles: mount.profiles.places.clone(),

@@ -50,7 +50,7 @@ fn the_statement_names_version_types_and_interactions() {
         };
         assert_eq!(interactions, expected, "{path}");
         let system = texts(&statement, "rest.0.interaction", "code");
-        assert_eq!(system, if spine { &[][..] } else { &["history-system"][..] }, "{path}");
+        assert_eq!(system, if spine { &[][..] } else { &["history-system", "search-system"][..] }, "{path}");
         assert_eq!(at(&statement, "acceptUnknown").is_some(), version == FhirVersion::Stu3, "{path}");
     }
 }

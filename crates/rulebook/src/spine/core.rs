@@ -101,6 +101,7 @@ impl Rulebook for SpineRulebook {
             | Interaction::ConditionalPatch
             | Interaction::ConditionalDelete
             | Interaction::SearchType
+            | Interaction::SearchSystem
             | Interaction::Operation
             | Interaction::Reindex => false,
         }
@@ -160,12 +161,13 @@ impl Rulebook for SpineRulebook {
             }
             Failure::IdempotencyKeyReused => (422, IssueType::BusinessRule, BAD_REQUEST),
             Failure::FirstResultGone => (404, IssueType::NotFound, NO_RECORD_FOUND),
-            Failure::Parameter { .. } | Failure::Query(_) | Failure::CriteriaTooCostly => {
-                (422, IssueType::Invalid, INVALID_PARAMETER)
-            }
+            Failure::Parameter { .. }
+            | Failure::Query(_)
+            | Failure::CriteriaTooCostly
+            | Failure::SearchTooCostly => (422, IssueType::Invalid, INVALID_PARAMETER),
             Failure::IndexIncomplete { .. } => (503, IssueType::Transient, INTERNAL_SERVER_ERROR),
             Failure::StillReferred { .. } => (409, IssueType::Conflict, self.conflict_body.coding()),
-            Failure::MultipleMatches { .. } | Failure::IdInUse { .. } => {
+            Failure::MultipleMatches { .. } | Failure::TooManyMatches { .. } | Failure::IdInUse { .. } => {
                 (422, IssueType::Duplicate, BAD_REQUEST)
             }
             Failure::UnknownVersion { .. } | Failure::DeletedVersion { .. } => {

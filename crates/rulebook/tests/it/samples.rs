@@ -102,8 +102,10 @@ fn requests() -> Vec<Sample> {
         sample(query(fhir_search::Problem::NotSelective), 400, 400, 422),
         sample(query(fhir_search::Problem::Empty), 400, 400, 422),
         sample(Failure::MultipleMatches { resource_type: text(), criteria: text() }, 412, 412, 422),
+        sample(Failure::TooManyMatches { resource_type: text(), criteria: text(), max: 3 }, 412, 412, 422),
         sample(Failure::IdInUse { resource: flag() }, 409, 409, 422),
         sample(Failure::CriteriaTooCostly, 400, 400, 422),
+        sample(Failure::SearchTooCostly, 400, 400, 422),
         same(Failure::NotFindable { why: text() }, 422),
         same(Failure::IndexIncomplete { parameter: text() }, 503),
         same(Failure::IndexIncomplete { parameter: String::new() }, 503),
@@ -209,8 +211,10 @@ pub(crate) fn name(failure: &Failure) -> &'static str {
         Failure::Parameter { .. } => "Parameter",
         Failure::Query(_) => "Query",
         Failure::MultipleMatches { .. } => "MultipleMatches",
+        Failure::TooManyMatches { .. } => "TooManyMatches",
         Failure::IdInUse { .. } => "IdInUse",
         Failure::CriteriaTooCostly => "CriteriaTooCostly",
+        Failure::SearchTooCostly => "SearchTooCostly",
         Failure::NotFindable { .. } => "NotFindable",
         Failure::IndexIncomplete { .. } => "IndexIncomplete",
         Failure::SearchParameter(_) => "SearchParameter",
@@ -259,4 +263,4 @@ pub(crate) fn name(failure: &Failure) -> &'static str {
 }
 
 /// How many names [`name`] can give.
-pub(crate) const NAMES: usize = 63;
+pub(crate) const NAMES: usize = 65;
