@@ -50,12 +50,12 @@ fn next(bundle: &Value, target: &Target) -> Option<String> {
 impl Walked {
     fn take(&mut self, resource: &Value, target: &Target) -> Result<()> {
         let kind = resource["resourceType"].as_str().context("no resourceType")?;
-        let id = resource["id"].as_str().context("no id")?;
-        let key = format!("{kind}/{id}");
-        if kind != "OperationOutcome" {
-            self.references_of(resource, &key, target);
-            self.keys.insert(key);
+        if kind == "OperationOutcome" {
+            return Ok(());
         }
+        let key = format!("{kind}/{}", resource["id"].as_str().context("no id")?);
+        self.references_of(resource, &key, target);
+        self.keys.insert(key);
         Ok(())
     }
 
