@@ -79,6 +79,7 @@ impl Storms<'_> {
                 self.updates(round).await.context("conditional updates"),
                 self.deletions(round).await.context("conditional deletions"),
                 self.bundled_creates(round).await.context("conditional creates in transactions"),
+                self.bundled_updates(round).await.context("conditional updates in transactions"),
             ];
             for statuses in storms {
                 add(&mut all, &statuses?);

@@ -62,10 +62,24 @@ impl Storms<'_> {
         Ok(statuses)
     }
 
-    /// Everybody creates the same by If-None-Exist, with something of their own that refers to it: there is one, and
-    /// everything refers to it.
+    /// Everybody creates the same by If-None-Exist.
     pub(super) async fn bundled_creates(&self, round: usize) -> Result<Statuses> {
-        let identifier = format!("bundle-{round}");
+        let identifier = format!("bundled-create-{round}");
+        let request =
+            json!({"method": "POST", "url": "Patient", "ifNoneExist": format!("identifier=s|{identifier}")});
+        self.bundled(&identifier, request).await
+    }
+
+    /// Everybody updates the same by criteria.
+    pub(super) async fn bundled_updates(&self, round: usize) -> Result<Statuses> {
+        let identifier = format!("bundled-update-{round}");
+        let request = json!({"method": "PUT", "url": format!("Patient?identifier=s|{identifier}")});
+        self.bundled(&identifier, request).await
+    }
+
+    /// Everybody sends a transaction with `request` for the same patient and something of their own that refers to
+    /// it: there is one patient, created once, and everything refers to it.
+    async fn bundled(&self, identifier: &str, request: Value) -> Result<Statuses> {
         let patient = "urn:uuid:6bbfd8c4-0b0a-4c1e-9a5a-1f2f3d8a9b01";
         let bundle = json!({"resourceType": "Bundle", "type": "transaction", "entry": [
             {
@@ -76,14 +90,14 @@ impl Storms<'_> {
             },
             {
                 "fullUrl": patient,
-                "resource": serde_json::from_str::<Value>(&super::patient(&identifier))?,
-                "request": {"method": "POST", "url": "Patient", "ifNoneExist": format!("identifier=s|{identifier}")}
+                "resource": serde_json::from_str::<Value>(&super::patient(identifier))?,
+                "request": request
             }
         ]});
         let headers = vec![(JSON.0, JSON.1.to_owned())];
         let replies = self.together(Method::POST, self.base.to_owned(), headers, bundle.to_string()).await?;
         let statuses = expect(&replies, &[200, 409, 412])?;
-        ensure!(self.count(&identifier).await? == 1, "there is more than one resource, or none");
+        ensure!(self.count(identifier).await? == 1, "there is more than one resource, or none");
         let mut patients = BTreeSet::new();
         let (mut created, mut done) = (0, 0);
         let mut client = Client::connect(self.address).await?;
@@ -91,10 +105,13 @@ impl Storms<'_> {
             let answer: Value = serde_json::from_slice(&reply.body)?;
             let [observation, conditional] = [0, 1].map(|entry| &answer["entry"][entry]["response"]);
             let status = conditional["status"].as_str().unwrap_or_default();
-            ensure!(status.starts_with("201") || status.starts_with("200"), "If-None-Exist: {status:?}");
+            ensure!(status.starts_with("201") || status.starts_with("200"), "the patient: {status:?}");
             created += usize::from(status.starts_with("201"));
             done += 1;
-            patients.insert(key(conditional)?);
+            // An update says where something is only if it created it.
+            if conditional.get("location").is_some() {
+                patients.insert(key(conditional)?);
+            }
             let target = format!("{}/{}", self.base, key(observation)?);
             let (_, observation) = client.get_json(&target).await?;
             patients.insert(observation["subject"]["reference"].as_str().unwrap_or_default().to_owned());
