@@ -92,9 +92,14 @@ fn capability_statement(rulebook: &dyn Rulebook, base: &str) -> Object {
         let validate = OperationOffer { name: "validate", definition: url };
         rest.insert("operation", array![operation(version, &validate)]);
     }
-    if rulebook.offers(Interaction::HistorySystem) {
+    let system: Vec<Value> = [Interaction::Transaction, Interaction::Batch, Interaction::HistorySystem]
+        .into_iter()
+        .filter(|interaction| rulebook.offers(*interaction))
+        .map(|interaction| object! { "code": interaction.code() }.into())
+        .collect();
+    if !system.is_empty() {
         let place = rest.position("resource").map_or(0, |place| place + 1);
-        rest.insert_at(place, "interaction", array![object! { "code": "history-system" }]);
+        rest.insert_at(place, "interaction", system);
     }
     statement.insert("rest", array![rest]);
     statement

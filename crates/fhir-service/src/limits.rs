@@ -15,6 +15,10 @@ pub struct Limits {
     pub page_max: usize,
     /// How long an idempotency key is remembered, in microseconds.
     pub idempotency_time_us: i64,
+    /// Entries of a Bundle of requests; above it 413.
+    pub bundle_entries_max: usize,
+    /// Requests of one batch that are carried out at the same time.
+    pub batch_parallel_max: usize,
     /// Ids drawn for one create before it is given up. A second is never needed in practice.
     pub id_draws_max: u32,
 }
@@ -28,6 +32,8 @@ impl Default for Limits {
             page_default: 100,
             page_max: 1000,
             idempotency_time_us: DAY_US,
+            bundle_entries_max: 100_000,
+            batch_parallel_max: 16,
             id_draws_max: 3,
         }
     }

@@ -202,6 +202,7 @@ impl Shared {
             | Interaction::Update
             | Interaction::ConditionalUpdate
             | Interaction::Operation
+            | Interaction::Transaction
             | Interaction::Validate => {
                 negotiate::content(&parts.headers, &bytes, version, target.is_binary())?
             }
@@ -412,6 +413,7 @@ fn operation(
             _ => Operation::Read(key),
         }),
         Target::Operation(name) => Ok(Operation::Perform { name, body }),
+        Target::Base if interaction == Interaction::Transaction => Ok(Operation::Bundle(body)),
         Target::Base | Target::Metadata => Ok(Operation::Capabilities(capability_mode(query, version)?)),
     }
 }

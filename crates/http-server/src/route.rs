@@ -154,6 +154,7 @@ impl Target {
             Self::Type(_) if !rulebook.offers(Interaction::ConditionalUpdate) => {
                 &["GET", "HEAD", "POST", "OPTIONS"]
             }
+            Self::Base if rulebook.offers(Interaction::Transaction) => &["POST", "OPTIONS"],
             Self::Base => &["OPTIONS"],
             Self::Metadata
             | Self::SystemHistory
@@ -209,6 +210,9 @@ impl Target {
                 if searches && rulebook.offers(Interaction::ConditionalDelete) =>
             {
                 Ok(Interaction::ConditionalDelete)
+            }
+            (Self::Base, &Method::POST) if rulebook.offers(Interaction::Transaction) => {
+                Ok(Interaction::Transaction)
             }
             (Self::Search(_), &Method::POST) => Ok(Interaction::SearchType),
             (Self::Operation(_), &Method::POST) => Ok(Interaction::Operation),

@@ -37,13 +37,17 @@ pub enum Interaction {
     Validate,
     /// An operation on the whole system that an API defines.
     Operation,
+    /// A Bundle, all of it or nothing.
+    Transaction,
+    /// A Bundle, each entry by itself.
+    Batch,
     /// What the server can do.
     Capabilities,
 }
 
 impl Interaction {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::Read,
         Self::Vread,
         Self::Update,
@@ -60,6 +64,8 @@ impl Interaction {
         Self::SearchType,
         Self::Validate,
         Self::Operation,
+        Self::Transaction,
+        Self::Batch,
         Self::Capabilities,
     ];
 
@@ -83,6 +89,8 @@ impl Interaction {
             Self::SearchType => "search-type",
             Self::Validate => "validate",
             Self::Operation => "operation",
+            Self::Transaction => "transaction",
+            Self::Batch => "batch",
             Self::Capabilities => "capabilities",
         }
     }
@@ -100,6 +108,8 @@ impl Interaction {
                 | Self::ConditionalPatch
                 | Self::ConditionalDelete
                 | Self::Operation
+                | Self::Transaction
+                | Self::Batch
         )
     }
 }
