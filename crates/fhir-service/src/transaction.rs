@@ -11,7 +11,6 @@ use std::collections::btree_map::Entry as BTreeEntry;
 use std::collections::hash_map::Entry as HashEntry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use fhir_definitions::{Definitions, FhirVersion};
 use fhir_model::json::Value;
@@ -93,16 +92,14 @@ impl Service {
         }
     }
 
-    /// Waits a little before another attempt, longer after many, so that transactions that disturb each other
-    /// fall out of step.
+    /// Lets others go first before another attempt, more of them after many, so that transactions that disturb each
+    /// other fall out of step.
     async fn pause(&self, attempts: u16) {
-        const STEP_US: u64 = 200;
-        const STEPS_MAX: u64 = 50;
-        let Some(steps) = attempts.checked_sub(2).map(|attempts| u64::from(attempts).min(STEPS_MAX)) else {
-            return;
-        };
-        let random = self.ids.version_tag().0;
-        tokio::time::sleep(Duration::from_micros(random % (steps * STEP_US + 1))).await;
+        const STEPS_MAX: u64 = 64;
+        let steps = u64::from(attempts.saturating_sub(1)).min(STEPS_MAX);
+        for _ in 0..self.ids.version_tag().0 % (steps + 1) {
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Carries out everything but searches on an overlay, in rounds, until all names are settled.

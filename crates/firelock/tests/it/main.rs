@@ -8,3 +8,4 @@ mod exports;
 mod messages;
 mod process;
 mod purges;
+mod transactions;
