@@ -2,6 +2,7 @@
 
 mod bundle;
 mod entry;
+mod found_by;
 mod links;
 mod overlay;
 mod plan;

@@ -17,6 +17,8 @@ use storage_api::{
 };
 use versioning_core::Head;
 
+use crate::found_by::FoundBy;
+
 /// A query that finds more below an overlay is refused: a commit compares all that it found.
 const FOUND_MAX: usize = 1000;
 
@@ -50,6 +52,7 @@ struct State {
     claimed: BTreeSet<(Scope, Bytes)>,
     claims: Vec<Write>,
     written: BTreeMap<Key, Written>,
+    found_by: FoundBy,
     twice: Option<Key>,
 }
 
@@ -82,10 +85,17 @@ impl State {
             let candidate = Candidate { key, at: now, terms: &written.version.terms };
             written.version.method != Method::Delete && matches(query, &candidate, &Own { state: self, now })
         };
-        let first = Key::new(query.kind.clone(), "");
-        let of_kind = self.written.range(first..).take_while(|(key, _)| key.kind == query.kind);
-        let own = of_kind.filter(fits);
-        own.map(|(key, written)| stored(key, &written.version, now)).collect()
+        let own = |(key, written): (&Key, &Written)| stored(key, &written.version, now);
+        match self.found_by.candidates(query) {
+            Some(keys) => {
+                keys.iter().filter_map(|key| self.written.get_key_value(key)).filter(fits).map(own).collect()
+            }
+            None => {
+                let first = Key::new(query.kind.clone(), "");
+                let of_kind = self.written.range(first..).take_while(|(key, _)| key.kind == query.kind);
+                of_kind.filter(fits).map(own).collect()
+            }
+        }
     }
 
     fn judge(&mut self, place: usize, guard: &Guard, now: Timestamp) -> Option<Lost> {
@@ -110,19 +120,13 @@ impl State {
                 if self.claimed.contains(&(*scope, value.clone())) {
                     return Some(Lost { guard: place, now: Now::Claimed(Seq::default()) });
                 }
-                self.keep(guard);
+                self.others.push(guard.clone());
                 None
             }
             Guard::Unreferred { .. } => {
-                self.keep(guard);
+                self.others.push(guard.clone());
                 None
             }
-        }
-    }
-
-    fn keep(&mut self, guard: &Guard) {
-        if !self.others.contains(guard) {
-            self.others.push(guard.clone());
         }
     }
 
@@ -151,6 +155,7 @@ impl State {
                     Current::Live(head)
                 };
                 let record = Record { current, body: version.body.clone() };
+                self.found_by.add(&version.key, &version.terms);
                 self.written.insert(version.key.clone(), Written { record, version });
                 Ok(())
             }
