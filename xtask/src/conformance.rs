@@ -22,6 +22,8 @@ pub(crate) struct Arguments {
 enum Suite {
     /// Read and print every official example: JSON byte by byte, and by way of XML.
     Json,
+    /// Validate every official example, at both levels; what is found must be what is listed.
+    Validate,
     /// Write every official example as XML and validate it with the official schema (needs xmllint).
     Xml,
 }
@@ -75,31 +77,26 @@ const R4_SCHEMA_LACKS: [&str; 2] =
 /// Runs one suite.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     match arguments.suite {
-        Suite::Json => json(),
+        Suite::Json => examples(&["fhir-model"]),
+        Suite::Validate => examples(&["fhir-definitions", "fhir-validate"]),
         Suite::Xml => xml(),
     }
 }
 
-/// Runs the tests of fhir-model that walk the examples.
-fn json() -> Result<()> {
+/// Runs the tests of these crates that walk the examples.
+fn examples(crates: &[&str]) -> Result<()> {
     let mut test = cargo();
-    test.args([
-        "test",
-        "--release",
-        "--package",
-        "fhir-model",
-        "--test",
-        "it",
-        "--",
-        "examples",
-        "--nocapture",
-    ]);
+    test.args(["test", "--release"]);
+    for name in crates {
+        test.args(["--package", name]);
+    }
+    test.args(["--test", "it", "--", "examples", "--nocapture"]);
     for version in &VERSIONS {
         test.env(format!("FIRELOCK_EXAMPLES_{}", version.label), version.examples()?);
     }
     test.env("FIRELOCK_EXAMPLES", folder("examples"));
     let status = test.status().context("cannot run cargo")?;
-    ensure!(status.success(), "an official example does not survive");
+    ensure!(status.success(), "an official example is not what it should be");
     Ok(())
 }
 

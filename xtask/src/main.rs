@@ -3,6 +3,7 @@
 mod ci;
 mod codegen;
 mod conformance;
+mod contention;
 mod crash;
 mod disk;
 mod http;
@@ -12,6 +13,7 @@ mod powerloss;
 mod requests;
 mod server;
 mod soak;
+mod testscript;
 mod tidy;
 mod workload;
 
@@ -35,6 +37,8 @@ enum Command {
     Codegen(codegen::Arguments),
     /// Compare with what others publish: official examples, schemas.
     Conformance(conformance::Arguments),
+    /// Let clients compete for the same resource, and look for what is lost or there twice.
+    Contention(contention::Arguments),
     /// Kill the server while clients write, and look for what is missing.
     Crash(crash::Arguments),
     /// Drive a FHIR server and report rates, latencies and lost updates.
@@ -47,6 +51,8 @@ enum Command {
     Requests(requests::Arguments),
     /// Load a server for a while and require memory, open files and latency to be flat.
     Soak(soak::Arguments),
+    /// Play the published TestScripts against the server.
+    Testscript(testscript::Arguments),
     /// Check the crate graph and which crate names which library.
     Tidy,
 }
@@ -56,12 +62,14 @@ fn main() -> ExitCode {
         Command::Ci => ci::run(),
         Command::Codegen(arguments) => codegen::run(&arguments),
         Command::Conformance(arguments) => conformance::run(&arguments),
+        Command::Contention(arguments) => contention::run(&arguments),
         Command::Crash(arguments) => crash::run(&arguments),
         Command::Load(arguments) => load::run(&arguments),
         Command::Packages(arguments) => packages::run(&arguments),
         Command::Powerloss(arguments) => powerloss::run(&arguments),
         Command::Requests(arguments) => requests::run(&arguments),
         Command::Soak(arguments) => soak::run(&arguments),
+        Command::Testscript(arguments) => testscript::run(&arguments),
         Command::Tidy => tidy::run(),
     };
     match outcome {

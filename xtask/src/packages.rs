@@ -125,11 +125,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
+/// Whether every archive is in `target/packages`.
+pub(crate) fn are_there() -> bool {
+    ALL.into_iter().all(|package| package.archive().is_file())
+}
+
 impl Package {
+    fn archive(&self) -> PathBuf {
+        cache_folder().join(format!("{}-{}.tgz", self.name, self.version))
+    }
+
     /// The path of the checked archive in `target/packages`, fetched first if it is not there or not whole.
     pub(crate) fn fetch(&self) -> Result<PathBuf> {
-        let folder = cache_folder();
-        let archive = folder.join(format!("{}-{}.tgz", self.name, self.version));
+        let (folder, archive) = (cache_folder(), self.archive());
         if archive.is_file() && digest(&archive)? == self.sha256 {
             return Ok(archive);
         }

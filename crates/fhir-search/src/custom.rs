@@ -70,14 +70,14 @@ fn wrong<T>(path: impl Into<String>, why: impl Into<String>) -> Result<T, Custom
 }
 
 impl CustomParameter {
-    /// Reads a SearchParameter of the FHIR version that the definitions are of.
+    /// Reads a SearchParameter of the FHIR version that the definitions are of. One that is not active is not looked at.
     ///
     /// # Errors
     /// If it could never be used: a code that cannot stand in a query, a base that is no resource type, an expression
     /// that cannot be read or names what the base does not have, or more of something than is taken.
     pub fn read(resource: &Object, definitions: Definitions) -> Result<Defined, CustomError> {
-        if text(resource, "status") == Some("retired") {
-            return Ok(Defined::Without("it is retired"));
+        if text(resource, "status") != Some("active") {
+            return Ok(Defined::Without("it is not active"));
         }
         let code = code(resource)?;
         let bases = types(resource, "base", definitions)?;
@@ -106,11 +106,10 @@ impl CustomParameter {
         let components = components(resource, search_type, definitions)?;
         let found =
             Self { url, code, search_type, bases, targets, expression: expression.to_owned(), components };
-        Ok(match (text(resource, "status"), search_type) {
-            (Some("active"), SearchType::Special) => Defined::Without("the server cannot search by its type"),
-            (Some("active"), _) => Defined::Custom(Box::new(found)),
-            _ => Defined::Without("it is not active"),
-        })
+        if search_type == SearchType::Special {
+            return Ok(Defined::Without("the server cannot search by its type"));
+        }
+        Ok(Defined::Custom(Box::new(found)))
     }
 
     /// A SearchParameter with only what counts: [`Self::read`] makes the same of it.

@@ -15,7 +15,7 @@ use crate::values::{Place, side_terms, values};
 
 /// Raised with every change of what terms a resource has: stores that have others are indexed anew. A test tells when it
 /// was forgotten.
-const REVISION: u64 = 2;
+const REVISION: u64 = 3;
 
 /// Steps that all custom parameters together may take on one resource: a few milliseconds.
 const CUSTOM_STEPS_MAX: u64 = 50_000;
@@ -108,6 +108,11 @@ impl Extractor {
         };
         let (name, cell) = self.types.get(found)?;
         cell.get_or_init(|| compile(self.definitions, name, &self.customs)).as_ref()
+    }
+
+    /// The resource types.
+    pub fn types(&self) -> impl ExactSizeIterator<Item = &'static str> {
+        resource_types(self.definitions.version()).iter().copied()
     }
 
     /// What a resource is found by: sorted, without doubles; empty if its type is not known.
@@ -204,7 +209,8 @@ impl Rule {
         bases: &[&str],
         terms: &mut Vec<Term>,
     ) -> Result<(), ExtractError> {
-        let place = Place { search_type: self.search_type, system: self.system, bases };
+        let version = environment.definitions().version();
+        let place = Place { search_type: self.search_type, system: self.system, bases, version };
         for item in &*self.evaluate(context.clone(), environment)? {
             if self.components.is_empty() {
                 values(item, &place, &mut |value| terms.push(Term { param: self.term.clone(), value }));
@@ -227,7 +233,8 @@ impl Rule {
         let mut rows: Vec<Vec<Value>> = vec![Vec::with_capacity(self.components.len())];
         for (search_type, expression) in &self.components {
             let failed = |error| ExtractError { parameter: self.code.clone(), error };
-            let place = Place { search_type: *search_type, system: None, bases };
+            let version = environment.definitions().version();
+            let place = Place { search_type: *search_type, system: None, bases, version };
             let mut parts = Vec::new();
             for item in &*expression.evaluate(root.clone(), environment).map_err(failed)? {
                 values(item, &place, &mut |value| parts.push(value));

@@ -9,6 +9,7 @@ mod normal;
 mod outgoing;
 mod parameters;
 mod query;
+mod terminology;
 mod values;
 
 pub use custom::{CustomError, CustomParameter, Defined};
@@ -18,4 +19,5 @@ pub use extractor::Extractor;
 pub use normal::normalised;
 pub use outgoing::{Outgoing, REFERS, outgoing, outgoing_terms};
 pub use parameters::{Component, Parameter, Parameters};
-pub use query::{Problem, QueryError, Understood};
+pub use query::{Problem, QueryError, Selection, Surroundings, Understood, wanted};
+pub use terminology::{Terminology, Unlisted, Wanted};

@@ -164,27 +164,6 @@ impl Parameters {
         self.all.push(parameter);
     }
 
-    /// Parameters that are unions of others get no terms of their own: what changes is written once.
-    fn share(&mut self, owner: TypeDef) {
-        let unions: Vec<Vec<&'static str>> = self
-            .all
-            .iter()
-            .map(|parameter| {
-                owner
-                    .search_parameter(parameter.definition.code())
-                    .map_or_else(Vec::new, |definition| union_of(definition, owner))
-            })
-            .collect();
-        for (parameter, union) in self.all.iter_mut().zip(unions) {
-            if let Some(rule) = parameter.rule.filter(|_| !union.is_empty())
-                && let Some(rule) = self.rules.get_mut(rule)
-            {
-                rule.is_indexed = false;
-                parameter.union = union;
-            }
-        }
-    }
-
     /// One whose code is that of another one is left out: the first stays.
     fn add_custom(&mut self, custom: &Arc<CustomParameter>, owner: TypeDef) {
         if self.all.iter().any(|known| known.definition.code() == custom.code()) {
@@ -219,6 +198,23 @@ impl Parameters {
             rule: Some(self.add_rule(rule, &text, owner)),
         };
         self.all.push(parameter);
+    }
+
+    /// Parameters that are unions of others get no terms of their own: what changes is written once.
+    fn share(&mut self, owner: TypeDef) {
+        let union = |parameter: &Parameter| match &parameter.definition {
+            Definition::Published(definition) => union_of(*definition, owner),
+            Definition::Custom(_) => Vec::new(),
+        };
+        let unions: Vec<_> = self.all.iter().map(union).collect();
+        for (parameter, union) in self.all.iter_mut().zip(unions) {
+            if let Some(rule) = parameter.rule.filter(|_| !union.is_empty())
+                && let Some(rule) = self.rules.get_mut(rule)
+            {
+                rule.is_indexed = false;
+                parameter.union = union;
+            }
+        }
     }
 
     /// The rule of an expression: one that is there already, or a new one.

@@ -16,10 +16,16 @@ pub struct Answer {
     pub last_modified: Option<Timestamp>,
     /// The absolute URL of what was written.
     pub location: Option<String>,
+    /// Where the answer can be asked for again.
+    pub content_location: Option<String>,
+    /// How far something is that goes on.
+    pub progress: Option<String>,
     /// The content.
     pub payload: Option<Payload>,
     /// The return preference that was followed, if the client stated one.
     pub applied: Option<Return>,
+    /// The version that a stale update was merged with.
+    pub rebased_onto: Option<VersionId>,
     /// When it makes sense to try again, in seconds from now.
     pub retry_after_s: Option<u32>,
     /// The body was a patch, in a format that is not understood.

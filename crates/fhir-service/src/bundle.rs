@@ -14,7 +14,7 @@ use versioning_core::Precondition;
 
 use crate::answer::{Answer, Payload};
 use crate::present::{Format, Presentation};
-use crate::request::{CapabilityMode, Content, Criteria, Operation, Patch, PatchFormat};
+use crate::request::{CapabilityMode, Content, Criteria, Operation, Patch, PatchFormat, SearchScope};
 use crate::service::{Context, Planned, Service};
 use crate::subset::Subset;
 use crate::{HistoryParameters, binary};
@@ -121,12 +121,18 @@ impl Service {
             (Method::Get | Method::Head, target, _) => match target {
                 Target::Instance(key) => Ok(Operation::Read(key)),
                 Target::Version(key, version_id) => Ok(Operation::Vread { key, version_id }),
-                Target::Type(resource_type) => Ok(Operation::Search { resource_type, parameters: query }),
+                Target::Type(name) => {
+                    Ok(Operation::Search { scope: SearchScope::Type(name), parameters: query })
+                }
+                Target::Compartment(key, member) => Ok(Operation::Search {
+                    scope: SearchScope::Compartment { key, member },
+                    parameters: query,
+                }),
+                Target::Base => Ok(Operation::Search { scope: SearchScope::System, parameters: query }),
                 Target::InstanceHistory(key) => history(HistoryScope::Key(key)),
                 Target::TypeHistory(kind) => history(HistoryScope::Kind(kind.into())),
                 Target::SystemHistory => history(HistoryScope::All),
                 Target::Metadata => Ok(Operation::Capabilities(CapabilityMode::Full)),
-                Target::Base => Err(impossible()),
             },
             _ => Err(impossible()),
         }

@@ -5,9 +5,11 @@
 
 use fhir_definitions::FhirVersion;
 use fhir_model::Id;
-use rulebook::{ClientId, Failure, Interaction, Resource, Success};
-use storage_api::{Key, Method, Query, SearchRequest, StoredVersion};
-use versioning_core::{Refusal, UpdateCreate, WriteOperation};
+use rulebook::{ClientId, ConditionalDelete, Failure, Interaction, Resource, Success};
+use storage_api::{Current, Head, IndexGeneration, Key, Method, Query, SearchRequest, StoredVersion};
+use versioning_core::{
+    Decision, Intent, Precondition, Refusal, UpdateCreate, VersionId, WriteOperation, decide,
+};
 
 use crate::answer::Answer;
 use crate::content::Incoming;
@@ -16,11 +18,13 @@ use crate::service::{Context, Outcome, Service, shortened, store_failure};
 use crate::write::{Ended, Loaded, Matched, Write, Written};
 
 /// What criteria mean, with what is needed to speak of them.
-struct Asked<'a> {
-    resource_type: &'a str,
-    criteria: &'a Criteria,
-    query: Query,
-    interaction: Interaction,
+pub(crate) struct Asked<'a> {
+    pub(crate) resource_type: &'a str,
+    pub(crate) criteria: &'a Criteria,
+    pub(crate) query: Query,
+    /// The generation of the index that the query is for.
+    pub(crate) index: IndexGeneration,
+    pub(crate) interaction: Interaction,
 }
 
 /// What criteria found.
@@ -31,13 +35,13 @@ enum Found {
 
 impl Asked<'_> {
     /// The resource that is meant, where it has no id.
-    fn resource(&self) -> Resource {
+    pub(crate) fn resource(&self) -> Resource {
         let id = format!("?{}", shortened(&self.criteria.to_string()));
         Resource { resource_type: self.resource_type.to_owned(), id }
     }
 
     fn matched(&self, keys: Vec<Key>) -> Matched {
-        Matched { query: self.query.clone(), keys }
+        Matched { query: self.query.clone(), keys, index: self.index }
     }
 }
 
@@ -49,17 +53,18 @@ impl Service {
         interaction: Interaction,
         context: &Context,
     ) -> Result<Asked<'a>, Failure> {
-        let extractor = self.rulebook.extractor();
+        let in_force = self.in_force();
         let pairs =
             self.rulebook.criteria(interaction, resource_type, criteria.0.clone(), &context.caller)?;
-        let query = extractor.criteria(resource_type, &pairs, &[&context.base]);
+        let query = in_force.extractor.criteria(resource_type, &pairs, &[&context.base]);
         let query = query.map_err(|error| Failure::Query(Box::new(error)))?;
-        Ok(Asked { resource_type, criteria, query, interaction })
+        in_force.expect_complete(&query)?;
+        Ok(Asked { resource_type, criteria, query, index: in_force.generation, interaction })
     }
 
     /// Resolves criteria. Several matches are a failure, and so is none where the client named a version.
     async fn resolve(&self, asked: &Asked<'_>, context: &Context) -> Result<Found, Failure> {
-        let mut request = SearchRequest { query: asked.query.clone(), after: None, limit: 2 };
+        let mut request = SearchRequest::of(asked.query.clone(), 2);
         let mut found = Vec::new();
         loop {
             let page = self.store.search(&request).await.map_err(store_failure)?;
@@ -71,7 +76,7 @@ impl Service {
                     criteria: shortened(&asked.criteria.to_string()),
                 });
             }
-            if page.next.is_none() {
+            if request.after.is_none() {
                 break;
             }
         }
@@ -99,19 +104,31 @@ impl Service {
         }
     }
 
-    fn refused_on_criteria(&self, refusal: Refusal, asked: &Asked<'_>, context: &Context) -> Failure {
+    pub(crate) fn refused_on_criteria(
+        &self,
+        refusal: Refusal,
+        asked: &Asked<'_>,
+        context: &Context,
+    ) -> Failure {
         let Resource { resource_type, id } = asked.resource();
         self.refused(refusal, &Key::new(resource_type, id), asked.interaction, &context.precondition)
     }
 
-    /// Others changed what the criteria find: once more, up to the bound of the lock policy.
-    fn once_more(&self, lost: &mut u16, asked: &Asked<'_>, context: &Context) -> Result<(), Failure> {
+    /// Others changed what the criteria find, or what they mean in the index: once more, up to the bound of the lock
+    /// policy.
+    pub(crate) fn once_more(
+        &self,
+        lost: &mut u16,
+        asked: &mut Asked<'_>,
+        context: &Context,
+    ) -> Result<(), Failure> {
         self.counters.conflicts.add(1);
         *lost = lost.saturating_add(1);
         if *lost > self.rulebook.lock_policy(asked.resource_type).retries_max {
             return Err(self.refused_on_criteria(Refusal::Contended { attempts: *lost }, asked, context));
         }
         self.counters.retries.add(1);
+        *asked = self.asked(asked.resource_type, asked.criteria, asked.interaction, context)?;
         Ok(())
     }
 
@@ -122,7 +139,7 @@ impl Service {
         body: &Content,
         context: &Context,
     ) -> Result<Answer, Failure> {
-        let asked = self.asked(resource_type, criteria, Interaction::ConditionalCreate, context)?;
+        let mut asked = self.asked(resource_type, criteria, Interaction::ConditionalCreate, context)?;
         // What a repeated request created matches its criteria by now.
         if let Some(claim) = &context.claim
             && let Some(first) = self.replay(claim).await?
@@ -132,19 +149,33 @@ impl Service {
         let mut lost = 0;
         loop {
             match self.resolve(&asked, context).await? {
-                Found::One(version) => return self.existing(&version, context),
+                Found::One(version) => return self.existing(&asked, &version, context),
                 Found::None => {
                     if let Some(written) = self.create_unmatched(&asked, None, body, context).await? {
                         return self.written(&written.outcome(Success::Created), context);
                     }
                 }
             }
-            self.once_more(&mut lost, &asked, context)?;
+            self.once_more(&mut lost, &mut asked, context)?;
         }
     }
 
-    /// The answer of a conditional create that finds its resource.
-    fn existing(&self, version: &StoredVersion, context: &Context) -> Result<Answer, Failure> {
+    /// The answer of a conditional create that finds its resource, if that is in the version that the client named.
+    fn existing(
+        &self,
+        asked: &Asked<'_>,
+        version: &StoredVersion,
+        context: &Context,
+    ) -> Result<Answer, Failure> {
+        if let Some(tags) = context.precondition.if_match() {
+            let named = Precondition::NONE.with_if_match(tags.clone());
+            let policy = self.rulebook.lock_policy(asked.resource_type);
+            // Nothing is written; what is judged is what a change of the match would be judged by.
+            let head = Head { version: version.version, at: version.at, previous_at: version.previous_at };
+            if let Decision::Refuse(refusal) = decide(&named, Current::Live(head), Intent::Delete, policy) {
+                return Err(self.refused(refusal, &version.key, asked.interaction, &named));
+            }
+        }
         let body = version.body.as_ref().map(|body| (version.version, version.at, body));
         let outcome = Outcome {
             key: &version.key,
@@ -208,22 +239,24 @@ impl Service {
         body: &Content,
         context: &Context,
     ) -> Result<Answer, Failure> {
-        let asked = self.asked(resource_type, criteria, Interaction::ConditionalUpdate, context)?;
+        let mut asked = self.asked(resource_type, criteria, Interaction::ConditionalUpdate, context)?;
         let mut lost = 0;
-        let written = loop {
+        let (written, rebased_onto) = loop {
             let written = match self.resolve(&asked, context).await? {
                 Found::One(version) => self.update_matched(&asked, &version.key, body, context).await?,
                 Found::None => {
                     let id = self.id_for_new(&asked, body)?;
-                    self.create_unmatched(&asked, id.as_ref(), body, context).await?
+                    let created = self.create_unmatched(&asked, id.as_ref(), body, context).await?;
+                    created.map(|written| (written, None))
                 }
             };
             match written {
                 Some(written) => break written,
-                None => self.once_more(&mut lost, &asked, context)?,
+                None => self.once_more(&mut lost, &mut asked, context)?,
             }
         };
-        self.written(&written.outcome(written.updated()), context)
+        let answer = self.written(&written.outcome(written.updated()), context)?;
+        Ok(Answer { rebased_onto, ..answer })
     }
 
     /// The id that a conditional update without match creates under: the body's, from R4 on.
@@ -236,7 +269,7 @@ impl Service {
         let id = Id::parse(sent).map_err(|_| Failure::IllegalId { id: shortened(sent) })?;
         if self.rulebook.lock_policy(asked.resource_type).update_create != UpdateCreate::Allowed {
             let key = Key::new(asked.resource_type, id.as_str());
-            let none = versioning_core::Precondition::NONE;
+            let none = Precondition::NONE;
             return Err(self.refused(Refusal::CreateNotAllowed, &key, asked.interaction, &none));
         }
         Ok(Some(id))
@@ -248,7 +281,7 @@ impl Service {
         key: &Key,
         body: &Content,
         context: &Context,
-    ) -> Result<Option<Written>, Failure> {
+    ) -> Result<Option<(Written, Option<VersionId>)>, Failure> {
         let matched = asked.matched(vec![key.clone()]);
         let write = Write {
             operation: WriteOperation::Update,
@@ -258,7 +291,7 @@ impl Service {
             context,
             matched: Some(&matched),
         };
-        let prepare = |_: Loaded<'_>| {
+        let incoming = || {
             let mut incoming = self.incoming(body, asked.resource_type, Some(&key.id))?;
             if incoming.resource().id().is_none() {
                 let id = Id::parse(&key.id).map_err(|_| Failure::Internal)?;
@@ -267,7 +300,10 @@ impl Service {
             incoming.check_url_id(&key.id)?;
             Ok(incoming)
         };
-        self.ended(write, prepare).await
+        match self.update_one(write, body, incoming).await? {
+            (Ended::Written(written), rebased_onto) => Ok(Some((written, rebased_onto))),
+            (Ended::Rematch, _) => Ok(None),
+        }
     }
 
     pub(crate) async fn conditional_patch(
@@ -277,7 +313,7 @@ impl Service {
         patch: &Patch,
         context: &Context,
     ) -> Result<Answer, Failure> {
-        let asked = self.asked(resource_type, criteria, Interaction::ConditionalPatch, context)?;
+        let mut asked = self.asked(resource_type, criteria, Interaction::ConditionalPatch, context)?;
         let mut lost = 0;
         loop {
             let Found::One(version) = self.resolve(&asked, context).await? else {
@@ -292,7 +328,7 @@ impl Service {
                 Err(Failure::Refused(refused)) if matches!(refused.refusal, Refusal::Gone(_)) => {}
                 Err(failure) => return Err(failure),
             }
-            self.once_more(&mut lost, &asked, context)?;
+            self.once_more(&mut lost, &mut asked, context)?;
         }
     }
 
@@ -302,7 +338,10 @@ impl Service {
         criteria: &Criteria,
         context: &Context,
     ) -> Result<Answer, Failure> {
-        let asked = self.asked(resource_type, criteria, Interaction::ConditionalDelete, context)?;
+        let mut asked = self.asked(resource_type, criteria, Interaction::ConditionalDelete, context)?;
+        if self.rulebook.conditional_delete() == ConditionalDelete::Multiple {
+            return self.delete_several(asked, context).await;
+        }
         if let Some(claim) = &context.claim
             && let Some(first) = self.replay(claim).await?
         {
@@ -316,25 +355,25 @@ impl Service {
                         return self.answer_deletion(&written, context);
                     }
                 }
-                Found::None => {
-                    let Resource { resource_type, id } = asked.resource();
-                    let key = Key::new(resource_type, id);
-                    let success = Success::NothingToDelete;
-                    let outcome = Outcome {
-                        key: &key,
-                        success,
-                        version: None,
-                        at: None,
-                        body: None,
-                        warnings: &[],
-                        changes: &[],
-                    };
-                    self.check_deletion(&outcome)?;
-                    return self.written(&outcome, context);
-                }
+                Found::None => return self.without_version(&asked, Success::NothingToDelete, context),
             }
-            self.once_more(&mut lost, &asked, context)?;
+            self.once_more(&mut lost, &mut asked, context)?;
         }
+    }
+
+    /// The answer to a deletion that no single version tells of.
+    pub(crate) fn without_version(
+        &self,
+        asked: &Asked<'_>,
+        success: Success,
+        context: &Context,
+    ) -> Result<Answer, Failure> {
+        let Resource { resource_type, id } = asked.resource();
+        let key = Key::new(resource_type, id);
+        let outcome =
+            Outcome { key: &key, success, version: None, at: None, body: None, warnings: &[], changes: &[] };
+        self.check_deletion(&outcome)?;
+        self.written(&outcome, context)
     }
 
     async fn delete_matched(

@@ -2,10 +2,11 @@
 
 use bytes::Bytes;
 use fhir_definitions::Definitions;
-use fhir_model::json::{self, Value};
+use fhir_model::json::{self, Object, Value};
 use fhir_model::{Id, Resource, xml};
-use rulebook::{ClientId, Failure, Warning};
-use storage_api::{Body, Term};
+use fhir_search::{CustomParameter, Outgoing};
+use rulebook::{ClientId, Failure, Interaction, Warning};
+use storage_api::{Body, IndexGeneration, Term};
 
 use crate::binary::{self, BINARY};
 use crate::present::Format;
@@ -65,6 +66,10 @@ pub(crate) struct Prepared {
     pub(crate) body: Body,
     /// What it is found by.
     pub(crate) terms: Vec<Term>,
+    /// What it must find on this server.
+    pub(crate) references: Vec<Outgoing>,
+    /// The generation of the terms.
+    pub(crate) index: IndexGeneration,
     /// What is compared and written with it, by the rules of the API.
     pub(crate) joint: Option<Box<Joint>>,
     /// What the client should know.
@@ -75,17 +80,28 @@ impl Service {
     /// Makes of a resource what is written. An absolute reference below `base` is one to this
     /// server.
     pub(crate) fn stored(&self, value: Value, base: &str) -> Result<Prepared, Failure> {
-        let terms = self
-            .rulebook
-            .extractor()
-            .terms(&value, &[base])
-            .map_err(|error| Failure::NotFindable { why: error.to_string() })?;
+        self.expect_usable(&value)?;
+        let in_force = self.in_force();
+        let (terms, references) = in_force.indexed(&value, &[base])?;
         let resource = Resource::from_value(value).map_err(Failure::NoResource)?;
         // `Resource` checked that `meta` is an object; what is left is a size that the limits of
         // parsing exclude.
         let stored = resource.stored_body().map_err(|_| Failure::Internal)?;
         let body = Body { bytes: Bytes::from(stored.bytes), splice: stored.splice.to_i64() };
-        Ok(Prepared { body, terms, joint: None, warnings: Vec::new() })
+        let index = in_force.generation;
+        Ok(Prepared { body, terms, references, index, joint: None, warnings: Vec::new() })
+    }
+
+    /// A SearchParameter that could never be used is not stored, where it could come into force.
+    fn expect_usable(&self, value: &Value) -> Result<(), Failure> {
+        if !self.rulebook.offers(Interaction::Reindex) {
+            return Ok(());
+        }
+        let is_one =
+            |object: &&Object| object.get("resourceType").and_then(Value::as_str) == Some("SearchParameter");
+        let Some(resource) = value.as_object().filter(is_one) else { return Ok(()) };
+        let read = CustomParameter::read(resource, Definitions::of(self.rulebook.version()));
+        read.map(drop).map_err(|error| Failure::SearchParameter(Box::new(error)))
     }
 }
 

@@ -6,23 +6,34 @@ mod binary;
 mod bundle;
 mod capabilities;
 mod conditional;
+mod conflict;
 mod content;
 mod counters;
 mod create;
+mod cursor;
 mod delete;
+mod delete_several;
+mod diff;
 mod history;
 mod idempotency;
 mod ids;
+mod index;
+mod integrity;
 mod limits;
+mod narrative;
 mod patch;
 mod perform;
 mod present;
 mod read;
+mod rebase;
 mod request;
 mod ruling;
 mod search;
+mod search_shape;
+mod searchset;
 mod service;
 mod subset;
+mod terminology;
 mod transaction;
 mod update;
 mod validate;
@@ -33,11 +44,14 @@ pub use answer::{About, Answer, Payload, VersionChange};
 pub use counters::Counters;
 pub use history::HistoryParameters;
 pub use ids::{Entropy, Ids, SystemClock, SystemEntropy};
+pub use index::{IndexProgress, Slice, StoredIndex};
+pub use integrity::ReferentialIntegrity;
 pub use limits::Limits;
+pub use narrative::Narratives;
 pub use present::{Format, Presentation};
 pub use request::{
-    CapabilityMode, Content, Criteria, Encoding, Handling, Operation, Patch, PatchFormat, Preferences,
-    Request,
+    CapabilityMode, Content, Criteria, DiffFormat, Encoding, Handling, Operation, Patch, PatchFormat,
+    Preferences, Request, SearchScope,
 };
 pub use service::Service;
 pub use subset::Subset;

@@ -13,6 +13,8 @@ pub struct Limits {
     pub page_default: usize,
     /// Entries of a history page at most; a larger `_count` is cut to this.
     pub page_max: usize,
+    /// Resources that one conditional delete may delete.
+    pub conditional_delete_max: usize,
     /// How long an idempotency key is remembered, in microseconds.
     pub idempotency_time_us: i64,
     /// Entries of a Bundle of requests; above it 413.
@@ -31,6 +33,7 @@ impl Default for Limits {
             patch: fhir_patch::Limits::default(),
             page_default: 100,
             page_max: 1000,
+            conditional_delete_max: 100,
             idempotency_time_us: DAY_US,
             bundle_entries_max: 100_000,
             batch_parallel_max: 16,

@@ -2,7 +2,7 @@
 //! the newest one, again if another writer was faster.
 
 use fhir_definitions::Definitions;
-use fhir_model::json::{self, Object, Value};
+use fhir_model::json::{self, Value};
 use fhir_model::{Instant, Resource, Splice, splice, xml};
 use fhir_patch::{FhirPathPatch, JsonPatch, MergePatch, XmlPatch};
 use rulebook::{Failure, Interaction, Success};
@@ -10,6 +10,7 @@ use storage_api::{Body, Head, Key, Method};
 use versioning_core::{Change, WriteOperation};
 
 use crate::answer::Answer;
+use crate::conflict::Wanted;
 use crate::content::Incoming;
 use crate::present::Format;
 use crate::request::{Patch, PatchFormat};
@@ -17,7 +18,7 @@ use crate::service::{Context, Service, damaged};
 use crate::write::{Ended, Loaded, Matched, Write, Written};
 
 /// A patch that was read once and may be applied to several versions.
-enum Parsed {
+pub(crate) enum Parsed {
     Json(JsonPatch),
     Merge(MergePatch),
     FhirPath(FhirPathPatch),
@@ -67,10 +68,13 @@ impl Service {
             let Some(parsed) = parsed.get() else { return Err(Failure::Internal) };
             self.patched(key, head, body, parsed)
         };
-        self.write(write, prepare).await
+        match self.write(write, prepare).await {
+            Ok(ended) => Ok(ended),
+            Err(failure) => Err(self.explained(failure, key, Wanted::Patch(patch), context).await),
+        }
     }
 
-    fn parse_patch(&self, patch: &Patch) -> Result<Parsed, Failure> {
+    pub(crate) fn parse_patch(&self, patch: &Patch) -> Result<Parsed, Failure> {
         if patch.bytes.trim_ascii().is_empty() {
             return Err(Failure::EmptyBody);
         }
@@ -109,11 +113,10 @@ impl Service {
         if resource.resource_type().as_str() != key.kind || resource.id() != Some(key.id.as_str()) {
             return Err(Failure::PatchedIdentity);
         }
-        let resource = without_stale_narrative(resource, &before);
-        Ok(Incoming::from(resource))
+        Ok(Incoming::from(self.settle_narrative(resource, &before)?))
     }
 
-    fn apply(&self, patch: &Parsed, before: &Value) -> Result<Value, Failure> {
+    pub(crate) fn apply(&self, patch: &Parsed, before: &Value) -> Result<Value, Failure> {
         let limits = &self.limits.patch;
         match patch {
             Parsed::Json(patch) => patch.apply(before, limits).map_err(not_applicable),
@@ -132,30 +135,6 @@ impl Service {
             }
         }
     }
-}
-
-/// A generated narrative tells what the data was. It goes when the data changes and it does not;
-/// a narrative that a person wrote stays.
-fn without_stale_narrative(resource: Resource, before: &Value) -> Resource {
-    let generated =
-        |text: &Value| matches!(text.get("status").and_then(Value::as_str), Some("generated" | "extensions"));
-    let narrative = resource.object().get("text").filter(|text| generated(text)).cloned();
-    let untouched = narrative.is_some() && before.get("text") == narrative.as_ref();
-    if !untouched || !data_differs(resource.object(), before) {
-        return resource;
-    }
-    let Value::Object(mut object) = resource.clone().into_value() else { return resource };
-    object.remove("text");
-    Resource::from_value(Value::Object(object)).unwrap_or(resource)
-}
-
-/// Whether anything but narrative and meta is another.
-fn data_differs(after: &Object, before: &Value) -> bool {
-    const NO_DATA: [&str; 2] = ["text", "meta"];
-    let Value::Object(before) = before else { return true };
-    let data = |object: &Object| object.names().filter(|name| !NO_DATA.contains(name)).count();
-    data(after) != data(before)
-        || after.iter().any(|(name, value)| !NO_DATA.contains(&name) && before.get(name) != Some(value))
 }
 
 fn malformed(error: impl std::fmt::Display) -> Failure {

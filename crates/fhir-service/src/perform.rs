@@ -78,14 +78,18 @@ impl Service {
         let request = self.ids.request_id();
         let mut set = WriteSet {
             request,
-            index: self.store.index_generation(),
+            // What is compared only is of no generation.
+            index: joint.index().unwrap_or(self.in_force().generation),
             guards: Vec::new(),
             writes: Vec::new(),
         };
         joint.join(&mut set);
         match self.store.commit(set).await.map_err(store_failure)? {
             Commit::Committed(_) => Ok(Settled::Committed),
-            Commit::StaleIndex(_) => Ok(Settled::JudgeAgain),
+            Commit::StaleIndex(_) => {
+                self.follow_generation().await?;
+                Ok(Settled::JudgeAgain)
+            }
             Commit::Lost(lost) => {
                 let place = lost.first().map_or(0, |lost| lost.guard);
                 Ok(match joint.on_lost(place) {

@@ -104,6 +104,43 @@ pub enum PatchFormat {
     FhirPath(Format),
 }
 
+/// Where a search looks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SearchScope {
+    /// Everywhere.
+    System,
+    /// In one type.
+    Type(String),
+    /// In what belongs to a patient, a practitioner and so on (FHIR, CompartmentDefinition).
+    Compartment {
+        /// Whose compartment.
+        key: Key,
+        /// In this type only.
+        member: Option<String>,
+    },
+}
+
+impl fmt::Display for SearchScope {
+    /// As in a URL behind the base.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::System => Ok(()),
+            Self::Type(name) => write!(f, "/{name}"),
+            Self::Compartment { key, member } => write!(f, "/{key}/{}", member.as_deref().unwrap_or("*")),
+        }
+    }
+}
+
+/// The kind of patch that tells a difference.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum DiffFormat {
+    /// FHIRPath Patch: a Parameters resource.
+    #[default]
+    FhirPath,
+    /// JSON Patch (RFC 6902).
+    Json,
+}
+
 /// What to do.
 #[derive(Clone, Debug)]
 pub enum Operation {
@@ -173,11 +210,11 @@ pub enum Operation {
         /// Which one.
         criteria: Criteria,
     },
-    /// GET `[type]?[parameters]`, POST `[type]/_search`
+    /// GET `[type]?[parameters]`, POST `[type]/_search`, and the same on the system or in a compartment
     Search {
-        /// The type.
-        resource_type: String,
-        /// As the client wrote them.
+        /// Where.
+        scope: SearchScope,
+        /// As the client wrote them, those that shape the layout included.
         parameters: Vec<(String, String)>,
     },
     /// GET `_history`, on the system, a type or an instance.
@@ -193,8 +230,28 @@ pub enum Operation {
         key: Key,
         /// `create`, `update` or `delete`.
         mode: Option<String>,
+        /// The URL of a profile that the resource must keep.
+        profile: Option<String>,
         /// The resource, or Parameters with it.
         body: Content,
+    },
+    /// POST `$reindex`
+    Reindex {
+        /// Whether everything is made anew, also what did not change.
+        full: bool,
+    },
+    /// GET `$reindex`
+    ReindexStatus,
+    /// GET `[type]/[id]/$diff`
+    Diff {
+        /// Of what.
+        key: Key,
+        /// The version that is changed, as the client wrote it; the one before `to` if there is none.
+        from: Option<String>,
+        /// The version that it becomes; the current one if there is none.
+        to: Option<String>,
+        /// As which kind of patch.
+        format: DiffFormat,
     },
     /// POST `$[name]`
     Perform {
@@ -226,8 +283,11 @@ impl Operation {
             Self::ConditionalUpdate { .. } => Interaction::ConditionalUpdate,
             Self::ConditionalPatch { .. } => Interaction::ConditionalPatch,
             Self::ConditionalDelete { .. } => Interaction::ConditionalDelete,
+            Self::Search { scope: SearchScope::System, .. } => Interaction::SearchSystem,
             Self::Search { .. } => Interaction::SearchType,
             Self::Validate { .. } => Interaction::Validate,
+            Self::Reindex { .. } | Self::ReindexStatus => Interaction::Reindex,
+            Self::Diff { .. } => Interaction::Diff,
             Self::Perform { .. } => Interaction::Operation,
             Self::Bundle(_) => Interaction::Transaction,
             Self::Capabilities(_) => Interaction::Capabilities,
@@ -242,6 +302,9 @@ pub struct Preferences {
     pub returning: Option<Return>,
     /// `handling=…`
     pub handling: Option<Handling>,
+    /// `rebase`: an update whose If-Match is stale may be merged with what was written meanwhile, where the API
+    /// allows that.
+    pub rebase: bool,
 }
 
 /// What a client wants done with parameters that are not known (`Prefer: handling=…`).

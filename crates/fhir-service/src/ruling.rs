@@ -4,8 +4,8 @@
 use fhir_model::json::{self, Value};
 use rulebook::{Change, Failure, Found, Interaction, Lookup, SideWrite, Transition, Unique};
 use storage_api::{
-    Body, Current, Guard, Head, HeadGuard, Key, Method, Query, SearchRequest, VersionToken, VersionWrite,
-    WriteSet,
+    Body, Current, Guard, Head, HeadGuard, IndexGeneration, Key, Method, Query, SearchRequest, VersionToken,
+    VersionWrite, WriteSet,
 };
 
 use crate::answer::VersionChange;
@@ -31,6 +31,8 @@ pub(crate) struct Joint {
     guards: Vec<(Guard, OnLost)>,
     writes: Vec<storage_api::Write>,
     changes: Vec<VersionChange>,
+    /// The generation of the terms that are written, if there are any.
+    index: Option<IndexGeneration>,
 }
 
 impl Joint {
@@ -38,6 +40,11 @@ impl Joint {
     pub(crate) fn join(&self, set: &mut WriteSet) {
         set.guards.extend(self.guards.iter().map(|(guard, _)| guard.clone()));
         set.writes.extend(self.writes.iter().cloned());
+    }
+
+    /// The generation of the index that its terms are of, if it writes any.
+    pub(crate) fn index(&self) -> Option<IndexGeneration> {
+        self.index
     }
 
     /// What it means that the guard at this place among its own was lost.
@@ -191,7 +198,7 @@ impl Service {
                 Lookup::Criteria { resource_type, criteria } => {
                     let query = self.rule_query(&resource_type, &criteria, base)?;
                     let mut keys = Vec::new();
-                    let mut request = SearchRequest { query: query.clone(), after: None, limit: 100 };
+                    let mut request = SearchRequest::of(query.clone(), 100);
                     loop {
                         let page = self.store.search(&request).await.map_err(store_failure)?;
                         for version in &page.found {
@@ -205,7 +212,7 @@ impl Service {
                             return Err(Failure::CriteriaTooCostly);
                         }
                         request.after = page.next;
-                        if page.next.is_none() {
+                        if request.after.is_none() {
                             break;
                         }
                     }
@@ -234,8 +241,11 @@ impl Service {
         criteria: &[(String, String)],
         base: &str,
     ) -> Result<Query, Failure> {
-        let extractor = self.rulebook.extractor();
-        extractor.criteria(resource_type, criteria, &[base]).map_err(|error| Failure::Query(Box::new(error)))
+        let in_force = self.in_force();
+        let query = in_force.extractor.criteria(resource_type, criteria, &[base]);
+        let query = query.map_err(|error| Failure::Query(Box::new(error)))?;
+        in_force.expect_complete(&query)?;
+        Ok(query)
     }
 
     fn join_side_write(
@@ -252,6 +262,7 @@ impl Service {
         let (Some(head), false) = (head, own == Some(&key)) else { return Err(Failure::Internal) };
         let number = head.version.number;
         let ready = self.stored(side.after, base)?;
+        joint.index = Some(joint.index.map_or(ready.index, |index| index.min(ready.index)));
         joint.guards.push((Guard::Head(key.clone(), HeadGuard::Exactly(number)), OnLost::JudgeAgain));
         let next = VersionToken { number: number.next(), tag: self.ids.version_tag() };
         joint.changes.push(VersionChange {

@@ -1,236 +1,138 @@
-//! search: the live resources of a type that match.
+//! search: the live resources that match, of one type, of several, or in a compartment.
 
-use bytes::Bytes;
-use fhir_model::bundle::{BundleHead, BundleType, BundleWriter, Content, Entry, Link, SearchMode};
-use fhir_model::{Instant, Issue, IssueSeverity, IssueType, OperationOutcome, Splice};
-use fhir_search::{QueryError, Understood};
-use rulebook::{Failure, ParameterProblem, Success};
-use storage_api::{Place, SearchPage, SearchRequest, StoredVersion};
+use fhir_search::{Extractor, Surroundings};
+use rulebook::Failure;
+use storage_api::{SearchPage, SearchRequest, StoreError};
 
-use crate::answer::{Answer, Payload};
-use crate::request::Handling;
-use crate::service::{Context, Service, damaged, store_failure};
-
-/// The parameter that carries a place to continue.
-const CURSOR: &str = "_cursor";
-
-/// The form of cursors; one of another form is refused.
-const CURSOR_FORM: &str = "s1-";
-
-/// The parameters of a search that shape its answer.
-#[derive(Default)]
-struct Paging {
-    count: Option<usize>,
-    cursor: Option<Place>,
-    /// `_summary=count`: how many there are, and none of them.
-    counts_only: bool,
-}
-
-impl Paging {
-    /// Takes its parameters out of those of a search.
-    fn take(parameters: Vec<(String, String)>) -> Result<(Self, Vec<(String, String)>), Failure> {
-        let mut paging = Self::default();
-        let mut rest = Vec::new();
-        for (name, value) in parameters {
-            let repeated = || Failure::Parameter { name: name.clone(), problem: ParameterProblem::Repeated };
-            match name.as_str() {
-                "_count" => {
-                    let count = value.parse().map_err(|_| malformed(&name, &value, "a whole number"))?;
-                    paging.count.replace(count).map_or(Ok(()), |_| Err(repeated()))?;
-                }
-                CURSOR => {
-                    let cursor = read_cursor(&value)?;
-                    paging.cursor.replace(cursor).map_or(Ok(()), |_| Err(repeated()))?;
-                }
-                "_summary" if value == "count" => paging.counts_only = true,
-                "_total" if matches!(value.as_str(), "none" | "estimate" | "accurate") => {}
-                "_total" => return Err(malformed(&name, &value, "none, estimate or accurate")),
-                _ => rest.push((name, value)),
-            }
-        }
-        Ok((paging, rest))
-    }
-}
-
-fn malformed(name: &str, value: &str, expected: &'static str) -> Failure {
-    let value = value.chars().take(80).collect();
-    Failure::Parameter { name: name.to_owned(), problem: ParameterProblem::Malformed { value, expected } }
-}
-
-fn write_cursor(place: Place) -> String {
-    format!("{CURSOR_FORM}{}", place.0)
-}
-
-/// A cursor is taken only in the spelling that this server gives it.
-fn read_cursor(value: &str) -> Result<Place, Failure> {
-    let place = value.strip_prefix(CURSOR_FORM).and_then(|number| number.parse().ok()).map(Place);
-    place
-        .filter(|place| write_cursor(*place) == value)
-        .ok_or_else(|| malformed(CURSOR, value, "a cursor from a link of this server"))
-}
+use crate::answer::Answer;
+use crate::cursor;
+use crate::request::{Handling, SearchScope};
+use crate::search_shape::{CURSOR, Shape, Shaped, Total, malformed};
+use crate::searchset::Searchset;
+use crate::service::{Context, Service, store_failure};
 
 impl Service {
     pub(crate) async fn search(
         &self,
-        resource_type: &str,
+        scope: &SearchScope,
         parameters: Vec<(String, String)>,
         context: &Context,
     ) -> Result<Answer, Failure> {
-        let (paging, parameters) = Paging::take(parameters)?;
+        let (shape, mut parameters) = Shape::take(parameters)?;
+        let in_force = self.in_force();
+        let extractor = &*in_force.extractor;
+        let types = types(extractor, scope, &shape, &mut parameters)?;
         let sent = parameters.clone();
-        let parameters = self.rulebook.search(resource_type, parameters, &context.caller)?;
-        let extractor = self.rulebook.extractor();
-        let mut understood = extractor
-            .search(resource_type, &parameters, &[&context.base])
+        if let [only] = types.as_slice() {
+            parameters = self.rulebook.search(only, parameters, &context.caller)?;
+        }
+        let terminology = self.terminology(&parameters).await?;
+        let bases = [context.base.as_str()];
+        let surroundings = Surroundings { bases: &bases, terminology: &terminology };
+        let mut selection = extractor
+            .searches(&types, &parameters, surroundings)
             .map_err(|error| Failure::Query(Box::new(error)))?;
         // Links repeat what the client wrote, where an API reads it in its own way.
         if parameters != sent {
-            understood.used.clone_from(&sent);
+            selection.used.clone_from(&sent);
         }
-        let strict = context.preferences.handling == Some(Handling::Strict);
-        if let Some(ignored) = understood.ignored.iter().find(|_| strict) {
+        if let SearchScope::Compartment { key, .. } = scope {
+            selection.queries.retain_mut(|query| {
+                let belongs = extractor.in_compartment(&query.kind, &key.kind, &key.id, &bases);
+                query.conditions.extend(belongs.clone());
+                belongs.is_some()
+            });
+        }
+        let Shaped { order, includes, used, ignored } = shape.apply(extractor, &types)?;
+        selection.used.extend(used);
+        selection.ignored.extend(ignored);
+        if scope_has_types(scope)
+            && let Some(types) = &shape.types
+        {
+            selection.used.insert(0, ("_type".to_owned(), types.clone()));
+        }
+        if let Some(ignored) = selection.ignored.first()
+            && context.preferences.handling == Some(Handling::Strict)
+        {
             return Err(Failure::Query(Box::new(ignored.clone())));
         }
-        let limit = paging.count.unwrap_or(self.limits.page_default).min(self.limits.page_max);
-        let request = SearchRequest { query: understood.query.clone(), after: paging.cursor, limit };
-        let page = self.store.search(&request).await.map_err(store_failure)?;
-        if self.rulebook.judges_searches() && request.after.is_none() {
+        let mut answer = Searchset {
+            scope,
+            shape: &shape,
+            used: selection.used,
+            ignored: selection.ignored,
+            // Of what is asked for the index may not have everything yet.
+            incomplete: selection.queries.iter().find_map(|query| in_force.warning(query)),
+            count: shape.count.unwrap_or(self.limits.page_default).min(self.limits.page_max),
+        };
+        if shape.total == Total::Only {
+            answer.count = 0;
+        }
+        let continued = |text: &String| {
+            let mark = cursor::read(text, &answer.text(), order.len());
+            mark.ok_or_else(|| {
+                malformed(CURSOR, text, "a cursor from a link of this server, with its search")
+            })
+        };
+        let mut request = SearchRequest {
+            after: shape.cursor.as_ref().map(continued).transpose()?,
+            queries: selection.queries,
+            order,
+            limit: answer.count,
+            includes,
+            total: answer.count == 0 || shape.total == Total::Accurate,
+        };
+        // An API that judges what is found does so where only the number is asked for too.
+        let judges = self.rulebook.judges_searches() && request.after.is_none();
+        if judges && answer.count == 0 {
+            request.limit = self.limits.page_default;
+        }
+        let mut page = self.store.search(&request).await.map_err(|error| match error {
+            StoreError::TooCostly => Failure::SearchTooCostly,
+            other => store_failure(other),
+        })?;
+        if judges {
             let bodies = page.found.iter().filter_map(|version| version.body.as_ref());
             let found = bodies.map(|body| self.content_of(body)).collect::<Result<Vec<_>, _>>()?;
             self.rulebook.searched(&sent, &found)?;
         }
-        if paging.counts_only {
-            return self.count(resource_type, &understood, (request, page), context).await;
+        if answer.count == 0 {
+            page = SearchPage { total: page.total, ..SearchPage::default() };
         }
-        let bytes = self.searchset(resource_type, &understood, &request, &page, context)?;
-        Ok(Answer {
-            status: Success::Shown.status(true),
-            payload: Some(Payload::Json(Bytes::from(bytes))),
-            ..Answer::default()
-        })
-    }
-
-    /// How many resources there are, from the first page on.
-    async fn count(
-        &self,
-        resource_type: &str,
-        understood: &Understood,
-        (mut request, mut page): (SearchRequest, SearchPage),
-        context: &Context,
-    ) -> Result<Answer, Failure> {
-        let mut total = page.found.len() as u64;
-        request.limit = self.limits.page_max;
-        while let Some(next) = page.next {
-            request.after = Some(next);
-            page = self.store.search(&request).await.map_err(store_failure)?;
-            total += page.found.len() as u64;
+        if answer.count == 0 && page.total.is_none() {
+            return Err(Failure::SearchTooCostly);
         }
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        query.extend_pairs(&understood.used).append_pair("_summary", "count");
-        let own = format!("{}/{resource_type}?{}", context.base, query.finish());
-        let head = BundleHead {
-            id: Some(&context.trace),
-            last_updated: Some(Instant::from_micros(self.ids.now().0)),
-            total: Some(total),
-            links: &[Link { relation: "self", url: &own }],
-            ..BundleHead::new(BundleType::Searchset)
-        };
-        let bytes = BundleWriter::start(Vec::new(), &head).finish();
-        Ok(Answer {
-            status: Success::Shown.status(true),
-            payload: Some(Payload::Json(Bytes::from(bytes))),
-            ..Answer::default()
-        })
+        self.searchset(&answer, &request, &page, context)
     }
+}
 
-    fn searchset(
-        &self,
-        resource_type: &str,
-        understood: &Understood,
-        request: &SearchRequest,
-        page: &SearchPage,
-        context: &Context,
-    ) -> Result<Vec<u8>, Failure> {
-        let url = |cursor: Option<Place>| {
-            let mut query = form_urlencoded::Serializer::new(String::new());
-            query.extend_pairs(&understood.used);
-            query.append_pair("_count", &request.limit.to_string());
-            if let Some(cursor) = cursor {
-                query.append_pair(CURSOR, &write_cursor(cursor));
+/// Whether `_type` has a meaning.
+fn scope_has_types(scope: &SearchScope) -> bool {
+    matches!(scope, SearchScope::System | SearchScope::Compartment { member: None, .. })
+}
+
+/// The types that are searched.
+fn types<'a>(
+    extractor: &'a Extractor,
+    scope: &'a SearchScope,
+    shape: &'a Shape,
+    parameters: &mut Vec<(String, String)>,
+) -> Result<Vec<&'a str>, Failure> {
+    if !scope_has_types(scope) {
+        // Of one type `_type` is a parameter like any other that is not known.
+        parameters.extend(shape.types.iter().map(|types| ("_type".to_owned(), types.clone())));
+    }
+    match (scope, &shape.types) {
+        (SearchScope::Type(name) | SearchScope::Compartment { member: Some(name), .. }, _) => Ok(vec![name]),
+        (_, None) => Ok(extractor.types().collect()),
+        (_, Some(named)) => {
+            let mut types: Vec<&str> = named.split(',').collect();
+            types.sort_unstable();
+            types.dedup();
+            if types.iter().any(|name| extractor.parameters(name).is_none()) {
+                return Err(malformed("_type", named, "names of resource types, with commas between them"));
             }
-            format!("{}/{resource_type}?{}", context.base, query.finish())
-        };
-        let own = url(request.after);
-        let next = page.next.map(|place| url(Some(place)));
-        let mut links = vec![Link { relation: "self", url: &own }];
-        links.extend(next.as_deref().map(|url| Link { relation: "next", url }));
-        // The total is known where one page holds everything.
-        let whole = page.next.is_none() && request.after.is_none() && request.limit > 0;
-        let head = BundleHead {
-            id: Some(&context.trace),
-            last_updated: Some(Instant::from_micros(self.ids.now().0)),
-            total: whole.then_some(page.found.len() as u64),
-            links: &links,
-            ..BundleHead::new(BundleType::Searchset)
-        };
-        let mut bundle = BundleWriter::start(Vec::new(), &head);
-        for version in &page.found {
-            self.search_entry(&mut bundle, version, context)?;
-        }
-        if let Some(outcome) = warnings(&understood.ignored) {
-            let entry = Entry {
-                resource: Some(Content::Tree(&outcome)),
-                search: Some(SearchMode::Outcome),
-                ..Entry::default()
-            };
-            bundle.entry(&entry).map_err(|_| Failure::Internal)?;
-        }
-        Ok(bundle.finish())
-    }
-
-    fn search_entry(
-        &self,
-        bundle: &mut BundleWriter,
-        version: &StoredVersion,
-        context: &Context,
-    ) -> Result<(), Failure> {
-        let key = &version.key;
-        let Some(body) = &version.body else { return Ok(()) };
-        let version_id = self.version_id(&key.kind, version.version);
-        let full_url = format!("{}/{key}", context.base);
-        let entry = Entry {
-            full_url: Some(&full_url),
-            resource: Some(Content::Stored {
-                body: &body.bytes,
-                splice: Splice::from_i64(body.splice).map_err(|error| damaged(key, &error))?,
-                version_id: version_id.as_str(),
-                last_updated: Instant::from_micros(version.at.0),
-            }),
-            search: Some(SearchMode::Match),
-            ..Entry::default()
-        };
-        bundle.entry(&entry).map_err(|error| damaged(key, &error))
-    }
-}
-
-/// What was passed over, for people to see.
-fn warnings(ignored: &[QueryError]) -> Option<fhir_model::json::Object> {
-    let warning = |error: &QueryError| {
-        Issue::new(IssueSeverity::Warning, IssueType::NotSupported)
-            .diagnostics(format!("Passed over: {error}"))
-    };
-    OperationOutcome::from_issues(ignored.iter().map(warning)).map(|outcome| outcome.to_object())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cursors_have_one_spelling() {
-        assert_eq!(read_cursor(&write_cursor(Place(17))), Ok(Place(17)));
-        for bad in ["", "17", "s1-", "s1-017", "s1-+7", "s1--7", "h1-17", "s1-99999999999999999999"] {
-            assert!(read_cursor(bad).is_err(), "{bad}");
+            Ok(types)
         }
     }
 }

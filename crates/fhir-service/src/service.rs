@@ -14,8 +14,9 @@ use versioning_core::{NoCurrentVersion, Precondition, Refusal, TagSet, VersionId
 
 use crate::answer::{About, Answer, Payload, VersionChange};
 use crate::idempotency::Claim;
+use crate::index::Index;
 use crate::request::{Operation, Request};
-use crate::{Counters, Ids, Limits, Validation};
+use crate::{Counters, Ids, Limits, Narratives, ReferentialIntegrity, Validation};
 
 /// A rulebook, a store, and what is needed to carry out requests between them.
 #[derive(Clone)]
@@ -25,19 +26,79 @@ pub struct Service {
     pub(crate) ids: Ids,
     pub(crate) limits: Limits,
     pub(crate) validation: Validation,
+    /// Of the level that `validation` says, or the usual one where it is off.
+    pub(crate) checks: Arc<fhir_validate::Settings>,
+    pub(crate) narratives: Narratives,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) integrity: ReferentialIntegrity,
+    pub(crate) index: Arc<Index>,
 }
 
 impl Service {
     /// An API on a store.
     pub fn new(rulebook: Arc<dyn Rulebook>, store: Arc<dyn Store>, ids: Ids, limits: Limits) -> Self {
-        Self { rulebook, store, ids, limits, validation: Validation::default(), counters: Arc::default() }
+        let index = Arc::new(Index::new(store.index_generation(), &*rulebook, false));
+        let checks = Arc::new(rulebook.validation().cloned().unwrap_or_default());
+        Self {
+            rulebook,
+            store,
+            ids,
+            limits,
+            validation: Validation::default(),
+            checks,
+            narratives: Narratives::default(),
+            counters: Arc::default(),
+            integrity: ReferentialIntegrity::default(),
+            index,
+        }
+    }
+
+    /// The same, with this policy for references; [`ReferentialIntegrity::Off`] otherwise. On a store that was served
+    /// with another policy [`open_index`](Self::open_index) makes the index fit.
+    #[must_use]
+    pub fn with_referential_integrity(self, integrity: ReferentialIntegrity) -> Self {
+        let checks = integrity == ReferentialIntegrity::Check;
+        let index = Arc::new(Index::new(self.store.index_generation(), &*self.rulebook, checks));
+        Self { integrity, index, ..self }
+    }
+
+    pub(crate) fn checks_references(&self) -> bool {
+        self.integrity == ReferentialIntegrity::Check
     }
 
     /// The same, as strict about what it stores as said; [`Validation::Structure`] otherwise.
     #[must_use]
     pub fn with_validation(self, validation: Validation) -> Self {
-        Self { validation, ..self }
+        let own = self.rulebook.validation().map(|settings| settings.level);
+        let level = validation.level().max(own).unwrap_or_default();
+        let checks = fhir_validate::Settings { level, ..(*self.checks).clone() };
+        Self { validation, checks: Arc::new(checks), ..self }
+    }
+
+    /// The same, validating with these profiles and severities, beside what the API itself wants; how strictly, its
+    /// [`Validation`] says.
+    #[must_use]
+    pub fn with_checks(self, checks: fhir_validate::Settings) -> Self {
+        let level = self.checks.level;
+        let checks = match self.rulebook.validation() {
+            None => fhir_validate::Settings { level, ..checks },
+            Some(own) => {
+                let mut both = fhir_validate::Settings { level, ..own.clone() };
+                both.severities.extend(checks.severities);
+                both.required_profiles.extend(checks.required_profiles);
+                if checks.profiles.urls().next().is_some() {
+                    both.profiles = checks.profiles;
+                }
+                both
+            }
+        };
+        Self { checks: Arc::new(checks), ..self }
+    }
+
+    /// The same, with what becomes of narratives that a patch outdates; [`Narratives::Keep`] otherwise.
+    #[must_use]
+    pub fn with_narratives(self, narratives: Narratives) -> Self {
+        Self { narratives, ..self }
     }
 
     /// The rules of this API.
@@ -108,12 +169,15 @@ impl Service {
             Operation::ConditionalDelete { resource_type, criteria } => {
                 self.conditional_delete(&resource_type, &criteria, context).await
             }
-            Operation::Search { resource_type, parameters } => {
-                self.search(&resource_type, parameters, context).await
+            Operation::Search { scope, parameters } => self.search(&scope, parameters, context).await,
+            Operation::Validate { key, mode, profile, body } => {
+                self.validate(&key, (mode.as_deref(), profile), &body, context).await
             }
-            Operation::Validate { key, mode, body } => {
-                self.validate(&key, mode.as_deref(), &body, context).await
+            Operation::Diff { key, from, to, format } => {
+                self.diff(&key, from.as_deref(), to.as_deref(), format).await
             }
+            Operation::Reindex { full } => self.reindex(full, context).await,
+            Operation::ReindexStatus => self.reindex_status(context).await,
             Operation::Perform { name, body } => self.perform(&name, &body, context).await,
             Operation::Capabilities(mode) => self.capabilities(mode, context),
         }
@@ -143,6 +207,9 @@ impl Service {
             | Operation::History { .. }
             | Operation::Search { .. }
             | Operation::Validate { .. }
+            | Operation::Reindex { .. }
+            | Operation::ReindexStatus
+            | Operation::Diff { .. }
             | Operation::Perform { .. }
             | Operation::Bundle(_)
             | Operation::Capabilities(_) => {
@@ -300,6 +367,7 @@ impl Service {
 }
 
 /// What every interaction needs of its request.
+#[derive(Clone)]
 pub(crate) struct Context {
     pub(crate) precondition: Precondition,
     pub(crate) preferences: crate::Preferences,

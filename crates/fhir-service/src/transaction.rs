@@ -17,7 +17,7 @@ use fhir_model::json::Value;
 use fhir_model::{Id, Reference, Target as Named};
 use fhir_validate::Finding;
 use rulebook::{Failure, Interaction};
-use storage_api::{Commit, Key, Now, Timestamp, VersionSelector, VersionTag};
+use storage_api::{Commit, Guard, HeadGuard, Key, Now, Timestamp, VersionSelector, VersionTag};
 use transaction_engine::{Entry, EntryError, Links, Method, Overlay, Phase, Plan, Target};
 use versioning_core::{LockPolicy, Precondition, Refusal};
 
@@ -139,8 +139,18 @@ impl Service {
             Commit::Committed(committed) => Ok(Settled::Committed(committed.at)),
             Commit::StaleIndex(_) => Ok(Settled::Again(None)),
             Commit::Lost(lost) => {
+                for lost in &lost {
+                    match (guards.get(lost.guard), &lost.now) {
+                        (Some(Guard::Head(key, HeadGuard::Live)), _) => return Err(missing(key)),
+                        (Some(Guard::Unreferred { key, .. }), Now::Referred(by)) => {
+                            let by = by.iter().map(resource).collect();
+                            return Err(Failure::StillReferred { resource: resource(key), by });
+                        }
+                        _ => {}
+                    }
+                }
                 let key = lost.iter().find_map(|lost| match (&lost.now, guards.get(lost.guard)) {
-                    (_, Some(storage_api::Guard::Head(key, _))) => Some(key.clone()),
+                    (_, Some(Guard::Head(key, _))) => Some(key.clone()),
                     (Now::Matched(keys), _) => keys.first().cloned(),
                     _ => None,
                 });
@@ -237,6 +247,9 @@ impl Round<'_> {
         settled &= self.confirm_versions(assumed, open).await?;
         if settled {
             self.check_twice(assumed)?;
+            if let Some(key) = self.overlay.missing().first() {
+                return Err(missing(key));
+            }
             self.read().await?;
         }
         Ok(settled)
@@ -513,6 +526,11 @@ fn conditional_references(plan: &Plan, definitions: Definitions) -> BTreeMap<Str
         }
     }
     found
+}
+
+/// A resource that another one refers to does not exist.
+fn missing(key: &Key) -> Failure {
+    Failure::ReferenceMissing { path: "Bundle.entry".to_owned(), target: resource(key) }
 }
 
 /// What criteria find.

@@ -26,7 +26,7 @@ pub enum Validation {
 }
 
 impl Validation {
-    fn level(self) -> Option<fhir_validate::Level> {
+    pub(crate) fn level(self) -> Option<fhir_validate::Level> {
         match self {
             Self::Off => None,
             Self::Structure => Some(fhir_validate::Level::Structure),
@@ -38,32 +38,34 @@ impl Validation {
 impl Service {
     /// Refuses a resource that this mount does not store.
     pub(crate) fn check_valid(&self, incoming: Incoming) -> Result<Incoming, Failure> {
-        let own = self.rulebook.validation();
-        let Some(level) = self.validation.level().max(own.map(|settings| settings.level)) else {
+        if self.validation == Validation::Off && self.rulebook.validation().is_none() {
             let findings = subset_findings(incoming.resource());
             return if findings.is_empty() { Ok(incoming) } else { Err(Failure::Invalid(findings)) };
-        };
+        }
         let value = incoming.into_value();
-        let findings = self.findings(&value, level);
+        let findings = self.findings(&value, &self.checks);
         if findings.iter().any(Finding::is_error) {
             return Err(Failure::Invalid(findings));
         }
         Resource::from_value(value).map(Incoming::from).map_err(Failure::NoResource)
     }
 
-    fn findings(&self, resource: &Value, level: fhir_validate::Level) -> Vec<Finding> {
-        let settings = Settings { level, ..self.rulebook.validation().cloned().unwrap_or_default() };
-        validate(resource, Definitions::of(self.rulebook.version()), &settings)
+    fn findings(&self, resource: &Value, checks: &Settings) -> Vec<Finding> {
+        validate(resource, Definitions::of(self.rulebook.version()), checks)
     }
 
     pub(crate) async fn validate(
         &self,
         key: &Key,
-        mode: Option<&str>,
+        (mode, profile): (Option<&str>, Option<String>),
         body: &Content,
         context: &Context,
     ) -> Result<Answer, Failure> {
-        let (mode, incoming) = self.validation_request(key, mode, body)?;
+        let Asked { mode, profile, incoming } = self.validation_request(key, (mode, profile), body)?;
+        let checks = match profile {
+            Some(profile) => &self.checks_with(profile, key)?,
+            None => &*self.checks,
+        };
         if !key.id.is_empty() && mode != Mode::Create {
             self.check_live(key).await?;
         }
@@ -72,8 +74,7 @@ impl Service {
                 if mode == Mode::Update && !key.id.is_empty() {
                     incoming.check_url_id(&key.id)?;
                 }
-                let level = self.validation.level().unwrap_or(fhir_validate::Level::Structure);
-                self.findings(&incoming.into_value(), level)
+                self.findings(&incoming.into_value(), checks)
             }
             // A deletion needs no content, and nothing speaks against it.
             (None, Mode::Delete) => Vec::new(),
@@ -89,21 +90,35 @@ impl Service {
         })
     }
 
-    /// The body is the resource itself, or Parameters with `resource` and `mode`.
+    /// The checks of this mount, with one more profile. FHIR, operation `validate`: a profile that cannot be checked is
+    /// an error.
+    fn checks_with(&self, profile: String, key: &Key) -> Result<Settings, Failure> {
+        let type_def = Definitions::of(self.rulebook.version()).resource_type(&key.kind);
+        if !type_def.is_some_and(|type_def| self.checks.profiles.constrains(&profile, type_def)) {
+            let expected = "the URL of a profile that this server has, and for this type of resource";
+            return Err(unsupported("profile", &profile, expected));
+        }
+        let mut checks = (*self.checks).clone();
+        checks.required_profiles.push(profile);
+        Ok(checks)
+    }
+
+    /// The body is the resource itself, or Parameters with `resource`, `mode` and `profile`.
     fn validation_request(
         &self,
         key: &Key,
-        mode: Option<&str>,
+        (mode, mut profile): (Option<&str>, Option<String>),
         body: &Content,
-    ) -> Result<(Mode, Option<Incoming>), Failure> {
+    ) -> Result<Asked, Failure> {
         let mut mode = mode.map(Mode::parse).transpose()?;
         if body.bytes.trim_ascii().is_empty() {
-            return Ok((mode.unwrap_or_default(), None));
+            return Ok(Asked { mode: mode.unwrap_or_default(), profile, incoming: None });
         }
         let value = self.parse(body)?;
         let is_parameters = value.get("resourceType").and_then(Value::as_str) == Some("Parameters");
         if !is_parameters || key.kind == "Parameters" {
-            return Ok((mode.unwrap_or_default(), Some(Incoming::of(value, &key.kind)?)));
+            let incoming = Some(Incoming::of(value, &key.kind)?);
+            return Ok(Asked { mode: mode.unwrap_or_default(), profile, incoming });
         }
         let mut resource = None;
         for parameter in value.get("parameter").and_then(Value::as_array).unwrap_or_default() {
@@ -114,14 +129,15 @@ impl Service {
                     mode = Some(Mode::parse(code)?);
                 }
                 Some("profile") => {
-                    let profile = parameter.get("valueUri").and_then(Value::as_str).unwrap_or_default();
-                    return Err(unsupported("profile", profile, "no profile: this server knows none"));
+                    // A uri until R4B, a canonical in R5.
+                    let url = parameter.get("valueUri").or(parameter.get("valueCanonical"));
+                    profile = Some(url.and_then(Value::as_str).unwrap_or_default().to_owned());
                 }
                 _ => {}
             }
         }
         let incoming = resource.map(|resource| Incoming::of(resource, &key.kind)).transpose()?;
-        Ok((mode.unwrap_or_default(), incoming))
+        Ok(Asked { mode: mode.unwrap_or_default(), profile, incoming })
     }
 
     async fn check_live(&self, key: &Key) -> Result<(), Failure> {
@@ -132,6 +148,14 @@ impl Service {
         };
         Err(self.refused(refusal, key, Interaction::Validate, &Precondition::NONE))
     }
+}
+
+/// What a validation is asked to look at.
+struct Asked {
+    mode: Mode,
+    /// The URL of a profile that the resource must keep.
+    profile: Option<String>,
+    incoming: Option<Incoming>,
 }
 
 /// What the resource is validated for.

@@ -40,7 +40,7 @@ impl Service {
 }
 
 /// Where to look for a version id; `None` if this API could not have printed it.
-fn selector(scheme: VersionScheme, version_id: &str) -> Option<VersionSelector> {
+pub(crate) fn selector(scheme: VersionScheme, version_id: &str) -> Option<VersionSelector> {
     match scheme {
         VersionScheme::Sequential => {
             version_id.parse().ok().map(|number| VersionSelector::Number(VersionNumber::new(number)))

@@ -1,15 +1,17 @@
 //! The one path of every single write: the core decides, the store compares.
 
+use fhir_search::REFERS;
 use rulebook::{Failure, Interaction, Success, Warning};
 use storage_api::{
-    Body, Commit, Committed, Current, Guard, Head, Key, Lost, Method, Now, Query, RequestId, Timestamp,
-    VersionSelector, VersionToken, VersionWrite, WriteSet,
+    Body, Commit, Committed, Current, Guard, Head, IndexGeneration, Key, Lost, Method, Now, Query, RequestId,
+    Timestamp, VersionSelector, VersionToken, VersionWrite, WriteSet,
 };
 use versioning_core::{Attempt, Change, Committing, Content, Effect, Refusal, Reply, WriteOperation};
 
 use crate::answer::VersionChange;
 use crate::content::{Incoming, Prepared};
 use crate::idempotency::{Claim, FirstResult};
+use crate::integrity::{broken, live_guards};
 use crate::ruling::{Joint, OnLost};
 use crate::service::{Context, Outcome, Service, resource, store_failure};
 
@@ -36,6 +38,8 @@ pub(crate) struct Matched {
     pub(crate) query: Query,
     /// Sorted.
     pub(crate) keys: Vec<Key>,
+    /// The generation of the index that the query is for.
+    pub(crate) index: IndexGeneration,
 }
 
 /// How a write ended, failures apart.
@@ -122,7 +126,7 @@ enum Settled {
     Rematch,
     /// What the rules of the API looked at is otherwise by now: it is judged again.
     Otherwise,
-    /// What must be unique is there already.
+    /// What no repetition helps: what must be unique is there already, or references do not lead anywhere.
     Refused(Failure),
     Unknown,
 }
@@ -296,6 +300,12 @@ impl Service {
                             effect
                         }
                         Settled::Stale => {
+                            self.follow_generation().await?;
+                            if write.matched.is_some() {
+                                return Ok(Driven::Rematch);
+                            }
+                            // Its terms are of the generation before.
+                            prepared = None;
                             restarts += 1;
                             if restarts > RESTARTS_MAX {
                                 return Err(Failure::Busy);
@@ -350,32 +360,47 @@ impl Service {
         (prepared, joint): (Option<&Prepared>, Option<&Joint>),
     ) -> Result<Settled, Failure> {
         let request = self.ids.request_id();
-        let mut set = WriteSet {
-            request,
-            index: self.store.index_generation(),
-            guards: vec![Guard::Head(write.key.clone(), committing.expect().into())],
-            writes: vec![storage_api::Write::Version(VersionWrite {
-                key: write.key.clone(),
-                next,
-                method: write.method,
-                body: prepared.map(|ready| ready.body.clone()),
-                terms: prepared.map(|ready| ready.terms.clone()).unwrap_or_default(),
-            })],
-        };
-        if let Some(Matched { query, keys }) = write.matched {
-            set.guards.push(Guard::Matches(query.clone(), keys.clone()));
+        let in_force = self.in_force();
+        let index = prepared.map_or(in_force.generation, |ready| ready.index);
+        if write.matched.is_some_and(|matched| matched.index != index) {
+            return Ok(Settled::Stale);
+        }
+        let mut guards = vec![Guard::Head(write.key.clone(), committing.expect().into())];
+        let references = prepared.map_or(&[][..], |ready| &ready.references);
+        let (live, checked): (Vec<Guard>, Vec<_>) = live_guards(write.key, references).unzip();
+        let start = guards.len();
+        guards.extend(live);
+        if write.method == Method::Delete && self.checks_references() {
+            in_force.expect_references()?;
+            guards.push(Guard::Unreferred { key: write.key.clone(), param: REFERS.into() });
+        }
+        let mut writes = vec![storage_api::Write::Version(VersionWrite {
+            key: write.key.clone(),
+            next,
+            method: write.method,
+            body: prepared.map(|ready| ready.body.clone()),
+            terms: prepared.map(|ready| ready.terms.clone()).unwrap_or_default(),
+        })];
+        if let Some(Matched { query, keys, .. }) = write.matched {
+            guards.push(Guard::Matches(query.clone(), keys.clone()));
         }
         if let Some(claim) = &write.context.claim {
-            set.guards.extend(claim.guards());
-            set.writes.extend(claim.writes());
+            guards.extend(claim.guards());
+            writes.extend(claim.writes());
         }
-        let joint_at = set.guards.len();
+        let joint_at = guards.len();
+        let mut set = WriteSet { request, index, guards, writes };
         if let Some(joint) = joint {
+            if joint.index().is_some_and(|joined| joined != index) {
+                return Ok(Settled::Stale);
+            }
             joint.join(&mut set);
         }
         match self.store.commit(set).await.map_err(store_failure)? {
             Commit::Committed(committed) => Ok(Settled::Committed(committed)),
-            Commit::Lost(lost) => settle(&lost, joint_at, joint),
+            Commit::Lost(lost) => {
+                settle(&lost, joint_at, joint, |own| broken(write.key, own, start, &checked))
+            }
             Commit::StaleIndex(_) => Ok(Settled::Stale),
             Commit::Unknown => Ok(self.look_up(write.key, next, request).await),
         }
@@ -434,8 +459,13 @@ impl From<FirstResult> for Written {
     }
 }
 
-/// What a lost single write met: a used key, other matches, or another head.
-fn settle(lost: &[Lost], joint_at: usize, joint: Option<&Joint>) -> Result<Settled, Failure> {
+/// What a lost single write met: a used key, other matches, another head, or what references want.
+fn settle(
+    lost: &[Lost],
+    joint_at: usize,
+    joint: Option<&Joint>,
+    broken: impl FnOnce(&[&Lost]) -> Option<Failure>,
+) -> Result<Settled, Failure> {
     let (own, joined): (Vec<&Lost>, Vec<&Lost>) = lost.iter().partition(|lost| lost.guard < joint_at);
     if own.is_empty()
         && let (Some(first), Some(joint)) = (joined.first(), joint)
@@ -451,9 +481,13 @@ fn settle(lost: &[Lost], joint_at: usize, joint: Option<&Joint>) -> Result<Settl
     if own.iter().any(|lost| matches!(lost.now, Now::Matched(_))) {
         return Ok(Settled::Rematch);
     }
+    // The guard of the resource itself comes first.
     let head = own.iter().find_map(|lost| match lost.now {
-        Now::Head(current) => Some(current),
-        Now::Claimed(_) | Now::Matched(_) | Now::Referred(_) => None,
+        Now::Head(current) if lost.guard == 0 => Some(current),
+        _ => None,
     });
-    head.map(Settled::Lost).ok_or(Failure::Internal)
+    if let Some(current) = head {
+        return Ok(Settled::Lost(current));
+    }
+    broken(&own).map(Settled::Refused).ok_or(Failure::Internal)
 }

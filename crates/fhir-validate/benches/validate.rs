@@ -1,5 +1,5 @@
-//! How many bytes of FHIR JSON are read, validated and printed per second of one core, beside `serde_json` reading
-//! the same bytes.
+//! How many bytes of FHIR JSON and XML are read, validated and printed per second of one core, beside `serde_json`
+//! reading the same bytes of JSON.
 //!
 //! Set `FIRELOCK_EXAMPLES_STU3`, `_R4`, `_R4B` or `_R5` to folders of example files (`cargo xtask packages --only
 //! examples` fetches them) and run `cargo bench -p fhir-validate --bench validate`. `FIRELOCK_STEP=validate` runs one
@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use fhir_definitions::{Definitions, FhirVersion};
 use fhir_model::json::{Limits, Value, parse};
+use fhir_model::xml;
 use fhir_validate::{Level, Settings, validate};
 
 /// Each figure is the best of this many runs over all documents.
@@ -49,6 +50,17 @@ fn measure(version: FhirVersion, documents: &[Vec<u8>], only: &str) {
             report(what, bytes, run);
         }
     };
+    let xml_documents: Vec<Vec<u8>> = trees.iter().filter_map(|tree| in_xml(tree, definitions)).collect();
+    let xml_bytes = xml_documents.iter().map(Vec::len).sum();
+    let whole_xml = |document: &Vec<u8>| {
+        let Ok(tree) = xml::parse(document, definitions, &limits) else { return 0 };
+        black_box(validate(&tree, definitions, &settings));
+        in_xml(&tree, definitions).map_or(0, |document| document.len())
+    };
+    let what = "XML: parse, validate, print";
+    if only.is_empty() || only == what {
+        report(what, xml_bytes, &mut || xml_documents.iter().map(whole_xml).sum());
+    }
     step("validate", &mut || trees.iter().map(|tree| validate(tree, definitions, &settings).len()).sum());
     let strict = Settings { level: Level::Strict, ..Settings::default() };
     step("validate, strict", &mut || {
@@ -65,6 +77,12 @@ fn measure(version: FhirVersion, documents: &[Vec<u8>], only: &str) {
     step("serde_json::Value, parse", &mut || {
         documents.iter().map(|d| usize::from(serde_json::from_slice::<serde_json::Value>(d).is_ok())).sum()
     });
+}
+
+fn in_xml(tree: &Value, definitions: Definitions) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    xml::write(tree.as_object()?, definitions, &mut out).ok()?;
+    Some(out)
 }
 
 fn report(what: &str, bytes: usize, run: &mut dyn FnMut() -> usize) {

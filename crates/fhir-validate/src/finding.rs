@@ -57,6 +57,11 @@ macro_rules! rules {
             /// Every rule, in the order of the manual.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
+            /// The rule with this code.
+            pub fn of_code(code: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|rule| rule.code() == code)
+            }
+
             /// The stable code, for machines.
             pub const fn code(self) -> &'static str {
                 match self { $(Self::$variant => $code,)* }

@@ -34,6 +34,8 @@ pub(crate) enum Command {
     Backup(BackupArguments),
     /// Make a data folder from a backup.
     Restore(RestoreArguments),
+    /// Show how a search is answered, and what a conditional write with the same criteria would touch.
+    Explain(ExplainArguments),
     /// Remove a resource with its history for good.
     Purge(PurgeArguments),
     /// Write stores as text, a line of JSON for each version.
@@ -201,4 +203,25 @@ pub(crate) struct ImportArguments {
     /// Leave out the first lines of the file
     #[arg(long, value_name = "LINES", default_value_t = 0, requires = "append")]
     pub(crate) skip: u64,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "The server may run. Nothing is changed.\n\n\
+    firelock explain 'Observation?code=8867-4&subject=Patient/1' --mount /R4")]
+pub(crate) struct ExplainArguments {
+    /// A search as in a URL, with parameters that select: result parameters have no meaning here
+    #[arg(value_name = "TYPE?QUERY")]
+    pub(crate) search: String,
+    /// Path of the API, such as /R4
+    #[arg(long, value_name = "PATH")]
+    pub(crate) mount: String,
+    /// Folder with the data [default: ./firelock-data]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Configuration file (TOML), where the API is not one of those that are there without one
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// How many of the resources found are named
+    #[arg(long, value_name = "NUMBER", default_value_t = 10)]
+    pub(crate) limit: usize,
 }

@@ -88,7 +88,7 @@ async fn create(mount: &Mount, base: &str, resource: &Value) -> Result<Stored> {
         .await;
     let body = match &answer.payload {
         Some(fhir_service::Payload::Json(bytes)) => bytes.clone(),
-        _ => Default::default(),
+        _ => bytes::Bytes::default(),
     };
     ensure!(answer.status == 201, "the demonstration's data: {}", String::from_utf8_lossy(&body));
     let resource = parse(&body, &Limits::default()).context("the demonstration's data")?;

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail, ensure};
 use fhir_service::{Ids, SystemClock};
 use storage_api::{
-    Commit, Current, Guard, HeadGuard, Key, Method, Store, StoredVersion, VersionToken, VersionWrite, Write,
-    WriteSet,
+    Commit, Current, Guard, HeadGuard, Index, Key, Method, Store, StoredVersion, VersionToken, VersionWrite,
+    Write, WriteSet,
 };
 use storage_sqlite::{CheckDepth, Import, Options, SqliteStore};
 use tokio::runtime::Runtime;
@@ -127,6 +127,7 @@ fn append(arguments: &ImportArguments) -> Result<ExitCode> {
         .with_context(|| format!("cannot open the store of {}", arguments.mount))?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let (ids, mut written, mut last) = (Ids::system(), 0_u64, arguments.skip);
+    runtime.block_on(forget_index(&store, &ids))?;
     let done = lines(arguments, |number, line| {
         if number > arguments.skip {
             if let Line::Version(version) = line {
@@ -142,6 +143,17 @@ fn append(arguments: &ImportArguments) -> Result<ExitCode> {
     })?;
     println!("{}: {written} versions appended", arguments.mount);
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is appended is found by nothing, so the store says that nobody knows what its index is made by. The next server
+/// makes it anew.
+async fn forget_index(store: &SqliteStore, ids: &Ids) -> Result<()> {
+    let now = store.index_generation();
+    let unknown = Index { generation: now.next(), ..Index::default() };
+    let (request, writes) = (ids.request_id(), vec![Write::Index(unknown)]);
+    let commit = store.commit(WriteSet { request, index: now, guards: Vec::new(), writes }).await?;
+    ensure!(matches!(commit, Commit::Committed(_)), "the index was not given up ({commit:?}); try again");
+    Ok(())
 }
 
 /// Says whether anything was written: what is not there need not be deleted.

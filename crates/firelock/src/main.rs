@@ -7,12 +7,14 @@ mod cli;
 mod config;
 mod demo;
 mod demo_pointers;
+mod explain;
 mod export;
 mod import;
 mod line;
 mod logging;
 mod mounts;
 mod new_file;
+mod profiles;
 mod progress;
 mod purge;
 mod restore;
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Backup(arguments) => backup::run(&arguments),
         Command::Restore(arguments) => restore::run(&arguments),
+        Command::Explain(arguments) => explain::run(arguments),
         Command::Purge(arguments) => purge::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),

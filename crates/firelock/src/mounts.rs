@@ -7,13 +7,14 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use fhir_service::{Ids, Service, SystemClock};
 use http_server::Mount;
-use rulebook::spine::{Directory, FlagsRulebook, NrlRulebook, Security};
+use rulebook::spine::{Directory, FlagsRulebook, NrlRulebook, Security, TokenKeys};
 use rulebook::{FhirRulebook, Rulebook, SpineRulebook};
 use storage_api::Store;
 use storage_memory::MemoryStore;
 use storage_sqlite::SqliteStore;
 
-use crate::config::{Config, MountConfig, RulebookKind, SpineConfig, StoreKind};
+use crate::config::{Config, MountConfig, ProfileConfig, RulebookKind, SpineConfig, StoreKind};
+use crate::profiles;
 
 /// Opens the store of every mount.
 pub(crate) fn open(config: &Config) -> Result<Vec<Mount>> {
@@ -22,9 +23,14 @@ pub(crate) fn open(config: &Config) -> Result<Vec<Mount>> {
     }
     let mut mounts = Vec::new();
     for mount in config.mounts.iter().filter(|mount| mount.alias_of.is_none()) {
+        let checks = checks(mount).with_context(|| format!("mount {}: profiles", mount.path))?;
         let store = store(config, mount)?;
         let service = Service::new(rulebook(mount)?, store, Ids::system(), config.service)
-            .with_validation(mount.validation);
+            .with_validation(mount.validation)
+            .with_referential_integrity(mount.referential_integrity)
+            .with_narratives(mount.narratives)
+            .with_checks(checks)
+            .with_referential_integrity(mount.referential_integrity);
         mounts.push(Mount { path: mount.path.clone(), service });
     }
     for mount in &config.mounts {
@@ -36,7 +42,26 @@ pub(crate) fn open(config: &Config) -> Result<Vec<Mount>> {
     Ok(mounts)
 }
 
-fn rulebook(mount: &MountConfig) -> Result<Arc<dyn Rulebook>> {
+/// What a mount validates with.
+fn checks(mount: &MountConfig) -> Result<fhir_validate::Settings> {
+    let ProfileConfig { places, required, severities } = &mount.profiles;
+    let profiles = profiles::load(mount.version, places)?;
+    for url in required {
+        let type_name = profiles.type_name(url).with_context(|| {
+            format!("{url} is required, but not among the {} that were loaded", profiles.urls().count())
+        })?;
+        tracing::info!(path = %mount.path, "every {type_name} keeps the profile {url}");
+    }
+    Ok(fhir_validate::Settings {
+        profiles,
+        required_profiles: required.clone(),
+        severities: severities.clone(),
+        ..fhir_validate::Settings::default()
+    })
+}
+
+/// The rules of a mount.
+pub(crate) fn rulebook(mount: &MountConfig) -> Result<Arc<dyn Rulebook>> {
     let locks = mount.locks.clone();
     Ok(match mount.rulebook {
         RulebookKind::Fhir => Arc::new(FhirRulebook::new(mount.version, locks)),
@@ -52,6 +77,7 @@ fn rulebook(mount: &MountConfig) -> Result<Arc<dyn Rulebook>> {
 /// How an API of Spine treats its callers.
 fn security(mount: &MountConfig) -> Result<Security> {
     let SpineConfig { headers, jwt_texts, token_times, .. } = mount.spine;
+    let keys = token_keys(mount)?;
     let directory = match &mount.spine.directory {
         None => Directory::demo(),
         Some(path) => {
@@ -62,7 +88,18 @@ fn security(mount: &MountConfig) -> Result<Security> {
                 .with_context(|| format!("mount {}: {} is no directory", mount.path, path.display()))?
         }
     };
-    Ok(Security { headers, directory: Arc::new(directory), jwt_texts, times: token_times })
+    Ok(Security { headers, directory: Arc::new(directory), jwt_texts, times: token_times, keys })
+}
+
+/// The keys that sign tokens; nothing where no file was named.
+fn token_keys(mount: &MountConfig) -> Result<Option<Arc<TokenKeys>>> {
+    let mut keys = TokenKeys::default();
+    for path in &mount.spine.token_keys {
+        let place = || format!("mount {}: the token key {}", mount.path, path.display());
+        let pem = std::fs::read(path).with_context(place)?;
+        keys.add_pem(&pem).with_context(place)?;
+    }
+    Ok((!mount.spine.token_keys.is_empty()).then(|| Arc::new(keys)))
 }
 
 fn store(config: &Config, mount: &MountConfig) -> Result<Arc<dyn Store>> {

@@ -3,13 +3,14 @@
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use fhir_definitions::FhirVersion;
-use fhir_service::Ids;
+use fhir_service::{Ids, Service};
 use http_server::{Mount, Server, Settings};
 use rulebook::{FhirRulebook, LockSettings};
-use storage_api::Store;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -32,15 +33,12 @@ async fn serve(config: Config) -> Result<()> {
         .await
         .with_context(|| format!("cannot listen on {}; choose another --listen", config.listen))?;
     let mounts = mounts::open(&config)?;
-    let mut stores: Vec<Arc<dyn Store>> = Vec::new();
-    for store in mounts.iter().map(|mount| mount.service.store()) {
-        // A mount may have two names.
-        if !stores.iter().any(|known| Arc::ptr_eq(known, store)) {
-            stores.push(store.clone());
-        }
-    }
+    let distinct = distinct(&mounts);
+    let stores: Vec<_> = distinct.iter().map(|mount| mount.service.store().clone()).collect();
     let address = listener.local_addr()?;
     announce(&config, &mounts);
+    let services: Vec<_> = distinct.iter().map(|mount| mount.service.clone()).collect();
+    let indexes = keep_indexes(&config, &distinct).await?;
     let scheme = if config.tls.is_some() { "https" } else { "http" };
     let audit = config.audit.as_ref().map(AuditLog::open).transpose()?;
     let settings = Settings {
@@ -71,6 +69,11 @@ async fn serve(config: Config) -> Result<()> {
     print!("{demo}");
     std::io::stdout().flush()?;
     server.serve(shutdown).await;
+    services.iter().for_each(Service::end_index);
+    for index in indexes {
+        // One that panicked has left its store as after a kill.
+        let _ = index.join();
+    }
     if let Some(audit) = audit {
         audit.close()?;
     }
@@ -79,6 +82,38 @@ async fn serve(config: Config) -> Result<()> {
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// The mounts without those that are second names of others: a store is kept and closed once.
+fn distinct(mounts: &[Mount]) -> Vec<Mount> {
+    let mut distinct: Vec<Mount> = Vec::new();
+    for mount in mounts {
+        let store = mount.service.store();
+        if !distinct.iter().any(|known| Arc::ptr_eq(known.service.store(), store)) {
+            distinct.push(mount.clone());
+        }
+    }
+    distinct
+}
+
+/// Makes the index of every store fit, and completes them beside the requests, each on a thread of its own.
+async fn keep_indexes(config: &Config, mounts: &[Mount]) -> Result<Vec<JoinHandle<()>>> {
+    const PAUSE: Duration = Duration::from_millis(500);
+    let mut threads = Vec::new();
+    for Mount { path, service } in mounts {
+        let base = config.base_url.as_ref().map(|url| format!("{url}{path}"));
+        let opened = service.open_index(base.as_deref()).await;
+        opened
+            .map_err(|failure| anyhow::anyhow!("{failure}"))
+            .with_context(|| format!("the index of {path}"))?;
+        let service = service.clone();
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        let keep = move || {
+            runtime.block_on(service.keep_index(|| async { std::thread::sleep(PAUSE) }));
+        };
+        threads.push(std::thread::Builder::new().name("index".to_owned()).spawn(keep)?);
+    }
+    Ok(threads)
 }
 
 fn announce(config: &Config, mounts: &[Mount]) {

@@ -7,8 +7,8 @@ use std::time::Instant;
 use bytes::Bytes;
 use fhir_definitions::FhirVersion;
 use fhir_service::{
-    Answer, CapabilityMode, Content, Criteria, Encoding, Format, Handling, HistoryParameters, Operation,
-    Patch, Presentation, Request, Subset,
+    Answer, CapabilityMode, Content, Criteria, DiffFormat, Encoding, Format, Handling, HistoryParameters,
+    Operation, Patch, Presentation, Request, SearchScope, Subset,
 };
 use futures_util::FutureExt;
 use http_body_util::Full;
@@ -115,7 +115,7 @@ impl Shared {
                 response
             }
             Ok(Prepared::Options(allow)) => {
-                let mut response = options(allow, trace);
+                let mut response = options(allow, service.rulebook(), trace);
                 self.cors.preflight(&parts.headers, &allow.join(", "), response.headers_mut());
                 response
             }
@@ -149,22 +149,8 @@ impl Shared {
         if let Some(interaction) = target.only_interaction().filter(|only| !rulebook.offers(*only)) {
             return Err(Failure::NotOffered(interaction));
         }
-        let interaction = if parts.method == Method::OPTIONS {
-            // STU3 asks for capabilities by OPTIONS as well as by GET.
-            if target != Target::Base || version != FhirVersion::Stu3 {
-                return Ok(Prepared::Options(target.allow(rulebook)));
-            }
-            Interaction::Capabilities
-        } else {
-            match target.interaction(&parts.method, rulebook)? {
-                Interaction::Create
-                    if criteria::is_conditional_create(&parts.headers)
-                        && rulebook.offers(Interaction::ConditionalCreate) =>
-                {
-                    Interaction::ConditionalCreate
-                }
-                interaction => interaction,
-            }
+        let Some(interaction) = interaction(&target, parts, rulebook)? else {
+            return Ok(Prepared::Options(target.allow(rulebook)));
         };
         check_offered(rulebook, &target, interaction)?;
         self.check_sizes(parts)?;
@@ -174,28 +160,19 @@ impl Shared {
         let bytes = upload.read(&self.limits).await?;
         let mut query = Query::parse(parts.uri.query())?;
         rulebook.check_query(interaction, query.pairs())?;
-        // How many resources there are is for the search to say, not for how it is shown.
-        let counts = interaction == Interaction::SearchType && query.takes_count();
-        let mut criteria = match (&target, interaction) {
-            (Target::Type(name), Interaction::ConditionalCreate) => {
-                criteria::if_none_exist(&parts.headers, name)?
-            }
-            (
-                _,
-                Interaction::ConditionalUpdate
-                | Interaction::ConditionalPatch
-                | Interaction::ConditionalDelete,
-            ) => criteria::in_url(&mut query),
-            _ => Criteria::default(),
-        };
-        let presentation = presentation(&mut query, &parts.headers, rulebook, target.is_binary())?;
+        let criteria = criteria_of(&target, interaction, &parts.headers, &mut query)?;
+        let searches = matches!(interaction, Interaction::SearchType | Interaction::SearchSystem);
+        if target.is_form() {
+            // A form may say how the answer is to look, so it is read before that is asked.
+            let form = compression::decode(&parts.headers, bytes.clone(), self.limits.body_bytes_max)?;
+            query.extend(criteria::in_form(&parts.headers, &form)?);
+        }
+        // What shapes the layout stands in the links of a search too.
+        let parameters = if searches { query.clone().into_pairs() } else { Vec::new() };
+        let diff_format = diff_format(&target, &mut query, &parts.headers, version)?;
+        let other = target.is_binary() || diff_format == DiffFormat::Json;
+        let presentation = presentation(&mut query, &parts.headers, (rulebook, searches), other)?;
         let bytes = compression::decode(&parts.headers, bytes, self.limits.body_bytes_max)?;
-        if let Target::Search(_) = target {
-            criteria = Criteria(criteria::in_form(&parts.headers, &bytes)?);
-        }
-        if counts {
-            query.put("_summary", "count");
-        }
         let encoding = match interaction {
             Interaction::Create
             | Interaction::ConditionalCreate
@@ -227,6 +204,10 @@ impl Shared {
         }
         let preferences = prefer::preferences(&parts.headers);
         let operation = match (patch_format, target) {
+            (_, target) if searches => {
+                query = Query::default();
+                Operation::Search { scope: search_scope(target), parameters }
+            }
             (Some(format), Target::Instance(key)) => {
                 Operation::Patch { key, patch: Patch { format, bytes: body.bytes } }
             }
@@ -234,7 +215,10 @@ impl Shared {
                 let patch = Patch { format, bytes: body.bytes };
                 Operation::ConditionalPatch { resource_type, criteria, patch }
             }
-            (_, target) => operation(target, (interaction, criteria), body, &mut query, version)?,
+            (_, Target::Reindex) if parts.method == Method::POST => reindex(&mut query)?,
+            (_, target) => {
+                operation(target, (interaction, criteria, diff_format), body, &mut query, version)?
+            }
         };
         refuse_unknown(query, preferences.handling)?;
         let base = format!("{}{}", self.origin.url(parts, peer), mount.path);
@@ -287,6 +271,25 @@ fn tell(rulebook: &dyn Rulebook, parts: &Parts, trace: &str, status: u16) {
     }
 }
 
+/// The interaction that a request asks for; none for an OPTIONS that asks what is possible.
+fn interaction(
+    target: &Target,
+    parts: &Parts,
+    rulebook: &dyn Rulebook,
+) -> Result<Option<Interaction>, Failure> {
+    if parts.method == Method::OPTIONS {
+        // STU3 asks for capabilities by OPTIONS as well as by GET.
+        let asks = *target == Target::Base && rulebook.version() == FhirVersion::Stu3;
+        return Ok(asks.then_some(Interaction::Capabilities));
+    }
+    let conditional =
+        || criteria::is_conditional_create(&parts.headers) && rulebook.offers(Interaction::ConditionalCreate);
+    Ok(Some(match target.interaction(&parts.method, rulebook)? {
+        Interaction::Create if conditional() => Interaction::ConditionalCreate,
+        interaction => interaction,
+    }))
+}
+
 /// The name of a write: up to 255 visible ASCII characters, with or without quotes.
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Failure> {
     const LENGTH_MAX: usize = 255;
@@ -321,18 +324,35 @@ enum Prepared {
     Options(&'static [&'static str]),
 }
 
-/// How the client wants to see resources: format, layout, part.
+/// The criteria of a conditional write, from where its kind has them.
+fn criteria_of(
+    target: &Target,
+    interaction: Interaction,
+    headers: &HeaderMap,
+    query: &mut Query,
+) -> Result<Criteria, Failure> {
+    match (target, interaction) {
+        (Target::Type(name), Interaction::ConditionalCreate) => criteria::if_none_exist(headers, name),
+        (
+            _,
+            Interaction::ConditionalUpdate | Interaction::ConditionalPatch | Interaction::ConditionalDelete,
+        ) => Ok(criteria::in_url(query)),
+        _ => Ok(Criteria::default()),
+    }
+}
+
+/// How the client wants to see resources: format, layout, part. `other` content than FHIR's may be given as well.
 fn presentation(
     query: &mut Query,
     headers: &HeaderMap,
-    rulebook: &dyn Rulebook,
-    binary: bool,
+    (rulebook, searches): (&dyn Rulebook, bool),
+    other: bool,
 ) -> Result<Presentation, Failure> {
     let format = query.take("_format")?;
-    let native = binary && format.is_none() && !negotiate::names_fhir(headers);
+    let native = other && format.is_none() && !negotiate::names_fhir(headers);
     let format = match negotiate::accepted(headers, format.as_deref(), rulebook) {
         Ok(format) => format,
-        // Whoever asks for an image gets one; an outcome is given in the usual format.
+        // Whoever asks for an image or a JSON Patch gets one; an outcome is given in the usual format.
         Err(_) if native => Format::default(),
         Err(failure) => return Err(failure),
     };
@@ -352,10 +372,33 @@ fn presentation(
         (Some("true"), None) => Subset::Summary,
         (Some("text"), None) => Subset::Text,
         (Some("data"), None) => Subset::Data,
+        // A search has no entries then.
+        (Some("count"), _) if searches => Subset::Whole,
         (Some(value), None) => return Err(malformed("_summary", value, "true, text, data or false")),
         (Some(value), Some(_)) => return Err(malformed("_summary", value, "it or _elements, not both")),
     };
     Ok(Presentation { format, pretty, subset, native })
+}
+
+/// As which kind of patch a difference is wanted: `_format` overrides Accept.
+fn diff_format(
+    target: &Target,
+    query: &mut Query,
+    headers: &HeaderMap,
+    version: FhirVersion,
+) -> Result<DiffFormat, Failure> {
+    if !matches!(target, Target::Diff(_)) {
+        return Ok(DiffFormat::default());
+    }
+    let json_patch = match query.clone().take("_format")? {
+        Some(format) if negotiate::is_json_patch(&format) => {
+            query.take("_format")?;
+            true
+        }
+        Some(_) => false,
+        None => negotiate::wants_json_patch(headers, version),
+    };
+    Ok(if json_patch { DiffFormat::Json } else { DiffFormat::FhirPath })
 }
 
 /// The same for a request that failed before it was read so far: what cannot be read counts as
@@ -376,7 +419,7 @@ fn malformed(name: &str, value: &str, expected: &'static str) -> Failure {
 
 fn operation(
     target: Target,
-    (interaction, criteria): (Interaction, Criteria),
+    (interaction, criteria, format): (Interaction, Criteria, DiffFormat),
     body: Content,
     query: &mut Query,
     version: FhirVersion,
@@ -392,29 +435,55 @@ fn operation(
         Target::TypeHistory(kind) => history(HistoryScope::Kind(kind.into())),
         Target::InstanceHistory(key) => history(HistoryScope::Key(key)),
         Target::Version(key, version_id) => Ok(Operation::Vread { key, version_id }),
-        Target::Validate(key) => Ok(Operation::Validate { key, mode: query.take("mode")?, body }),
+        Target::Validate(key) => {
+            let (mode, profile) = (query.take("mode")?, query.take("profile")?);
+            Ok(Operation::Validate { key, mode, profile, body })
+        }
+        Target::Diff(key) => {
+            let (from, to) = (query.take("fromVersion")?, query.take("toVersion")?);
+            Ok(Operation::Diff { key, from, to, format })
+        }
         Target::Type(resource_type) => Ok(match interaction {
             Interaction::ConditionalCreate => Operation::ConditionalCreate { resource_type, criteria, body },
             Interaction::ConditionalUpdate => Operation::ConditionalUpdate { resource_type, criteria, body },
             Interaction::ConditionalDelete => Operation::ConditionalDelete { resource_type, criteria },
-            Interaction::SearchType => {
-                Operation::Search { resource_type, parameters: std::mem::take(query).into_pairs() }
-            }
             _ => Operation::Create { resource_type, body },
         }),
-        Target::Search(resource_type) => {
-            let mut parameters = std::mem::take(query).into_pairs();
-            parameters.extend(criteria.0);
-            Ok(Operation::Search { resource_type, parameters })
-        }
         Target::Instance(key) => Ok(match interaction {
             Interaction::Update => Operation::Update { key, body },
             Interaction::Delete => Operation::Delete(key),
             _ => Operation::Read(key),
         }),
+        Target::Reindex => Ok(Operation::ReindexStatus),
         Target::Operation(name) => Ok(Operation::Perform { name, body }),
         Target::Base if interaction == Interaction::Transaction => Ok(Operation::Bundle(body)),
-        Target::Base | Target::Metadata => Ok(Operation::Capabilities(capability_mode(query, version)?)),
+        // Searches were told apart before.
+        Target::Base
+        | Target::Metadata
+        | Target::Search(_)
+        | Target::SystemSearch
+        | Target::Compartment(..)
+        | Target::CompartmentSearch(..) => Ok(Operation::Capabilities(capability_mode(query, version)?)),
+    }
+}
+
+/// Where the search of a target looks.
+fn search_scope(target: Target) -> SearchScope {
+    match target {
+        Target::Type(name) | Target::Search(name) => SearchScope::Type(name),
+        Target::Compartment(key, member) | Target::CompartmentSearch(key, member) => {
+            SearchScope::Compartment { key, member }
+        }
+        _ => SearchScope::System,
+    }
+}
+
+/// POST `$reindex`.
+fn reindex(query: &mut Query) -> Result<Operation, Failure> {
+    match query.take("full")?.as_deref() {
+        None | Some("false") => Ok(Operation::Reindex { full: false }),
+        Some("true") => Ok(Operation::Reindex { full: true }),
+        Some(value) => Err(malformed("full", value, "true or false")),
     }
 }
 
@@ -451,8 +520,8 @@ fn add_allow(headers: &mut HeaderMap, below: &str, rulebook: &dyn Rulebook) {
     }
 }
 
-fn options(allow: &'static [&'static str], trace: &str) -> Response<Full<Bytes>> {
-    let accepts_patch = allow.contains(&"PATCH");
+fn options(allow: &'static [&'static str], rulebook: &dyn Rulebook, trace: &str) -> Response<Full<Bytes>> {
+    let accepts_patch = allow.contains(&"PATCH") && rulebook.patches_freely();
     let mut answer = response(Answer { status: 204, accepts_patch, ..Answer::default() }, trace);
     if let Ok(value) = HeaderValue::try_from(allow.join(", ")) {
         answer.headers_mut().insert(ALLOW, value);

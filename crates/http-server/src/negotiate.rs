@@ -78,6 +78,21 @@ fn sent(headers: &HeaderMap) -> Option<Format> {
     MediaType::parse(value)?.format()
 }
 
+/// Whether a difference is wanted as JSON Patch: Accept puts it before both of FHIR's formats, which are the usual ones.
+pub(crate) fn wants_json_patch(headers: &HeaderMap, version: FhirVersion) -> bool {
+    let lines = headers.get_all(ACCEPT).iter().filter_map(|line| line.to_str().ok());
+    let ranges: Vec<MediaType> =
+        lines.flat_map(|line| line.split(',')).filter_map(MediaType::parse).collect();
+    let named = ranges.iter().find(|range| range.essence == JSON_PATCH);
+    let fhir = quality(&ranges, Format::Json, version).max(quality(&ranges, Format::Xml, version));
+    named.is_some_and(|named| named.quality > 0.0 && named.quality >= fhir)
+}
+
+/// Whether `_format` names JSON Patch. A plus that was not encoded arrives as a space.
+pub(crate) fn is_json_patch(format: &str) -> bool {
+    format.trim().replace(' ', "+").eq_ignore_ascii_case(JSON_PATCH)
+}
+
 /// Whether Accept names a format of FHIR, so that a Binary is wanted as a resource.
 pub(crate) fn names_fhir(headers: &HeaderMap) -> bool {
     let lines = headers.get_all(ACCEPT).iter().filter_map(|line| line.to_str().ok());
@@ -108,6 +123,8 @@ pub(crate) fn content(
     }
 }
 
+const JSON_PATCH: &str = "application/json-patch+json";
+
 /// The media types of patches, for `Accept-Patch` (RFC 5789 3.1).
 pub(crate) const PATCH_TYPES: &str = "application/json-patch+json, application/merge-patch+json, \
     application/xml-patch+xml, application/fhir+json, application/fhir+xml";
@@ -122,7 +139,7 @@ pub(crate) fn patch(headers: &HeaderMap, rulebook: &dyn Rulebook) -> Result<Patc
     let unsupported = || Failure::UnsupportedMediaType { sent: shortened(&text), offered };
     let media = MediaType::parse(&text).filter(MediaType::charset_is_utf8).ok_or_else(unsupported)?;
     match media.essence.as_str() {
-        "application/json-patch+json" if free => Ok(PatchFormat::Json),
+        JSON_PATCH if free => Ok(PatchFormat::Json),
         "application/merge-patch+json" if free => Ok(PatchFormat::Merge),
         "application/xml-patch+xml" if free => Ok(PatchFormat::Xml),
         essence if (essence.contains("fhir") || !free) && media.fits(version) => {
@@ -242,6 +259,22 @@ mod tests {
         }
         assert_eq!(accept(&[], None), Some(Format::Json));
         assert_eq!(accept(&["image/png", "application/json"], None), Some(Format::Json));
+    }
+
+    #[test]
+    fn a_difference_as_json_patch_is_asked_for_by_name() {
+        for (line, expected) in [
+            ("application/json-patch+json", true),
+            ("application/json-patch+json, application/fhir+json;q=0.9", true),
+            ("application/json-patch+json, */*", true),
+            ("application/json-patch+json;q=0.5, application/fhir+xml", false),
+            ("application/json-patch+json;q=0", false),
+            ("application/fhir+json", false),
+            ("*/*", false),
+        ] {
+            let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_str(line).unwrap())]);
+            assert_eq!(wants_json_patch(&headers, FhirVersion::R4), expected, "{line}");
+        }
     }
 
     #[test]

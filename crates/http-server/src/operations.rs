@@ -78,6 +78,14 @@ fn mount_metrics(exposition: &mut Exposition, service: &Service, labels: &str) {
         let labels = format!("{labels},code=\"{code}\"");
         exposition.add(&counter("refusals_total", "Failures by the code that clients saw.", count), &labels);
     }
+    let index = service.index_progress();
+    for metric in [
+        gauge("index_generation", "The generation of the index.", index.generation.into()),
+        gauge("index_complete", "1 if every resource is found by every parameter.", index.is_complete.into()),
+        counter("index_resources_total", "Resources that were indexed anew.", index.reindexed),
+    ] {
+        exposition.add(&metric, labels);
+    }
     for metric in service.store().measure() {
         exposition.add(&metric, labels);
     }
@@ -96,6 +104,10 @@ async fn writer_answers(service: &Service) -> bool {
 
 fn counter(name: &'static str, help: &'static str, value: u64) -> Metric {
     Metric { name, help, value: MetricValue::Counter(value) }
+}
+
+fn gauge(name: &'static str, help: &'static str, value: u64) -> Metric {
+    Metric { name, help, value: MetricValue::Gauge(value) }
 }
 
 fn text(status: StatusCode, body: String) -> Response<Full<Bytes>> {

@@ -22,6 +22,7 @@ pub(crate) fn preferences(headers: &HeaderMap) -> Preferences {
                 match name.trim().to_ascii_lowercase().as_str() {
                     "return" => preferences.returning = preferences.returning.or_else(|| returning(value)),
                     "handling" => preferences.handling = preferences.handling.or_else(|| handling(value)),
+                    "rebase" => preferences.rebase |= matches!(value, "" | "true"),
                     _ => {}
                 }
             }
@@ -62,7 +63,24 @@ mod tests {
         for line in lines {
             headers.append("prefer", HeaderValue::from_str(line).unwrap());
         }
-        assert_eq!(preferences(&headers), Preferences { returning, handling }, "{lines:?}");
+        let expected = Preferences { returning, handling, rebase: false };
+        assert_eq!(preferences(&headers), expected, "{lines:?}");
+    }
+
+    #[test]
+    fn rebase_is_asked_for_by_name() {
+        for (line, expected) in [
+            ("rebase", true),
+            ("return=OperationOutcome, Rebase", true),
+            ("rebase=true; return=minimal", true),
+            ("rebase=false", false),
+            ("rebased", false),
+            ("return=rebase", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.append("prefer", HeaderValue::from_str(line).unwrap());
+            assert_eq!(preferences(&headers).rebase, expected, "{line}");
+        }
     }
 
     #[test]

@@ -36,20 +36,9 @@ impl Query {
         Ok(found)
     }
 
-    /// Takes out `_summary=count`, if it is the only summary asked for.
-    pub(crate) fn takes_count(&mut self) -> bool {
-        let mut summaries = self.0.iter().filter(|(name, _)| name == "_summary");
-        let counts =
-            summaries.next().is_some_and(|(_, value)| value == "count") && summaries.next().is_none();
-        if counts {
-            self.0.retain(|(name, _)| name != "_summary");
-        }
-        counts
-    }
-
-    /// Adds a parameter.
-    pub(crate) fn put(&mut self, name: &str, value: &str) {
-        self.0.push((name.to_owned(), value.to_owned()));
+    /// Adds parameters that were sent elsewhere.
+    pub(crate) fn extend(&mut self, pairs: Vec<(String, String)>) {
+        self.0.extend(pairs);
     }
 
     /// What there is.

@@ -5,8 +5,8 @@ use fhir_model::Instant;
 use fhir_service::{Answer, Payload};
 use http_body_util::Full;
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderName, HeaderValue,
-    LAST_MODIFIED, LOCATION, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONTENT_LOCATION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderName,
+    HeaderValue, LAST_MODIFIED, LOCATION, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Response, StatusCode};
 
@@ -16,6 +16,10 @@ const JSON: HeaderValue = HeaderValue::from_static("application/fhir+json; chars
 const XML: HeaderValue = HeaderValue::from_static("application/fhir+xml; charset=utf-8");
 const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 pub(crate) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+/// How far an operation is that goes on (FHIR, asynchronous requests).
+pub(crate) const X_PROGRESS: HeaderName = HeaderName::from_static("x-progress");
+/// The version that a stale update was merged with.
+const X_REBASED_ONTO: HeaderName = HeaderName::from_static("x-rebased-onto");
 pub(crate) const X_CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -41,8 +45,20 @@ pub(crate) fn response(answer: Answer, trace: &str) -> Response<Full<Bytes>> {
     if let Some(location) = answer.location {
         text(LOCATION, location);
     }
-    if let Some(applied) = answer.applied {
-        text(PREFERENCE_APPLIED, format!("return={}", applied.code()));
+    if let Some(location) = answer.content_location {
+        text(CONTENT_LOCATION, location);
+    }
+    if let Some(progress) = answer.progress {
+        text(X_PROGRESS, progress);
+    }
+    let mut applied: Vec<String> =
+        answer.applied.map(|applied| format!("return={}", applied.code())).into_iter().collect();
+    if let Some(version) = answer.rebased_onto {
+        applied.push("rebase".to_owned());
+        text(X_REBASED_ONTO, format!("W/\"{version}\""));
+    }
+    if !applied.is_empty() {
+        text(PREFERENCE_APPLIED, applied.join(", "));
     }
     if let Some(seconds) = answer.retry_after_s {
         text(RETRY_AFTER, seconds.to_string());

@@ -1,6 +1,6 @@
 //! From a path to what it names. Pure.
 
-use fhir_definitions::{FhirVersion, is_resource_type, resource_types};
+use fhir_definitions::{Definitions, FhirVersion, is_resource_type, resource_types};
 use fhir_model::Id;
 use hyper::Method;
 use percent_encoding::percent_decode_str;
@@ -14,12 +14,20 @@ pub(crate) enum Target {
     Base,
     /// `[base]/metadata`
     Metadata,
+    /// `[base]/$reindex`
+    Reindex,
     /// `[base]/_history`
     SystemHistory,
     /// `[base]/[type]`
     Type(String),
     /// `[base]/[type]/_search`
     Search(String),
+    /// `[base]/_search`
+    SystemSearch,
+    /// `[base]/[type]/[id]/[member]`, or `*` for every member
+    Compartment(Key, Option<String>),
+    /// `[base]/[type]/[id]/[member]/_search`, `[base]/[type]/[id]/_search`
+    CompartmentSearch(Key, Option<String>),
     /// `[base]/[type]/_history`
     TypeHistory(String),
     /// `[base]/[type]/[id]`
@@ -30,6 +38,8 @@ pub(crate) enum Target {
     Version(Key, String),
     /// `[base]/[type]/$validate` with an empty id, `[base]/[type]/[id]/$validate`
     Validate(Key),
+    /// `[base]/[type]/[id]/$diff`
+    Diff(Key),
     /// `[base]/$[name]`
     Operation(String),
 }
@@ -59,6 +69,16 @@ impl Target {
             }
         };
         let key = |name: &str, id: &str| resource_type(name).map(|resource_type| Key::new(resource_type, id));
+        // Only some types have compartments.
+        let owner = |name: &str, id: &str| {
+            let key = key(name, id)?;
+            let compartment = Definitions::of(version).compartment(name);
+            compartment.map(|_| key).ok_or_else(no_route)
+        };
+        let member = |name: &str| match name {
+            "*" => Ok(None),
+            name => resource_type(name).map(Some),
+        };
         let segments: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
         if segments.len() > 1 && segments.contains(&"") {
             return Err(no_route());
@@ -66,16 +86,22 @@ impl Target {
         match segments.as_slice() {
             [""] => Ok(Self::Base),
             ["metadata"] => Ok(Self::Metadata),
+            ["$reindex"] => Ok(Self::Reindex),
             ["_history"] => Ok(Self::SystemHistory),
+            ["_search"] => Ok(Self::SystemSearch),
             [name] if name.starts_with('$') => Ok(Self::Operation(name[1..].to_owned())),
             [name] => Ok(Self::Type(resource_type(name)?)),
             [name, "_search"] => Ok(Self::Search(resource_type(name)?)),
             [name, "_history"] => Ok(Self::TypeHistory(resource_type(name)?)),
             [name, "$validate"] => Ok(Self::Validate(key(name, "")?)),
             [name, id, "$validate"] => Ok(Self::Validate(key(name, id)?)),
+            [name, id, "$diff"] => Ok(Self::Diff(key(name, id)?)),
             [_, operation] | [_, _, operation] if operation.starts_with('$') => Err(no_route()),
             [name, id] => Ok(Self::Instance(key(name, id)?)),
             [name, id, "_history"] => Ok(Self::InstanceHistory(key(name, id)?)),
+            [name, id, "_search"] => Ok(Self::CompartmentSearch(owner(name, id)?, None)),
+            [name, id, of] => Ok(Self::Compartment(owner(name, id)?, member(of)?)),
+            [name, id, of, "_search"] => Ok(Self::CompartmentSearch(owner(name, id)?, member(of)?)),
             [name, id, "_history", version_id] => Ok(Self::Version(key(name, id)?, (*version_id).to_owned())),
             _ => Err(no_route()),
         }
@@ -86,13 +112,21 @@ impl Target {
         match self {
             Self::Validate(key) if key.id.is_empty() => Ok(()),
             Self::Instance(key)
+            | Self::Compartment(key, _)
+            | Self::CompartmentSearch(key, _)
             | Self::InstanceHistory(key)
             | Self::Version(key, _)
-            | Self::Validate(key) => {
+            | Self::Validate(key)
+            | Self::Diff(key) => {
                 Id::check(&key.id).map_err(|_| Failure::IllegalId { id: key.id.chars().take(80).collect() })
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether the parameters of a search come in a form.
+    pub(crate) fn is_form(&self) -> bool {
+        matches!(self, Self::Search(_) | Self::SystemSearch | Self::CompartmentSearch(..))
     }
 
     /// The resource type that it names.
@@ -102,8 +136,15 @@ impl Target {
             Self::Instance(key)
             | Self::InstanceHistory(key)
             | Self::Version(key, _)
-            | Self::Validate(key) => Some(&key.kind),
-            Self::Base | Self::Metadata | Self::SystemHistory | Self::Operation(_) => None,
+            | Self::Validate(key)
+            | Self::Diff(key) => Some(&key.kind),
+            Self::Compartment(_, member) | Self::CompartmentSearch(_, member) => member.as_deref(),
+            Self::Base
+            | Self::Metadata
+            | Self::Reindex
+            | Self::SystemHistory
+            | Self::SystemSearch
+            | Self::Operation(_) => None,
         }
     }
 
@@ -128,10 +169,14 @@ impl Target {
     pub(crate) fn only_interaction(&self) -> Option<Interaction> {
         match self {
             Self::Metadata => Some(Interaction::Capabilities),
+            Self::Reindex => Some(Interaction::Reindex),
             Self::SystemHistory => Some(Interaction::HistorySystem),
             Self::TypeHistory(_) => Some(Interaction::HistoryType),
             Self::InstanceHistory(_) => Some(Interaction::HistoryInstance),
             Self::Version(..) => Some(Interaction::Vread),
+            Self::Compartment(..) | Self::CompartmentSearch(..) => Some(Interaction::SearchType),
+            Self::SystemSearch => Some(Interaction::SearchSystem),
+            Self::Diff(_) => Some(Interaction::Diff),
             Self::Base
             | Self::Type(_)
             | Self::Search(_)
@@ -145,6 +190,13 @@ impl Target {
     pub(crate) fn allow(&self, rulebook: &dyn Rulebook) -> &'static [&'static str] {
         match self {
             Self::Type(_) if !rulebook.offers(Interaction::SearchType) => &["POST", "OPTIONS"],
+            Self::Base
+                if rulebook.offers(Interaction::SearchSystem)
+                    && rulebook.offers(Interaction::Transaction) =>
+            {
+                &["GET", "HEAD", "POST", "OPTIONS"]
+            }
+            Self::Base if rulebook.offers(Interaction::SearchSystem) => &["GET", "HEAD", "OPTIONS"],
             Self::Type(_)
                 if rulebook.offers(Interaction::ConditionalPatch)
                     && !rulebook.offers(Interaction::ConditionalUpdate) =>
@@ -157,15 +209,22 @@ impl Target {
             Self::Base if rulebook.offers(Interaction::Transaction) => &["POST", "OPTIONS"],
             Self::Base => &["OPTIONS"],
             Self::Metadata
+            | Self::Compartment(..)
             | Self::SystemHistory
             | Self::TypeHistory(_)
             | Self::InstanceHistory(_)
-            | Self::Version(..) => &["GET", "HEAD", "OPTIONS"],
+            | Self::Version(..)
+            | Self::Diff(_) => &["GET", "HEAD", "OPTIONS"],
             Self::Type(_) if rulebook.offers(Interaction::ConditionalPatch) => {
                 &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
             }
             Self::Type(_) => &["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"],
-            Self::Search(_) | Self::Validate(_) | Self::Operation(_) => &["POST", "OPTIONS"],
+            Self::Search(_)
+            | Self::SystemSearch
+            | Self::CompartmentSearch(..)
+            | Self::Validate(_)
+            | Self::Operation(_) => &["POST", "OPTIONS"],
+            Self::Reindex => &["GET", "HEAD", "POST", "OPTIONS"],
             Self::Instance(_)
                 if rulebook.offers(Interaction::Patch) && !rulebook.offers(Interaction::Update) =>
             {
@@ -190,10 +249,16 @@ impl Target {
         let searches = rulebook.offers(Interaction::SearchType);
         let updates = rulebook.offers(Interaction::Update);
         let conditional = searches && rulebook.offers(Interaction::ConditionalUpdate);
-        if let Some(only) = self.only_interaction().filter(|_| read) {
+        let by_form = matches!(self, Self::SystemSearch | Self::CompartmentSearch(..));
+        if let Some(only) =
+            self.only_interaction().filter(|_| if by_form { *method == Method::POST } else { read })
+        {
             return Ok(only);
         }
         match (self, method) {
+            (Self::Base, _) if read && rulebook.offers(Interaction::SearchSystem) => {
+                Ok(Interaction::SearchSystem)
+            }
             (Self::Instance(_), _) if read => Ok(Interaction::Read),
             (Self::Instance(_), &Method::PUT) if updates => Ok(Interaction::Update),
             (Self::Instance(_), &Method::PATCH) if patch => Ok(Interaction::Patch),
@@ -215,6 +280,7 @@ impl Target {
                 Ok(Interaction::Transaction)
             }
             (Self::Search(_), &Method::POST) => Ok(Interaction::SearchType),
+            (Self::Reindex, &Method::POST) => Ok(Interaction::Reindex),
             (Self::Operation(_), &Method::POST) => Ok(Interaction::Operation),
             (Self::Validate(_), &Method::POST) => Ok(Interaction::Validate),
             _ => Err(Failure::MethodNotAllowed {
@@ -244,14 +310,24 @@ mod tests {
             ("/", Target::Base),
             ("/metadata", Target::Metadata),
             ("/_history/", Target::SystemHistory),
+            ("/$reindex", Target::Reindex),
             ("/Flag", Target::Type("Flag".into())),
             ("/Flag/", Target::Type("Flag".into())),
             ("/Flag/_search", Target::Search("Flag".into())),
+            ("/_search", Target::SystemSearch),
+            ("/Patient/p/Flag", Target::Compartment(Key::new("Patient", "p"), Some("Flag".into()))),
+            ("/Patient/p/*/", Target::Compartment(Key::new("Patient", "p"), None)),
+            ("/Patient/p/_search", Target::CompartmentSearch(Key::new("Patient", "p"), None)),
+            (
+                "/Patient/p/Flag/_search",
+                Target::CompartmentSearch(Key::new("Patient", "p"), Some("Flag".into())),
+            ),
             ("/Flag/_history", Target::TypeHistory("Flag".into())),
             ("/Flag/a-1", Target::Instance(key())),
             ("/Flag/a%2D1/", Target::Instance(key())),
             ("/Flag/a-1/_history", Target::InstanceHistory(key())),
             ("/Flag/a-1/_history/3", Target::Version(key(), "3".into())),
+            ("/Flag/a-1/$diff", Target::Diff(key())),
         ] {
             assert_eq!(parse(path), Ok(expected), "{path}");
         }
@@ -263,6 +339,9 @@ mod tests {
         for path in [
             "/nothing",
             "/Flag/a/b",
+            "/Flag/a/Patient",
+            "/Flag/a/*",
+            "/Patient/a/b",
             "/Flag/a/_history/1/2",
             "/Flag//_history/1/x",
             "/Flag//",
@@ -289,12 +368,21 @@ mod tests {
             "",
             "/metadata",
             "/_history",
+            "/$reindex",
             "/Flag",
             "/Flag/_search",
+            "/_search",
+            "/Patient/1/Flag",
+            "/Patient/1/*",
+            "/Patient/1/_search",
+            "/Patient/1/Flag/_search",
             "/Flag/_history",
             "/Flag/1",
             "/Flag/1/_history",
             "/Flag/1/_history/1",
+            "/Flag/$validate",
+            "/Flag/1/$validate",
+            "/Flag/1/$diff",
         ] {
             let target = parse(path).unwrap();
             for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW"] {

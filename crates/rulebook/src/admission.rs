@@ -38,6 +38,8 @@ pub struct Caller {
     pub user: Option<String>,
     /// The patient, where it is the patient who asks.
     pub patient: Option<String>,
+    /// Why they ask.
+    pub reason: Option<String>,
     /// The caller's own name for the request.
     pub message: Option<String>,
 }

@@ -7,11 +7,11 @@ use fhir_definitions::FhirVersion;
 use fhir_model::ResourceError;
 use fhir_model::json::JsonError;
 use fhir_model::xml::XmlError;
-use fhir_search::QueryError;
+use fhir_search::{CustomError, QueryError};
 use fhir_validate::Finding;
 use versioning_core::{FieldError, Refusal, VersionId};
 
-use crate::{Breach, Interaction};
+use crate::{Breach, Conflict, Interaction};
 
 /// Why a request failed. `Display` is the sentence that tells a person what to change.
 #[derive(Clone, Debug, PartialEq)]
@@ -108,6 +108,15 @@ pub enum Failure {
         /// The criteria as they were written.
         criteria: String,
     },
+    /// More resources match a conditional delete than it may delete.
+    TooManyMatches {
+        /// Their type.
+        resource_type: String,
+        /// The criteria as they were written.
+        criteria: String,
+        /// How many it may.
+        max: usize,
+    },
     /// A conditional update that matches nothing names the id of a resource that does not match.
     IdInUse {
         /// The resource that has the id.
@@ -115,13 +124,38 @@ pub enum Failure {
     },
     /// The criteria of a conditional write would stop other writers for too long.
     CriteriaTooCostly,
+    /// A search would have to look at too much.
+    SearchTooCostly,
     /// A resource cannot be made findable.
     NotFindable {
         /// The parameter, and what is wrong.
         why: String,
     },
+    /// What is asked for is answered by a part of the index that is being made.
+    IndexIncomplete {
+        /// The parameter; empty for what refers to a resource.
+        parameter: String,
+    },
+    /// A SearchParameter could never be used.
+    SearchParameter(Box<CustomError>),
+    /// A resource refers to one that does not exist.
+    ReferenceMissing {
+        /// Where, as a FHIRPath expression.
+        path: String,
+        /// To what.
+        target: Resource,
+    },
+    /// A resource that is to be deleted is referred to.
+    StillReferred {
+        /// What was to be deleted.
+        resource: Resource,
+        /// Some of those that refer to it.
+        by: Vec<Resource>,
+    },
     /// The lock core refused.
     Refused(Box<Refused>),
+    /// The lock core refused a stale client that asked why.
+    Conflict(Box<Conflict>),
     /// The API has a rule against it.
     Rule(Box<Breach>),
     /// The resource has no such version.
@@ -158,6 +192,8 @@ pub enum Failure {
     },
     /// The patch changes `id` or `resourceType`.
     PatchedIdentity,
+    /// The patch changes what a narrative tells, which the server cannot write anew.
+    NarrativeOutdated,
     /// The resource holds what the format asked for cannot say.
     NotRepresentable {
         /// What that is.
@@ -303,6 +339,8 @@ impl Failure {
         match self {
             Self::Json(error) if !error.path.is_empty() => Some(error.path.clone()),
             Self::Xml(error) if !error.path.is_empty() => Some(error.path.clone()),
+            Self::ReferenceMissing { path, .. } => Some(path.clone()),
+            Self::SearchParameter(error) => Some(error.path.clone()),
             Self::Rule(breach) => breach.place.clone(),
             Self::Entry { index, failure, .. } => Some(match failure.place() {
                 Some(place) if matches!(**failure, Self::Rule(_)) => {
@@ -323,6 +361,7 @@ impl Failure {
         match self {
             Self::Refused(refused) => refused.current,
             Self::Entry { failure, .. } => failure.current(),
+            Self::Conflict(conflict) => conflict.refused.current,
             _ => None,
         }
     }
@@ -333,7 +372,7 @@ impl Failure {
         match self {
             Self::Busy => Some(1),
             Self::Refused(refused) if matches!(refused.refusal, Refusal::Contended { .. }) => Some(1),
-            Self::Unavailable => Some(5),
+            Self::Unavailable | Self::IndexIncomplete { .. } => Some(5),
             Self::StoreFull => Some(30),
             Self::Entry { failure, .. } => failure.retry_after_s(),
             _ => None,
@@ -341,12 +380,12 @@ impl Failure {
     }
 }
 
+const ONE_HOST: &str = "A request of HTTP/1.1 has exactly one Host field, with a host and perhaps a port.";
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::InvalidHost => f.write_str(
-                "A request of HTTP/1.1 has exactly one Host field, with a host and perhaps a port.",
-            ),
+            Self::InvalidHost => f.write_str(ONE_HOST),
             Self::OutsideEveryApi { path, apis } => {
                 write!(f, "There is nothing at {path}. The APIs of this server are at {}.", apis.join(", "))
             }
@@ -390,10 +429,17 @@ impl fmt::Display for Failure {
             Self::Parameter { name, problem } => parameter(f, name, problem),
             Self::Query(_)
             | Self::MultipleMatches { .. }
+            | Self::TooManyMatches { .. }
             | Self::IdInUse { .. }
             | Self::CriteriaTooCostly
+            | Self::SearchTooCostly
             | Self::NotFindable { .. } => self.search(f),
+            Self::IndexIncomplete { .. }
+            | Self::SearchParameter(_)
+            | Self::ReferenceMissing { .. }
+            | Self::StillReferred { .. } => self.index(f),
             Self::Refused(refused) => refused.fmt(f),
+            Self::Conflict(conflict) => conflict.refused.fmt(f),
             Self::Rule(breach) => f.write_str(&breach.diagnostics),
             Self::UnknownVersion { resource, version_id } => {
                 write!(f, "{resource} has no version \"{version_id}\".")
@@ -407,13 +453,10 @@ impl fmt::Display for Failure {
             Self::Invalid(findings) => {
                 write!(f, "The resource is not valid: there are {} findings.", findings.len())
             }
-            Self::PatchMalformed { why } => write!(f, "The patch cannot be read: {why}."),
-            Self::PatchNotApplicable { why } => {
-                write!(f, "The patch does not fit the resource, and nothing of it was applied: {why}.")
-            }
-            Self::PatchedIdentity => {
-                f.write_str("A patch may not change id or resourceType: they say which resource it is.")
-            }
+            Self::PatchMalformed { .. }
+            | Self::PatchNotApplicable { .. }
+            | Self::PatchedIdentity
+            | Self::NarrativeOutdated => self.patch(f),
             Self::NotRepresentable { why } => {
                 write!(
                     f,
@@ -515,6 +558,24 @@ impl Failure {
         }
     }
 
+    /// The sentences of failures that concern patches.
+    fn patch(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PatchMalformed { why } => write!(f, "The patch cannot be read: {why}."),
+            Self::PatchNotApplicable { why } => {
+                write!(f, "The patch does not fit the resource, and nothing of it was applied: {why}.")
+            }
+            Self::PatchedIdentity => {
+                f.write_str("A patch may not change id or resourceType: they say which resource it is.")
+            }
+            Self::NarrativeOutdated => f.write_str(
+                "The narrative was not generated from the data, and the patch changes the data but not the \
+                 narrative. Patch text as well, or send the whole resource.",
+            ),
+            _ => Ok(()),
+        }
+    }
+
     /// The sentences of failures that concern type and id.
     fn identity(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -536,6 +597,34 @@ impl Failure {
         }
     }
 
+    /// The sentences of failures that concern what resources are found by and refer to.
+    fn index(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::IndexIncomplete { parameter } if parameter.is_empty() => f.write_str(
+                "What refers to this resource is being indexed. Nothing was written; try again when it is done.",
+            ),
+            Self::IndexIncomplete { parameter } => write!(
+                f,
+                "The index of {parameter} is being made, so criteria with it could miss resources. Nothing was \
+                 written; try again when it is done: GET [base]/$reindex tells how far it is."
+            ),
+            Self::SearchParameter(error) => {
+                write!(f, "The search parameter cannot be used: {}.", error.why)
+            }
+            Self::ReferenceMissing { path, target } => {
+                write!(f, "{path} refers to {target}, which does not exist on this server.")
+            }
+            Self::StillReferred { resource, by } => {
+                write!(f, "{resource} is referred to and was not deleted. Change these first: ")?;
+                for (index, other) in by.iter().enumerate() {
+                    write!(f, "{}{other}", if index == 0 { "" } else { ", " })?;
+                }
+                f.write_str(if by.len() == storage_api::REFERRING_MAX { " (and perhaps others)." } else { "." })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The sentences of failures that concern searches and criteria.
     fn search(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -544,12 +633,20 @@ impl Failure {
                 f,
                 "Several resources match {resource_type}?{criteria}. Nothing was written; name more criteria, or an id."
             ),
+            Self::TooManyMatches { resource_type, criteria, max } => write!(
+                f,
+                "More than {max} resources match {resource_type}?{criteria}. Nothing was deleted; name more criteria."
+            ),
             Self::IdInUse { resource } => write!(
                 f,
                 "No resource matches the criteria, and {resource} exists outside of them. Nothing was written: it would be overwritten."
             ),
             Self::CriteriaTooCostly => f.write_str(
                 "Too many resources would have to be looked at while others wait. Name criteria that fewer resources meet.",
+            ),
+            Self::SearchTooCostly => f.write_str(
+                "Too many resources would have to be looked at for this. Name criteria that fewer resources meet, or ask \
+                 without _sort, without the count, or with a shorter chain.",
             ),
             Self::NotFindable { why } => write!(f, "The resource cannot be indexed: {why}."),
             _ => Ok(()),

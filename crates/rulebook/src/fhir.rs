@@ -9,7 +9,7 @@ use fhir_validate::Finding;
 use versioning_core::{LockPolicy, Refusal};
 
 use crate::rule::{ClientId, LocationForm, OutcomeShape, Return, Rule, RuleCoding, Rulebook};
-use crate::{Failure, Interaction, Resource, Success};
+use crate::{ExplanationCode, Failure, Interaction, Resource, Success};
 
 /// The code system of Firelock's own codes.
 const SYSTEM: &str = "urn:x-firelock:outcome";
@@ -27,6 +27,31 @@ pub struct LockSettings {
     pub missing: u16,
     /// Whether bare tokens are accepted as entity tags on writes.
     pub lenient_tags: bool,
+    /// What a conditional delete does where several resources match.
+    pub conditional_delete: ConditionalDelete,
+    /// Whether a stale update may be merged with what was written meanwhile, if its client asks for that. Not on
+    /// Spine, whose clients are always told.
+    pub rebase: bool,
+}
+
+/// What a conditional delete does where several resources match.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ConditionalDelete {
+    /// Nothing: it is refused.
+    #[default]
+    Single,
+    /// It deletes all of them, in one commit.
+    Multiple,
+}
+
+impl ConditionalDelete {
+    /// The code of `CapabilityStatement.rest.resource.conditionalDelete`.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Single => "single",
+            Self::Multiple => "multiple",
+        }
+    }
 }
 
 impl LockSettings {
@@ -37,7 +62,15 @@ impl LockSettings {
             FhirVersion::Stu3 => (409, 412),
             FhirVersion::R4 | FhirVersion::R4b | FhirVersion::R5 => (412, 400),
         };
-        Self { policy: LockPolicy::fhir(), by_type: BTreeMap::new(), stale, missing, lenient_tags: false }
+        Self {
+            policy: LockPolicy::fhir(),
+            by_type: BTreeMap::new(),
+            stale,
+            missing,
+            lenient_tags: false,
+            conditional_delete: ConditionalDelete::default(),
+            rebase: false,
+        }
     }
 
     pub(crate) fn policy(&self, resource_type: &str) -> &LockPolicy {
@@ -76,6 +109,14 @@ impl Rulebook for FhirRulebook {
         self.locks.lenient_tags
     }
 
+    fn conditional_delete(&self) -> ConditionalDelete {
+        self.locks.conditional_delete
+    }
+
+    fn rebases(&self) -> bool {
+        self.locks.rebase
+    }
+
     fn client_id(&self) -> ClientId {
         ClientId::Ignored
     }
@@ -106,6 +147,9 @@ impl Rulebook for FhirRulebook {
             Failure::SameInTransaction { .. } => (400, IssueType::Invalid, "same-resource-twice"),
             Failure::UnresolvedReference { .. } => (400, IssueType::Value, "unresolved-reference"),
             Failure::Refused(refused) => self.refusal(&refused.refusal, refused.interaction),
+            Failure::Conflict(conflict) => {
+                self.refusal(&conflict.refused.refusal, conflict.refused.interaction)
+            }
             Failure::InvalidHost => (400, IssueType::Value, "invalid-host"),
             Failure::OutsideEveryApi { .. } => (404, IssueType::NotFound, "outside-every-api"),
             Failure::NoRoute { .. } => (404, IssueType::NotFound, "no-route"),
@@ -128,7 +172,7 @@ impl Rulebook for FhirRulebook {
             Failure::FirstResultGone => (410, IssueType::Deleted, "first-result-gone"),
             Failure::Parameter { .. } => (400, IssueType::Value, "bad-parameter"),
             Failure::Query(error) => match error.problem {
-                Problem::Unknown | Problem::Unsupported | Problem::Modifier => {
+                Problem::Unknown | Problem::Unsupported | Problem::Modifier | Problem::Codes(_) => {
                     (400, IssueType::NotSupported, "unsupported-parameter")
                 }
                 Problem::NoCriterion | Problem::NotSelective => {
@@ -137,9 +181,15 @@ impl Rulebook for FhirRulebook {
                 _ => (400, IssueType::Value, "bad-search-value"),
             },
             Failure::MultipleMatches { .. } => (412, IssueType::MultipleMatches, "multiple-matches"),
+            Failure::TooManyMatches { .. } => (412, IssueType::MultipleMatches, "too-many-matches"),
             Failure::IdInUse { .. } => (409, IssueType::Conflict, "id-in-use"),
             Failure::CriteriaTooCostly => (400, IssueType::TooCostly, "criteria-too-costly"),
+            Failure::SearchTooCostly => (400, IssueType::TooCostly, "search-too-costly"),
             Failure::NotFindable { .. } => (422, IssueType::Processing, "not-findable"),
+            Failure::IndexIncomplete { .. } => (503, IssueType::Transient, "index-incomplete"),
+            Failure::SearchParameter(_) => (422, IssueType::Invalid, "bad-search-parameter"),
+            Failure::ReferenceMissing { .. } => (422, IssueType::NotFound, "reference-missing"),
+            Failure::StillReferred { .. } => (409, IssueType::Conflict, "still-referred"),
             Failure::UnknownVersion { .. } => (404, IssueType::NotFound, "unknown-version"),
             Failure::DeletedVersion { .. } => (410, IssueType::Deleted, "deleted"),
             Failure::EmptyBody => (400, IssueType::Required, "empty-body"),
@@ -147,6 +197,7 @@ impl Rulebook for FhirRulebook {
             Failure::PatchMalformed { .. } => (400, IssueType::Structure, "malformed-patch"),
             Failure::PatchNotApplicable { .. } => (422, IssueType::Processing, "patch-not-applicable"),
             Failure::PatchedIdentity => (422, IssueType::BusinessRule, "patched-identity"),
+            Failure::NarrativeOutdated => (422, IssueType::BusinessRule, "narrative-outdated"),
             Failure::Invalid(_) => (422, IssueType::Invalid, "invalid-resource"),
             Failure::NotRepresentable { .. } => (406, IssueType::NotSupported, "not-representable"),
             Failure::Json(_) => (400, IssueType::Structure, "malformed-json"),
@@ -171,7 +222,7 @@ impl Rulebook for FhirRulebook {
 
     fn success(&self, success: Success, resource: &Resource) -> (RuleCoding, String) {
         let (code, text) = match success {
-            Success::Shown => ("shown", format!("{resource}.")),
+            Success::Shown | Success::Accepted => ("shown", format!("{resource}.")),
             Success::Valid => ("valid", format!("{resource} is valid.")),
             Success::NotModified => ("not-modified", format!("{resource} is as it was.")),
             Success::Created => ("created", format!("Created {resource}.")),
@@ -191,6 +242,10 @@ impl Rulebook for FhirRulebook {
     fn finding(&self, finding: &Finding) -> (IssueType, RuleCoding) {
         let rule = finding.rule;
         (rule.issue_type(), RuleCoding { system: SYSTEM, code: rule.code(), display: Some(rule.title()) })
+    }
+
+    fn explanation(&self, code: ExplanationCode) -> Option<RuleCoding> {
+        Some(coding(code.code()))
     }
 
     fn outcome_shape(&self, _rule: &Rule) -> OutcomeShape {

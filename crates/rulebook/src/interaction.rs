@@ -33,8 +33,14 @@ pub enum Interaction {
     ConditionalDelete,
     /// The resources of a type that match.
     SearchType,
+    /// The resources of any type that match.
+    SearchSystem,
     /// `$validate`: findings, nothing stored.
     Validate,
+    /// `$reindex`: the index is made anew, or how far that is.
+    Reindex,
+    /// `$diff`: what one version changed in another, as a patch.
+    Diff,
     /// An operation on the whole system that an API defines.
     Operation,
     /// A Bundle, all of it or nothing.
@@ -47,7 +53,7 @@ pub enum Interaction {
 
 impl Interaction {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 22] = [
         Self::Read,
         Self::Vread,
         Self::Update,
@@ -62,7 +68,10 @@ impl Interaction {
         Self::ConditionalPatch,
         Self::ConditionalDelete,
         Self::SearchType,
+        Self::SearchSystem,
         Self::Validate,
+        Self::Reindex,
+        Self::Diff,
         Self::Operation,
         Self::Transaction,
         Self::Batch,
@@ -87,7 +96,10 @@ impl Interaction {
             Self::ConditionalPatch => "conditional-patch",
             Self::ConditionalDelete => "conditional-delete",
             Self::SearchType => "search-type",
+            Self::SearchSystem => "search-system",
             Self::Validate => "validate",
+            Self::Reindex => "reindex",
+            Self::Diff => "diff",
             Self::Operation => "operation",
             Self::Transaction => "transaction",
             Self::Batch => "batch",
@@ -107,6 +119,7 @@ impl Interaction {
                 | Self::ConditionalUpdate
                 | Self::ConditionalPatch
                 | Self::ConditionalDelete
+                | Self::Reindex
                 | Self::Operation
                 | Self::Transaction
                 | Self::Batch

@@ -2,6 +2,7 @@
 
 mod admission;
 mod change;
+mod conflict;
 mod difference;
 mod failure;
 mod fhir;
@@ -13,9 +14,10 @@ mod success;
 
 pub use admission::{Caller, RequestHead};
 pub use change::{Breach, Change, Found, Lookup, SideWrite, Transition, Unique, Warning, scopes};
+pub use conflict::{ChangedElement, ChangesSince, Conflict, ExplanationCode, OwnChange};
 pub use difference::{StatusChange, StatusRule, differences};
 pub use failure::{Failure, ParameterProblem, Refused, Resource};
-pub use fhir::{FhirRulebook, LockSettings};
+pub use fhir::{ConditionalDelete, FhirRulebook, LockSettings};
 pub use interaction::Interaction;
 pub use offers::{Format, OperationOffer, SearchOffer, StatementOffer, TypeOffer};
 pub use rule::{ClientId, LocationForm, OutcomeShape, Return, Rule, RuleCoding, Rulebook, Verdict, Wording};

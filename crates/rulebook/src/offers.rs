@@ -26,8 +26,8 @@ pub struct SearchOffer {
 /// tables.
 #[derive(Clone, Copy, Debug)]
 pub struct StatementOffer {
-    /// Its canonical URL.
-    pub url: &'static str,
+    /// Its canonical URL, where it is published.
+    pub url: Option<&'static str>,
     /// The FHIR version as the API states it.
     pub fhir_version: &'static str,
     /// The formats, the usual one first.

@@ -11,8 +11,8 @@ use storage_api::Timestamp;
 use versioning_core::LockPolicy;
 
 use crate::{
-    Caller, Change, Failure, Format, Found, Interaction, Lookup, OperationOffer, RequestHead, Resource,
-    StatementOffer, Success, Transition, TypeOffer, Warning,
+    Caller, Change, ConditionalDelete, Conflict, ExplanationCode, Failure, Format, Found, Interaction,
+    Lookup, OperationOffer, RequestHead, Resource, StatementOffer, Success, Transition, TypeOffer, Warning,
 };
 
 /// A row's `issue.details.coding`, which is the same on every occasion.
@@ -293,6 +293,16 @@ pub trait Rulebook: Debug + Send + Sync {
     /// Whether bare tokens are accepted as entity tags on writes too.
     fn lenient_tags(&self) -> bool;
 
+    /// What a conditional delete does where several resources match.
+    fn conditional_delete(&self) -> ConditionalDelete {
+        ConditionalDelete::Single
+    }
+
+    /// Whether a stale update may be merged with what was written meanwhile, if its client asks for that.
+    fn rebases(&self) -> bool {
+        false
+    }
+
     /// What an `id` in the body of a create means.
     fn client_id(&self) -> ClientId;
 
@@ -327,6 +337,12 @@ pub trait Rulebook: Debug + Send + Sync {
     /// Issue type and code of a finding of the validator.
     fn finding(&self, finding: &Finding) -> (IssueType, RuleCoding);
 
+    /// The coding of an issue that explains a conflict to a stale client that asks; none where the outcome of a conflict
+    /// is published to the letter, and nothing is added to it.
+    fn explanation(&self, _code: ExplanationCode) -> Option<RuleCoding> {
+        None
+    }
+
     /// The shape of an outcome under this row.
     fn outcome_shape(&self, rule: &Rule) -> OutcomeShape;
 
@@ -338,6 +354,9 @@ pub trait Rulebook: Debug + Send + Sync {
         let issues = match (self.fixed_words(inner), inner) {
             (Some(words), _) => vec![Wording::of(failure, &rule).in_words(words)],
             (None, Failure::Invalid(findings)) if !findings.is_empty() => self.finding_issues(findings),
+            (None, Failure::Conflict(conflict)) => {
+                self.conflict_issues(Wording::of(failure, &rule), conflict)
+            }
             (None, _) => vec![Wording::of(failure, &rule)],
         };
         verdict(self.version(), self.outcome_shape(&rule), rule.status, issues, trace)
@@ -395,6 +414,16 @@ pub trait Rulebook: Debug + Send + Sync {
         let status = Success::Valid.status(true);
         let rule = self.rule(&Failure::Invalid(Vec::new()));
         verdict(self.version(), self.outcome_shape(&rule), status, self.finding_issues(findings), trace)
+    }
+
+    #[doc(hidden)]
+    fn conflict_issues(&self, refusal: Wording, conflict: &Conflict) -> Vec<Wording> {
+        let explanations = conflict.explanations().into_iter().filter_map(|(code, diagnostics, place)| {
+            let coding = self.explanation(code)?;
+            let (severity, issue) = (IssueSeverity::Information, IssueType::Informational);
+            Some(Wording { severity, issue, coding, text: None, diagnostics, place })
+        });
+        std::iter::once(refusal).chain(explanations).collect()
     }
 
     #[doc(hidden)]

@@ -5,6 +5,8 @@
 pub enum Success {
     /// A resource, a history or a statement is shown.
     Shown,
+    /// Something was begun that goes on beside other work.
+    Accepted,
     /// A resource was validated.
     Valid,
     /// The client has what it asks for.
@@ -34,6 +36,7 @@ impl Success {
             Self::Shown | Self::Valid | Self::Updated | Self::Unchanged | Self::Matched | Self::Performed => {
                 200
             }
+            Self::Accepted => 202,
             Self::NotModified => 304,
             Self::Created | Self::Restored => 201,
             Self::Deleted | Self::NothingToDelete => {

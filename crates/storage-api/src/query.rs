@@ -63,6 +63,8 @@ pub enum Clause {
         /// What refers to it.
         query: Box<Query>,
     },
+    /// All of these hold.
+    All(Vec<Condition>),
 }
 
 impl Clause {
@@ -183,10 +185,15 @@ impl Others for Alone {
 
 /// Whether a live resource is meant.
 pub fn matches(query: &Query, candidate: &Candidate<'_>, others: &dyn Others) -> bool {
-    let holds = |condition: &Condition| {
-        condition.any.iter().any(|clause| clause.holds(candidate, others)) != condition.negated
-    };
-    candidate.key.kind == query.kind && query.conditions.iter().all(holds)
+    candidate.key.kind == query.kind
+        && query.conditions.iter().all(|condition| condition.holds(candidate, others))
+}
+
+impl Condition {
+    /// Whether it holds of a resource.
+    pub fn holds(&self, candidate: &Candidate<'_>, others: &dyn Others) -> bool {
+        self.any.iter().any(|clause| clause.holds(candidate, others)) != self.negated
+    }
 }
 
 impl Clause {
@@ -211,6 +218,9 @@ impl Clause {
                 };
                 other.terms.iter().any(refers) && matches(query, other, others)
             }),
+            Self::All(conditions) => {
+                conditions.iter().all(|condition| condition.holds(candidate, others))
+            }
         }
     }
 }
@@ -393,6 +403,11 @@ mod tests {
             let span = Interval { low: Timestamp(low), high: Timestamp(high) };
             assert_eq!(holds(vec![Condition::any(vec![Clause::Updated(span)])]), expected);
         }
+        let both = |code: &str| Clause::All(vec![any(&[("p", "a")]), any(&[("q", code)])]);
+        assert!(holds(vec![Condition::any(vec![both("x"), both("b")])]));
+        assert!(!holds(vec![Condition::any(vec![both("x")])]));
+        assert!(holds(vec![Condition::none(vec![both("x")])]));
+        assert!(holds(vec![Condition::any(vec![Clause::All(vec![])])]));
         let other = Candidate { key: &Key::new("L", "1"), at: Timestamp(5), terms: &terms };
         assert!(!matches(&Query { kind: "K".into(), conditions: vec![] }, &other, &Alone), "the kind counts");
     }

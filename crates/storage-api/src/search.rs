@@ -1,6 +1,8 @@
-//! Pages of what a query finds.
+//! Pages of what queries find.
 
-use crate::{Query, StoredVersion};
+use compact_str::CompactString;
+
+use crate::{Query, Seq, SortKey, SortValue, StoredVersion};
 
 /// Where a store keeps a resource. It never changes, so a walk in its order passes every resource
 /// that stays at most once, and exactly once if it matches all the while, whatever is written
@@ -9,22 +11,83 @@ use crate::{Query, StoredVersion};
 pub struct Place(pub u64);
 
 /// A question for a page of live resources.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct SearchRequest {
-    /// Which.
-    pub query: Query,
-    /// Continue behind this place; the place itself is excluded.
-    pub after: Option<Place>,
-    /// At most this many. A store may answer with fewer and a place to continue; with 0 there is
+    /// Which: those that any of these means. No two have the same kind.
+    pub queries: Vec<Query>,
+    /// In which order; without any, in that of their places.
+    ///
+    /// A walk keeps to the values that resources had when it began, so that one that matches all
+    /// the while is passed exactly once even if its values change. What did not exist then is not
+    /// part of it.
+    pub order: Vec<SortKey>,
+    /// Continue behind this mark.
+    pub after: Option<Mark>,
+    /// At most this many. A store may answer with fewer and a mark to continue; with 0 there is
     /// nothing to continue.
     pub limit: usize,
+    /// What else is wanted with the page.
+    pub includes: Vec<Include>,
+    /// Whether to count everything that matches, on whichever page.
+    pub total: bool,
+}
+
+impl SearchRequest {
+    /// The first page of what one query means.
+    pub fn of(query: Query, limit: usize) -> Self {
+        Self { queries: vec![query], limit, ..Self::default() }
+    }
+}
+
+/// A place in a walk, behind which it continues.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Mark {
+    /// Of the last resource.
+    pub place: Place,
+    /// The newest commit when the walk began. Of a walk by place alone it does not matter.
+    pub began: Seq,
+    /// The values that the last resource had then, one for each key of the order.
+    pub values: Vec<SortValue>,
+}
+
+/// Resources that are wanted together with those that refer to them, or that they refer to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Include {
+    /// The kind of the resources that refer.
+    pub kind: CompactString,
+    /// The parameter by which they do.
+    pub param: CompactString,
+    /// The kind of what is referred to; `None` for any.
+    pub target: Option<CompactString>,
+    /// Which end is wanted.
+    pub direction: Direction,
+    /// Whether it is followed from what was included too.
+    pub iterates: bool,
+}
+
+/// Which end of a reference is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// What is referred to.
+    Forward,
+    /// What refers.
+    Backward,
 }
 
 /// A page of live resources, each in its newest version.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SearchPage {
-    /// In the order of their places.
+    /// In the order asked for.
     pub found: Vec<StoredVersion>,
+    /// What the includes lead to from there, none twice and nothing that was found.
+    pub included: Vec<StoredVersion>,
+    /// Whether there would have been more than [`INCLUDED_MAX`] of those.
+    pub included_cut: bool,
+    /// How many match on all pages, if that was asked for and not too many had to be looked at.
+    pub total: Option<u64>,
     /// Where the next page continues; `None` when this is the last one.
-    pub next: Option<Place>,
+    pub next: Option<Mark>,
 }
+
+/// Resources that one page includes at most.
+pub const INCLUDED_MAX: usize = 1000;

@@ -43,6 +43,12 @@ pub enum Flaw {
     ForgetsIndex,
     /// Leaves the last resource of a page of a search out.
     SearchesShort,
+    /// Passes over the order asked for.
+    SortsByPlace,
+    /// Sorts each page by the values of its moment.
+    SortsByNow,
+    /// Brings nothing along.
+    IncludesNothing,
     /// Does not keep claims.
     ForgetsClaims,
     /// Keeps claims for ever.
@@ -94,6 +100,9 @@ impl Flaw {
         Self::IgnoresReferring,
         Self::ForgetsIndex,
         Self::SearchesShort,
+        Self::SortsByPlace,
+        Self::SortsByNow,
+        Self::IncludesNothing,
         Self::ForgetsClaims,
         Self::NeverLapses,
         Self::ForgetsRequests,
@@ -355,7 +364,16 @@ impl Store for BrokenStore {
     }
 
     fn search<'a>(&'a self, request: &'a SearchRequest) -> Answer<'a, SearchPage> {
-        let mut found = block_on(self.inner.search(request));
+        let mut request = request.clone();
+        match self.flaw {
+            Flaw::SortsByPlace => request.order.clear(),
+            Flaw::SortsByNow => {
+                request.after.iter_mut().for_each(|mark| mark.began = Seq(i64::MAX.unsigned_abs()));
+            }
+            Flaw::IncludesNothing => request.includes.clear(),
+            _ => {}
+        }
+        let mut found = block_on(self.inner.search(&request));
         if let (Flaw::SearchesShort, Ok(page)) = (self.flaw, &mut found) {
             page.found.pop();
         }

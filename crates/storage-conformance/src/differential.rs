@@ -7,7 +7,7 @@ use pollster::block_on;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use storage_api::{
     Commit, Committed, Current, Guard, HistoryRequest, HistoryScope, Index, Key, Lost, Now, Query, RequestId,
-    Seq, Store, StoreError, StoredVersion, VersionNumber, VersionSelector, Write, WriteSet,
+    SearchRequest, Seq, Store, StoreError, StoredVersion, VersionNumber, VersionSelector, Write, WriteSet,
 };
 
 use crate::bench::{all_pages, newest_first};
@@ -106,6 +106,7 @@ impl Pair {
                 self.compare_outcomes(&set, &model, &subject)
             }
             Operation::History(request) => self.compare_pages(request),
+            Operation::Search(query, limit) => self.compare_searches(query, *limit),
         }
     }
 
@@ -199,6 +200,26 @@ impl Pair {
         let model = all_pages(&*self.model.store, request.clone())?;
         let subject = all_pages(&*self.subject.store, of_subject)?;
         self.compare_versions(&format!("{request:?}"), &model, &subject)
+    }
+
+    /// Both find the same, each resource once. The order is that of places, which differ.
+    fn compare_searches(&self, query: &Query, limit: usize) -> Verdict {
+        let found = |side: &Side| -> Result<Vec<(Key, VersionNumber)>, Fault> {
+            let mut request = SearchRequest::of(query.clone(), limit);
+            let mut found = Vec::new();
+            loop {
+                let page = block_on(side.store.search(&request))?;
+                ensure!(page.found.len() <= limit, "a page of {limit} has {}", page.found.len());
+                found.extend(page.found.into_iter().map(|version| (version.key, version.version.number)));
+                request.after = page.next;
+                if request.after.is_none() {
+                    found.sort();
+                    return Ok(found);
+                }
+            }
+        };
+        ensure_eq!(found(&self.subject)?, found(&self.model)?, "found by {query:?}");
+        Ok(())
     }
 
     fn compare_everything(&mut self) -> Verdict {

@@ -22,6 +22,8 @@ pub(crate) enum Operation {
     Commit(Vec<Piece>),
     /// All pages that answer this.
     History(HistoryRequest),
+    /// All pages of a search, of so many each.
+    Search(Query, usize),
 }
 
 /// A guard, or a write with the guard it needs.
@@ -198,9 +200,40 @@ fn query() -> impl Strategy<Value = Query> {
         span().prop_map(Test::Date),
     ];
     let clause = (sample::select(vec!["p", "q"]), test).prop_map(|(param, test)| Clause::term(param, test));
-    let condition = collection::vec(clause, 1..3).prop_map(Condition::any);
-    (sample::select(vec!["Flag", "Patient"]), collection::vec(condition, 1..3))
-        .prop_map(|(kind, conditions)| Query { kind: kind.into(), conditions })
+    let clauses = || collection::vec(clause.clone(), 1..3);
+    let conditions = collection::vec(clauses().prop_map(Condition::any), 1..3);
+    // One that is turned round narrows what the others find; alone it is no question for a guard.
+    let none = option::of(clauses().prop_map(Condition::none));
+    (sample::select(vec!["Flag", "Patient"]), conditions, none, any::<bool>()).prop_map(
+        |(kind, mut conditions, none, first)| {
+            conditions.splice(if first { 0..0 } else { conditions.len()..conditions.len() }, none);
+            Query { kind: kind.into(), conditions }
+        },
+    )
+}
+
+/// A query as searches may ask it: also by id and time, along references, and without anything that selects.
+fn search() -> impl Strategy<Value = Query> {
+    let param = || sample::select(vec!["p", "q"]);
+    let instant = || (-1_000_000..6_000_000_i64).prop_map(|after| Timestamp(ManualClock::START.0 + after));
+    let clause = prop_oneof![
+        2 => key().prop_map(|key| Clause::Id(key.id)),
+        1 => (instant(), 0..3_000_000_i64)
+            .prop_map(|(low, len)| Clause::Updated(Interval { low, high: Timestamp(low.0 + len) })),
+        2 => param().prop_map(|param| Clause::term(param, Test::Present)),
+        2 => (param(), query())
+            .prop_map(|(param, query)| Clause::Refers { param: param.into(), query: Box::new(query) }),
+        2 => (param(), query())
+            .prop_map(|(param, query)| Clause::Referred { param: param.into(), query: Box::new(query) }),
+    ];
+    let conditions = collection::vec((collection::vec(clause, 1..3), any::<bool>()), 0..3);
+    (query(), conditions, any::<bool>()).prop_map(|(mut query, conditions, alone)| {
+        if alone {
+            query.conditions.clear();
+        }
+        query.conditions.extend(conditions.into_iter().map(|(any, negated)| Condition { any, negated }));
+        query
+    })
 }
 
 fn head_guard() -> impl Strategy<Value = HeadGuard> {
@@ -259,6 +292,7 @@ pub(crate) fn operations() -> impl Strategy<Value = Vec<Operation>> {
         8 => collection::vec(piece(), 0..4).prop_map(Operation::Commit),
         2 => (-1_000_000..2_000_000_i64).prop_map(Operation::Advance),
         2 => history().prop_map(Operation::History),
+        3 => (search(), 1..4_usize).prop_map(|(query, limit)| Operation::Search(query, limit)),
         1 => Just(Operation::Reopen),
     ];
     collection::vec(operation, 1..40)

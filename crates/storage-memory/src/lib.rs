@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod search;
 mod state;
 mod store;
 

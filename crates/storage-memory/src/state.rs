@@ -7,8 +7,8 @@ use bytes::Bytes;
 use storage_api::{
     Candidate, Commit, Committed, Current, Guard, Head, HistoryPage, HistoryRequest, HistoryScope, Index,
     IndexGeneration, Interval, Key, Lost, Now, Order, Others, Place, Query, REFERRING_MAX, Record, Reference,
-    RequestId, Scope, SearchPage, SearchRequest, Seq, StoredVersion, Term, Timestamp, Value, VersionNumber,
-    VersionSelector, VersionWrite, Write, WriteSet, matches,
+    RequestId, Scope, Seq, StoredVersion, Term, Timestamp, Value, VersionNumber, VersionSelector,
+    VersionWrite, Write, WriteSet, matches,
 };
 
 /// The low 48 bits of a tag.
@@ -16,11 +16,11 @@ const TAG48: u64 = (1 << 48) - 1;
 
 #[derive(Default)]
 pub(crate) struct State {
-    resources: BTreeMap<Key, Resource>,
+    pub(crate) resources: BTreeMap<Key, Resource>,
     /// All versions in commit order.
     commits: BTreeMap<Seq, Arc<StoredVersion>>,
     claims: BTreeMap<(Scope, Bytes), Claim>,
-    newest: Seq,
+    pub(crate) newest: Seq,
     /// The highest place that was given to a resource.
     places: u64,
     stamped: Timestamp,
@@ -28,19 +28,29 @@ pub(crate) struct State {
 }
 
 /// A key that was ever written.
-struct Resource {
-    place: Place,
+pub(crate) struct Resource {
+    pub(crate) place: Place,
     /// The highest number that was purged.
     floor: VersionNumber,
     /// Oldest first.
-    versions: Vec<Arc<StoredVersion>>,
-    /// What it is found by; empty unless it is live.
-    terms: Vec<Term>,
+    pub(crate) versions: Vec<Arc<StoredVersion>>,
+    /// What each of them is found by; a deletion by nothing.
+    pub(crate) terms: Vec<Vec<Term>>,
 }
 
 impl Resource {
     fn above(floor: VersionNumber, place: Place) -> Self {
         Self { place, floor, versions: Vec::new(), terms: Vec::new() }
+    }
+
+    /// What it is found by now.
+    pub(crate) fn newest_terms(&self) -> &[Term] {
+        self.terms.last().map_or(&[], Vec::as_slice)
+    }
+
+    /// Its newest version, unless that is a deletion.
+    pub(crate) fn live(&self) -> Option<&Arc<StoredVersion>> {
+        self.versions.last().filter(|newest| newest.body.is_some())
     }
 }
 
@@ -160,37 +170,22 @@ impl State {
                 && matches!(&term.value, Value::Reference(Reference::Local(target)) if target == key)
         };
         let others = self.resources.iter().filter(|(other, _)| *other != key);
-        let referring = others.filter(|(_, resource)| resource.terms.iter().any(refers));
+        let referring = others.filter(|(_, resource)| resource.newest_terms().iter().any(refers));
         referring.map(|(other, _)| other.clone()).take(REFERRING_MAX).collect()
     }
 
     /// The live resources that match, sorted by key.
-    fn found<'a>(&'a self, query: &'a Query) -> impl Iterator<Item = (&'a Key, &'a Resource)> {
+    pub(crate) fn found<'a>(&'a self, query: &'a Query) -> impl Iterator<Item = (&'a Key, &'a Resource)> {
         self.resources.iter().filter(|(key, resource)| {
-            resource.versions.last().is_some_and(|newest| {
-                let candidate = Candidate { key, at: newest.at, terms: &resource.terms };
-                newest.body.is_some() && matches(query, &candidate, self)
+            resource.live().is_some_and(|newest| {
+                let candidate = Candidate { key, at: newest.at, terms: resource.newest_terms() };
+                matches(query, &candidate, self)
             })
         })
     }
 
     fn matching(&self, query: &Query) -> Vec<Key> {
         self.found(query).map(|(key, _)| key.clone()).collect()
-    }
-
-    pub(crate) fn search(&self, request: &SearchRequest) -> SearchPage {
-        let behind = |place: Place| request.after.is_none_or(|after| place > after);
-        let mut found: Vec<&Resource> = self
-            .found(&request.query)
-            .map(|(_, resource)| resource)
-            .filter(|found| behind(found.place))
-            .collect();
-        found.sort_unstable_by_key(|resource| resource.place);
-        let more = found.len() > request.limit;
-        found.truncate(request.limit);
-        let next = found.last().map(|resource| resource.place).filter(|_| more);
-        let newest = found.into_iter().filter_map(|resource| resource.versions.last());
-        SearchPage { found: newest.map(|version| StoredVersion::clone(version)).collect(), next }
     }
 
     fn append(&mut self, write: VersionWrite, request: RequestId, at: Timestamp) {
@@ -211,7 +206,7 @@ impl State {
             request,
             body: write.body,
         });
-        resource.terms = write.terms;
+        resource.terms.push(write.terms);
         resource.versions.push(Arc::clone(&version));
         self.commits.insert(version.seq, version);
     }
@@ -219,9 +214,9 @@ impl State {
     /// A deleted resource is found by nothing, so it gets no terms.
     fn replace_terms(&mut self, key: &Key, terms: Vec<Term>) {
         if matches!(self.current(key), Current::Live(_))
-            && let Some(resource) = self.resources.get_mut(key)
+            && let Some(newest) = self.resources.get_mut(key).and_then(|resource| resource.terms.last_mut())
         {
-            resource.terms = terms;
+            *newest = terms;
         }
     }
 
@@ -263,8 +258,9 @@ impl State {
 impl Others for State {
     fn one(&self, key: &Key, passes: &mut dyn FnMut(&Candidate<'_>) -> bool) -> bool {
         let Some((key, resource)) = self.resources.get_key_value(key) else { return false };
-        let newest = resource.versions.last().filter(|newest| newest.body.is_some());
-        newest.is_some_and(|newest| passes(&Candidate { key, at: newest.at, terms: &resource.terms }))
+        resource
+            .live()
+            .is_some_and(|newest| passes(&Candidate { key, at: newest.at, terms: resource.newest_terms() }))
     }
 
     fn any(&self, kind: &str, passes: &mut dyn FnMut(&Candidate<'_>) -> bool) -> bool {

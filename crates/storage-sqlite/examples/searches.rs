@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release --example searches -p storage-sqlite [resources ...]`
 //!
-//! Every resource has ten terms. Each selective search finds ten of them, whatever the size of the store, so its
+//! Every resource has eleven terms. Each selective search finds ten of them, whatever the size of the store, so its
 //! figure should stay. The search below them passes over all that the first of its two conditions finds.
 #![allow(clippy::cast_precision_loss, reason = "figures are rounded anyway")]
 
@@ -43,7 +43,7 @@ fn day(number: u64) -> Interval {
     Interval { low: Timestamp(low), high: Timestamp(low + 86_399_999_999) }
 }
 
-/// Ten terms: six of values that [`SHARED`] resources have, four of values that very many have.
+/// Eleven terms: one of a value of its own, six of values that [`SHARED`] resources have, four of values that very many have.
 fn terms(number: u64) -> Vec<Term> {
     let group = number / SHARED;
     let name = format_compact!("name {group:08}");
@@ -59,6 +59,7 @@ fn terms(number: u64) -> Vec<Term> {
         term("name", Value::Text { normal: name.clone(), original: name }),
         term("method", token(format_compact!("m-{group}"))),
         term("code", token(format_compact!("c-{}", number % 20))),
+        term("unique", token(format_compact!("u-{number}"))),
         term("category", token("vital-signs")),
         term("status", token("final")),
     ];
@@ -138,7 +139,7 @@ fn measure(store: &SqliteStore, resources: u64) -> Result<(), Failure> {
     for (name, expected, query) in CASES {
         let mut times = Vec::new();
         for round in 0..REPEATS {
-            let request = SearchRequest { query: query(group(round)), after: None, limit: 10 };
+            let request = SearchRequest::of(query(group(round)), 10);
             let began = Instant::now();
             let page = block_on(store.search(&request))?;
             times.push(began.elapsed());
@@ -153,7 +154,7 @@ fn measure(store: &SqliteStore, resources: u64) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A guard on an equality that one resource meets, beside a guard on a head.
+/// Guards on equalities.
 fn measure_guards(store: &SqliteStore, resources: u64) -> Result<(), Failure> {
     const GUARDS: u64 = 1_000;
     let cost = |guards: Vec<Guard>| -> Result<f64, Failure> {
@@ -186,7 +187,65 @@ fn measure_guards(store: &SqliteStore, resources: u64) -> Result<(), Failure> {
         "| {resources} | guard, ten match | {:.1} | |",
         per_guard(cost((0..GUARDS).map(ten).collect())?)
     );
+    let one = |number: u64| {
+        let number = number * 7_919 % resources;
+        let unique = query(vec![("unique", code(format_compact!("u-{number}")))]);
+        Guard::Matches(unique, vec![Key::new(KIND, format_compact!("o{number:08}"))])
+    };
+    println!(
+        "| {resources} | guard, one matches | {:.1} | |",
+        per_guard(cost((0..GUARDS).map(one).collect())?)
+    );
+    let two = |number: u64| {
+        let number = number * 7_919 % resources;
+        let unique = ("unique", code(format_compact!("u-{number}")));
+        let query = query(vec![("status", code("final".into())), unique]);
+        Guard::Matches(query, vec![Key::new(KIND, format_compact!("o{number:08}"))])
+    };
+    println!(
+        "| {resources} | guard, one matches, two parameters | {:.1} | |",
+        per_guard(cost((0..GUARDS).map(two).collect())?)
+    );
     Ok(())
+}
+
+/// Criteria that cost as much as they can: two values that very many resources have, and none has both of, asked in the
+/// ways that the index answers and that it does not. Alone in their write sets, they are refused.
+fn measure_worst(store: &SqliteStore, resources: u64) {
+    let any_system = |code: &str| CodingTest { code: Some(code.into()), system: SystemTest::Any };
+    let none = |test: Test| Condition::none(vec![Clause::term(format_compact!("{KIND}.status"), test)]);
+    let common = || query(vec![("category", code("vital-signs".into()))]);
+    let with = |condition: Condition| {
+        let mut query = common();
+        query.conditions.push(condition);
+        query
+    };
+    let wide = |number: usize| {
+        let test = |value| Clause::term(format_compact!("{KIND}.code"), Test::Token(any_system(value)));
+        Condition::none((0..number).map(|_| test("c-none")).chain([test("c-1")]).collect())
+    };
+    let mut narrow = common();
+    narrow.conditions.extend((0..60).map(|_| none(code("final".into()))));
+    for (name, query) in [
+        ("worst: asked of the index", with(none(code("final".into())))),
+        ("worst: asked of the index sixty times", narrow),
+        ("worst: looked at", with(none(Test::Token(any_system("final"))))),
+        ("worst: looked at for 200 values", {
+            let mut query = with(wide(200));
+            query.conditions.push(none(Test::Token(any_system("final"))));
+            query
+        }),
+    ] {
+        let mut worst = 0.0_f64;
+        let mut refused = 0;
+        for _ in 0..50 {
+            let began = Instant::now();
+            let outcome = commit(store, vec![Guard::Matches(query.clone(), vec![])], vec![]);
+            worst = worst.max(began.elapsed().as_secs_f64() * 1e6);
+            refused += u64::from(outcome == Err(StoreError::TooCostly));
+        }
+        println!("| {resources} | {name}, refused {refused} of 50 times | at most {worst:.0} | |");
+    }
 }
 
 fn main() -> Result<(), Failure> {
@@ -202,6 +261,7 @@ fn main() -> Result<(), Failure> {
         println!("| {resources} | creates per second, 600 per commit | {created:.0} | |");
         measure(&store, resources)?;
         measure_guards(&store, resources)?;
+        measure_worst(&store, resources);
     }
     Ok(())
 }

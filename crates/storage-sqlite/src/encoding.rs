@@ -4,8 +4,8 @@
 //! never mistaken and the order stays. Systems and local targets are numbers from their tables.
 
 use storage_api::{
-    Coding, CodingTest, Interval, Key, Number, NumberRange, Reference, SystemTest, Test, Timestamp, Value,
-    is_below,
+    Coding, CodingTest, Interval, Key, NumberRange, Reference, SystemTest, Test, Value, is_below,
+    sort_instant, sort_number, sort_text,
 };
 
 /// Finds the numbers that stand for systems and for resources of this store.
@@ -57,16 +57,16 @@ fn encode_into(bytes: &mut Vec<u8>, value: &Value, names: &mut impl Names) -> ru
         }
         Value::Date(span) => {
             bytes.push(DATE);
-            bytes.extend(ordered_instant(span.low));
-            bytes.extend(ordered_instant(span.high));
+            bytes.extend(sort_instant(span.low));
+            bytes.extend(sort_instant(span.high));
         }
         Value::Number(number) => {
             bytes.push(NUMBER);
-            bytes.extend(ordered_number(*number));
+            bytes.extend(sort_number(*number));
         }
         Value::Quantity { value, unit } => {
             bytes.push(QUANTITY);
-            bytes.extend(ordered_number(*value));
+            bytes.extend(sort_number(*value));
             if let Some(unit) = unit {
                 bytes.push(UNIT);
                 return push_coding(bytes, unit, names);
@@ -105,6 +105,24 @@ pub(crate) fn target_of(value: &[u8]) -> Option<i64> {
     let (length, digits) = value.strip_prefix(&[LOCAL])?.split_first()?;
     (usize::from(*length) == digits.len() && digits.len() <= 8)
         .then(|| digits.iter().fold(0, |number, digit| (number << 8) | i64::from(*digit)))
+}
+
+/// What a value is sorted by. `name` gives the text of a reference to a row.
+pub(crate) fn sort_bytes<E>(
+    value: &[u8],
+    descending: bool,
+    name: impl FnOnce(i64) -> Result<String, E>,
+) -> Result<Option<Vec<u8>>, E> {
+    let Some((tag, rest)) = value.split_first() else { return Ok(None) };
+    let first = || unescape(rest.split(|byte| *byte == 0).next().unwrap_or_default());
+    Ok(match *tag {
+        TOKEN | TEXT => Some(sort_text(&first())),
+        LOCAL => target_of(value).map(name).transpose()?.map(|name| sort_text(name.as_bytes())),
+        EXTERNAL | URI => Some(sort_text(rest)),
+        DATE => rest.get(if descending { 8..16 } else { 0..8 }).map(<[u8]>::to_vec),
+        NUMBER | QUANTITY => rest.get(..8).map(<[u8]>::to_vec),
+        _ => None,
+    })
 }
 
 fn push_coding(bytes: &mut Vec<u8>, coding: &Coding, names: &mut impl Names) -> rusqlite::Result<bool> {
@@ -149,19 +167,6 @@ fn push_number(bytes: &mut Vec<u8>, number: i64) {
     let digits = &all[number.leading_zeros() as usize / 8..];
     bytes.push(u8::try_from(digits.len()).unwrap_or_default());
     bytes.extend_from_slice(digits);
-}
-
-const SIGN: u64 = 1 << 63;
-
-fn ordered_instant(instant: Timestamp) -> [u8; 8] {
-    (instant.0.cast_unsigned() ^ SIGN).to_be_bytes()
-}
-
-/// Bits of negative numbers are turned over, so that larger ones come first.
-fn ordered_number(number: Number) -> [u8; 8] {
-    let bits = number.get().to_bits();
-    let ordered = if bits & SIGN == 0 { bits | SIGN } else { !bits };
-    ordered.to_be_bytes()
 }
 
 /// A test on encoded values: where in the index they lie, and which of those there pass.
@@ -209,7 +214,7 @@ impl Pattern {
             Test::TextContains(part) => Self::Contains(part.as_bytes().to_vec()),
             Test::UriBelow(above) => Self::Below(above.as_bytes().to_vec()),
             Test::Span { low, high } => {
-                let ends = |span: &Interval| [ordered_instant(span.low), ordered_instant(span.high)];
+                let ends = |span: &Interval| [sort_instant(span.low), sort_instant(span.high)];
                 let ([a, b], [c, d]) = (ends(low), ends(high));
                 Self::Span([a, b, c, d])
             }
@@ -218,7 +223,7 @@ impl Pattern {
             }
             Test::Reference(reference) => exact(Value::Reference(reference.clone()), names)?,
             Test::Uri(uri) => exact(Value::Uri(uri.clone()), names)?,
-            Test::Date(span) => Self::Date(ordered_instant(span.low), ordered_instant(span.high)),
+            Test::Date(span) => Self::Date(sort_instant(span.low), sort_instant(span.high)),
             Test::Number(range) => {
                 let (low, high) = ends(range);
                 Self::Number(low, high)
@@ -295,6 +300,23 @@ impl Pattern {
         })
     }
 
+    /// Whether everything in the [`range`](Self::range) passes.
+    pub(crate) fn is_range(&self) -> bool {
+        match self {
+            Self::Exact(_) | Self::Prefix(_) | Self::Any | Self::Number(..) | Self::Quantity(_, _, None) => {
+                true
+            }
+            Self::Never
+            | Self::System(..)
+            | Self::Contains(_)
+            | Self::Below(_)
+            | Self::Date(..)
+            | Self::Span(_)
+            | Self::Quantity(_, _, Some(_))
+            | Self::Composite(_) => false,
+        }
+    }
+
     /// Whether an encoded value passes.
     pub(crate) fn passes(&self, value: &[u8]) -> bool {
         match self {
@@ -337,7 +359,7 @@ impl Pattern {
 }
 
 fn ends(range: &NumberRange) -> ([u8; 8], [u8; 8]) {
-    (ordered_number(range.low), ordered_number(range.high))
+    (sort_number(range.low), sort_number(range.high))
 }
 
 fn between(tag: u8, low: &[u8; 8], high: &[u8; 8]) -> (Vec<u8>, Vec<u8>) {

@@ -56,6 +56,8 @@ pub(crate) struct Group<'a> {
     pub(crate) connection: &'a Connection,
     pub(crate) tables: Tables<'a>,
     pub(crate) effects: Effects,
+    /// What guards on queries of the write set at hand may still do.
+    steps_left: usize,
 }
 
 /// What becomes true with the commit.
@@ -95,9 +97,18 @@ impl Effects {
     }
 }
 
+/// What a guard may do beyond what all of its set may: enough for the resources that it expects.
+fn own_steps(guard: &Guard) -> usize {
+    const FOR_EACH: usize = 16;
+    match guard {
+        Guard::Matches(_, expected) => expected.len().saturating_add(1).saturating_mul(FOR_EACH),
+        _ => 0,
+    }
+}
+
 impl<'a> Group<'a> {
     pub(crate) fn new(tables: Tables<'a>, effects: Effects) -> Self {
-        Self { connection: tables.connection, tables, effects }
+        Self { connection: tables.connection, tables, effects, steps_left: 0 }
     }
 
     /// Judges every guard of the set, then appends all of its writes or none. An error means
@@ -107,6 +118,8 @@ impl<'a> Group<'a> {
         if set.index != self.effects.position.generation {
             return Ok(Ok(Commit::StaleIndex(self.effects.position.generation)));
         }
+        let allowed = set.guards.iter().map(own_steps);
+        self.steps_left = allowed.fold(self.tables.match_steps_max, usize::saturating_add);
         let at = now.0.max(self.effects.position.at);
         let mut lost = Vec::new();
         for (guard, what) in set.guards.iter().enumerate() {
@@ -124,6 +137,13 @@ impl<'a> Group<'a> {
         self.write(prepared)?;
         let seq = Seq(self.effects.position.seq.unsigned_abs());
         Ok(Ok(Commit::Committed(Committed { seq, at: Timestamp(at) })))
+    }
+
+    /// Takes steps from what guards on queries may do while others wait.
+    pub(crate) fn spend(&mut self, steps: usize) -> Result<(), GroupError> {
+        let left = self.steps_left.checked_sub(steps);
+        self.steps_left = left.ok_or(GroupError::Refused(StoreError::TooCostly))?;
+        Ok(())
     }
 
     /// What a guard met, if it does not hold.

@@ -1,11 +1,12 @@
 //! Queries: candidates from the index, each looked at whole. Guards ask inside the writer's
 //! transaction, searches in a reader's snapshot; both by this one plan.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use compact_str::CompactString;
-use rusqlite::{Connection, OptionalExtension};
-use storage_api::{Clause, Interval, Key, Now, Query, StoreError, Timestamp};
+use rusqlite::types::Value as Sql;
+use rusqlite::{Connection, OptionalExtension, params_from_iter};
+use storage_api::{Clause, Condition, Interval, Key, Now, Query, StoreError, Timestamp};
 
 use crate::encoding::{Entry, Names, Pattern, local, target_of, unpack};
 use crate::group::{Group, GroupError};
@@ -14,6 +15,13 @@ use crate::symbols::SymbolKind;
 
 /// Index rows that are counted to choose the condition to look up by; all above are as good.
 const ESTIMATE_MAX: i64 = 64;
+/// Fewer than this are few enough not to look for a better condition.
+const FEW: i64 = 3;
+
+/// Values that a statement asks the index about, for each candidate; what is beyond is looked at.
+const FILTER_MAX: usize = 32;
+/// The same for all parts of a statement together.
+const FILTER_BY_PARTS_MAX: usize = 256;
 
 /// Looks names up without creating any.
 pub(crate) trait Look: Names {
@@ -33,13 +41,43 @@ pub(crate) trait Look: Names {
 /// What a query comes to in this store.
 pub(crate) struct Plan {
     pub(crate) kind: i64,
+    /// The text of the kind.
+    pub(crate) name: CompactString,
     conditions: Vec<Planned>,
 }
 
 /// A condition with its alternatives; those that nothing can pass are left out.
-struct Planned {
+pub(crate) struct Planned {
     any: Vec<Alternative>,
     negated: bool,
+}
+
+impl Planned {
+    fn of<L: Look>(condition: &Condition, names: &mut L) -> Result<Self, L::Error> {
+        let mut any = Vec::with_capacity(condition.any.len());
+        for clause in &condition.any {
+            any.extend(Alternative::of(clause, names)?);
+        }
+        Ok(Self { any, negated: condition.negated })
+    }
+
+    fn holds(&self, looked: &Looked<'_>) -> bool {
+        self.any.iter().any(|one| one.holds(looked)) != self.negated
+    }
+
+    /// Whether the index finds all that it may hold of.
+    fn is_indexed(&self) -> bool {
+        let is_indexed = |one: &Alternative| !matches!(one, Alternative::Updated(_) | Alternative::All(_));
+        !self.negated && self.any.iter().all(is_indexed)
+    }
+
+    fn needs_entries(&self) -> bool {
+        self.any.iter().any(|one| match one {
+            Alternative::Entry { .. } | Alternative::Within { .. } => true,
+            Alternative::All(conditions) => conditions.iter().any(Self::needs_entries),
+            Alternative::Id(_) | Alternative::Updated(_) | Alternative::Rows(_) => false,
+        })
+    }
 }
 
 /// One alternative of a condition, with its place in the index.
@@ -59,6 +97,8 @@ pub(crate) enum Alternative {
     },
     /// One of these rows.
     Rows(BTreeSet<i64>),
+    /// All of these hold.
+    All(Vec<Planned>),
 }
 
 /// A live resource that is looked at.
@@ -73,51 +113,163 @@ impl Plan {
     /// `None` if the store has never seen the kind.
     pub(crate) fn of<L: Look>(query: &Query, names: &mut L) -> Result<Option<Self>, L::Error> {
         let Some(kind) = names.symbol(SymbolKind::Kind, &query.kind)? else { return Ok(None) };
-        let mut conditions = Vec::with_capacity(query.conditions.len());
-        for condition in &query.conditions {
-            let mut any = Vec::with_capacity(condition.any.len());
-            for clause in &condition.any {
-                any.extend(Alternative::of(clause, names)?);
-            }
-            conditions.push(Planned { any, negated: condition.negated });
-        }
-        Ok(Some(Self { kind, conditions }))
+        let conditions = query.conditions.iter().map(|condition| Planned::of(condition, names));
+        let conditions = conditions.collect::<Result<_, _>>()?;
+        Ok(Some(Self { kind, name: query.kind.clone(), conditions }))
     }
 
-    /// The condition with the fewest candidates among those that the index can answer.
-    pub(crate) fn driver(&self, connection: &Connection) -> rusqlite::Result<Option<&[Alternative]>> {
-        let indexed = |planned: &&Planned| {
-            !planned.negated && planned.any.iter().all(|one| !matches!(one, Alternative::Updated(_)))
-        };
-        let mut indexed = self.conditions.iter().filter(indexed).map(|planned| planned.any.as_slice());
-        let Some(mut best) = indexed.next() else { return Ok(None) };
-        let mut fewest = None;
-        for condition in indexed {
-            let before = fewest.map_or_else(|| estimate(connection, best), Ok)?;
-            let count = estimate(connection, condition)?;
-            fewest = Some(before.min(count));
-            if count < before {
-                best = condition;
+    /// How to go about it: the condition with the fewest candidates among those that the index can answer gives
+    /// candidates, and the others are asked of each.
+    pub(crate) fn ways(&self, connection: &Connection) -> rusqlite::Result<Ways<'_>> {
+        let driver = self.driver(connection)?;
+        let mut ways = Ways { driver: None, filter: Filter::default(), rest: Vec::new() };
+        // Every part of the driver asks everything, and a statement has bounds.
+        let parts = driver.and_then(|place| self.conditions.get(place)).map_or(1, |driver| driver.any.len());
+        let room = (FILTER_BY_PARTS_MAX / parts.max(1)).min(FILTER_MAX);
+        for (place, planned) in self.conditions.iter().enumerate() {
+            if Some(place) == driver {
+                ways.driver = Some(&planned.any);
+                if planned.any.iter().all(Alternative::is_lookup) {
+                    continue;
+                }
+            } else if let Some(values) =
+                planned.exact().filter(|values| ways.filter.len() + values.len() <= room)
+            {
+                ways.filter.add(&values, planned.negated);
+                continue;
             }
+            ways.rest.push(planned);
         }
-        Ok(Some(best))
+        Ok(ways)
     }
 
     /// Whether every condition holds.
     pub(crate) fn holds(&self, looked: &Looked<'_>) -> bool {
-        self.conditions
-            .iter()
-            .all(|planned| planned.any.iter().any(|one| one.holds(looked)) != planned.negated)
+        self.conditions.iter().all(|planned| planned.holds(looked))
     }
 
     /// Whether a resource has to be looked at together with what it is found by.
     pub(crate) fn needs_entries(&self) -> bool {
-        let entry = |one: &Alternative| matches!(one, Alternative::Entry { .. } | Alternative::Within { .. });
-        self.conditions.iter().any(|planned| planned.any.iter().any(entry))
+        self.conditions.iter().any(Planned::needs_entries)
+    }
+
+    fn driver(&self, connection: &Connection) -> rusqlite::Result<Option<usize>> {
+        let indexed = |(_, planned): &(usize, &Planned)| planned.is_indexed();
+        let indexed: Vec<(usize, &Planned)> = self.conditions.iter().enumerate().filter(indexed).collect();
+        if let [(only, _)] = indexed[..] {
+            return Ok(Some(only));
+        }
+        // Most often one finds next to nothing: then the others need not be counted far.
+        for enough in [FEW, ESTIMATE_MAX] {
+            let mut best = None;
+            for (place, planned) in &indexed {
+                // There is no need to count further than the best one.
+                let max = best.map_or(enough, |(count, _)| count);
+                let count = estimate(connection, &planned.any, max)?;
+                if best.is_none_or(|(fewest, _)| count < fewest) {
+                    best = Some((count, *place));
+                }
+            }
+            if let Some((_, place)) = best.filter(|(count, _)| *count < enough || enough == ESTIMATE_MAX) {
+                return Ok(Some(place));
+            }
+        }
+        Ok(None)
     }
 }
 
-fn estimate(connection: &Connection, condition: &[Alternative]) -> rusqlite::Result<i64> {
+/// How a query is gone about.
+pub(crate) struct Ways<'a> {
+    /// What gives the candidates; `None` if there is nothing that the index can give.
+    pub(crate) driver: Option<&'a [Alternative]>,
+    /// What the index is asked of each candidate.
+    pub(crate) filter: Filter,
+    /// What each candidate has to be looked at for.
+    rest: Vec<&'a Planned>,
+}
+
+impl Ways<'_> {
+    /// Whether everything that was not asked of the index holds.
+    pub(crate) fn holds(&self, looked: &Looked<'_>) -> bool {
+        self.rest.iter().all(|planned| planned.holds(looked))
+    }
+
+    /// Whether a candidate has to be looked at at all.
+    fn is_settled(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    /// How many conditions each candidate is looked at for.
+    pub(crate) fn looked_at(&self) -> usize {
+        self.rest.len()
+    }
+
+    /// What a look at a candidate takes, in probes of the index.
+    fn look_steps(&self) -> usize {
+        const ROW: usize = 4;
+        const ENTRIES: usize = 8;
+        const COMPARED_AT_ONCE: usize = 8;
+        if self.is_settled() {
+            return 1;
+        }
+        let asked: usize = self.rest.iter().map(|planned| planned.any.len()).sum();
+        ROW + if self.needs_entries() { ENTRIES + asked / COMPARED_AT_ONCE } else { 0 }
+    }
+
+    /// Whether a candidate has to be looked at together with what it is found by.
+    pub(crate) fn needs_entries(&self) -> bool {
+        self.rest.iter().any(|planned| planned.needs_entries())
+    }
+}
+
+/// Conditions that a statement asks of each row that it gives.
+#[derive(Default)]
+pub(crate) struct Filter {
+    /// Each with the entries of which a resource must have one, or none if it is turned round.
+    terms: Vec<(bool, Vec<Entry>)>,
+}
+
+impl Filter {
+    fn add(&mut self, values: &[(i64, &[u8])], negated: bool) {
+        let values = values.iter().map(|(param, value)| (*param, value.to_vec()));
+        self.terms.push((negated, values.collect()));
+    }
+
+    /// How often the index is asked for one candidate, at most.
+    pub(crate) fn len(&self) -> usize {
+        self.terms.iter().map(|(_, entries)| entries.len()).sum()
+    }
+
+    /// An expression over the column `res` of a table, and what is bound to it.
+    pub(crate) fn sql(&self, table: &str) -> (String, Vec<Sql>) {
+        let (mut parts, mut bound) = (Vec::new(), Vec::new());
+        for (negated, values) in &self.terms {
+            let one = |(param, value): &Entry| {
+                bound.extend([Sql::from(*param), Sql::from(value.clone())]);
+                format!(
+                    "EXISTS (SELECT 1 FROM term f WHERE f.param = ? AND f.value = ? AND f.res = {table}.res)"
+                )
+            };
+            let any: Vec<String> = values.iter().map(one).collect();
+            let any = if any.is_empty() { "0".to_owned() } else { any.join(" OR ") };
+            parts.push(if *negated { format!("NOT ({any})") } else { format!("({any})") });
+        }
+        (if parts.is_empty() { "1".to_owned() } else { parts.join(" AND ") }, bound)
+    }
+}
+
+impl Planned {
+    /// The values of which a resource must have one, if that is all there is to ask.
+    fn exact(&self) -> Option<Vec<(i64, &[u8])>> {
+        const VALUES_MAX: usize = 8;
+        if self.any.len() > VALUES_MAX {
+            return None;
+        }
+        self.any.iter().map(Alternative::exact).collect()
+    }
+}
+
+fn estimate(connection: &Connection, condition: &[Alternative], max: i64) -> rusqlite::Result<i64> {
     let sql = "SELECT count(*) FROM
                (SELECT 1 FROM term WHERE param = ?1 AND value >= ?2 AND value < ?3 LIMIT ?4)";
     let mut statement = connection.prepare_cached(sql)?;
@@ -125,13 +277,13 @@ fn estimate(connection: &Connection, condition: &[Alternative]) -> rusqlite::Res
     for one in condition {
         count += match one {
             Alternative::Entry { param, low, high, .. } => {
-                statement.query_row((param, low, high, ESTIMATE_MAX), |row| row.get(0))?
+                statement.query_row((param, low, high, max), |row| row.get(0))?
             }
-            Alternative::Id(_) | Alternative::Updated(_) => 1,
+            Alternative::Id(_) | Alternative::Updated(_) | Alternative::All(_) => 1,
             Alternative::Within { values, .. } => i64::try_from(values.len()).unwrap_or(i64::MAX),
             Alternative::Rows(rows) => i64::try_from(rows.len()).unwrap_or(i64::MAX),
         };
-        if count > ESTIMATE_MAX {
+        if count > max {
             break;
         }
     }
@@ -163,7 +315,28 @@ impl Alternative {
                 }
                 (!rows.is_empty()).then_some(Self::Rows(rows))
             }
+            Clause::All(conditions) => {
+                let planned = conditions.iter().map(|condition| Planned::of(condition, names));
+                Some(Self::All(planned.collect::<Result<_, _>>()?))
+            }
         })
+    }
+
+    /// The one value that it wants, if that is all.
+    fn exact(&self) -> Option<(i64, &[u8])> {
+        match self {
+            Self::Entry { param, pattern: Pattern::Exact(value), .. } => Some((*param, value)),
+            _ => None,
+        }
+    }
+
+    /// Whether it holds of everything that the index has where it is looked up.
+    fn is_lookup(&self) -> bool {
+        match self {
+            Self::Entry { pattern, .. } => pattern.is_range(),
+            Self::Id(_) | Self::Within { .. } | Self::Rows(_) => true,
+            Self::Updated(_) | Self::All(_) => false,
+        }
     }
 
     fn holds(&self, looked: &Looked<'_>) -> bool {
@@ -171,6 +344,7 @@ impl Alternative {
             Self::Id(id) => id == looked.id,
             Self::Updated(span) => span.contains(Timestamp(looked.at)),
             Self::Rows(rows) => rows.contains(&looked.res),
+            Self::All(conditions) => conditions.iter().all(|planned| planned.holds(looked)),
             Self::Within { param, values } => {
                 looked.entries.iter().any(|(entry, value)| entry == param && values.contains(value))
             }
@@ -223,38 +397,59 @@ impl Group<'_> {
         query: &Query,
         expected: &[Key],
     ) -> Result<Option<Now>, GroupError> {
-        let mut found = self.matching(query, expected.len().saturating_add(1))?;
+        let mut rows = HashMap::with_capacity(expected.len());
+        for key in expected.iter().filter(|key| key.kind == query.kind) {
+            if let Some(row) = self.head(key)? {
+                rows.insert(row.res, key);
+            }
+        }
+        let mut found = self.matching(query, &rows, expected.len().saturating_add(1))?;
         found.sort();
         Ok((found != expected).then_some(Now::Matched(found)))
     }
 
-    /// The live resources that match, at most `limit` of them, in no particular order.
-    fn matching(&mut self, query: &Query, limit: usize) -> Result<Vec<Key>, GroupError> {
+    /// The live resources that match, at most `limit` of them, in no particular order. `known` are some of the kind.
+    fn matching(
+        &mut self,
+        query: &Query,
+        known: &HashMap<i64, &Key>,
+        limit: usize,
+    ) -> Result<Vec<Key>, GroupError> {
+        // Names are looked up, and index rows counted, for each alternative.
+        self.spend(query.conditions.iter().map(|condition| 1 + 2 * condition.any.len()).sum())?;
         let Some(plan) = Plan::of(query, self)? else { return Ok(Vec::new()) };
-        let too_costly = || GroupError::Refused(StoreError::TooCostly);
-        let driver = plan.driver(self.connection)?.ok_or_else(too_costly)?;
-        let mut search = Search { query, plan: &plan, seen: HashSet::new(), found: Vec::new(), limit };
-        let mut steps = 0;
+        let ways = plan.ways(self.connection)?;
+        let driver = ways.driver.ok_or(GroupError::Refused(StoreError::TooCostly))?;
+        let mut search = Search {
+            query,
+            kind: plan.kind,
+            ways: &ways,
+            known,
+            seen: HashSet::new(),
+            found: Vec::new(),
+            limit,
+        };
         let connection = self.connection;
-        let sql = "SELECT res FROM term WHERE param = ?1 AND value >= ?2 AND value < ?3";
-        let mut statement = connection.prepare_cached(sql)?;
+        let (filter, bound) = ways.filter.sql("term");
+        let sql = format!("SELECT res, {filter} FROM term WHERE param = ? AND value >= ? AND value < ?");
+        let mut statement = connection.prepare_cached(&sql)?;
         for one in driver {
             let Alternative::Entry { param, low, high, .. } = one else {
                 if let Alternative::Id(id) = one
                     && let Some(row) = self.head(&Key { kind: query.kind.clone(), id: id.clone() })?
+                    && ways.filter.passes(connection, row.res)?
                     && search.look_at(self, row.res)?
                 {
                     return Ok(search.found);
                 }
                 continue;
             };
-            let mut rows = statement.query((param, low, high))?;
+            let range = [Sql::from(*param), Sql::from(low.clone()), Sql::from(high.clone())];
+            let mut rows = statement.query(params_from_iter(bound.iter().cloned().chain(range)))?;
             while let Some(row) = rows.next()? {
-                steps += 1;
-                if steps > self.tables.match_steps_max {
-                    return Err(too_costly());
-                }
-                if search.look_at(self, row.get(0)?)? {
+                let passes = row.get(1)?;
+                self.spend(1 + ways.filter.len() + if passes { ways.look_steps() } else { 0 })?;
+                if passes && search.look_at(self, row.get(0)?)? {
                     return Ok(search.found);
                 }
             }
@@ -263,10 +458,26 @@ impl Group<'_> {
     }
 }
 
+impl Filter {
+    /// Whether one resource passes.
+    pub(crate) fn passes(&self, connection: &Connection, res: i64) -> rusqlite::Result<bool> {
+        if self.terms.is_empty() {
+            return Ok(true);
+        }
+        let (filter, mut bound) = self.sql("one");
+        let sql = format!("SELECT {filter} FROM (SELECT ? AS res) one");
+        bound.push(res.into());
+        connection.prepare_cached(&sql)?.query_row(params_from_iter(bound), |row| row.get(0))
+    }
+}
+
 /// A search for a guard on its way.
 struct Search<'a> {
     query: &'a Query,
-    plan: &'a Plan,
+    kind: i64,
+    ways: &'a Ways<'a>,
+    /// Resources of the kind whose keys are known without a look.
+    known: &'a HashMap<i64, &'a Key>,
     /// A resource may have several entries in the range.
     seen: HashSet<i64>,
     found: Vec<Key>,
@@ -279,14 +490,27 @@ impl Search<'_> {
         if !self.seen.insert(res) {
             return Ok(false);
         }
-        let Some((row, kind, id)) = ResourceRow::find_named(group.connection, res)? else { return Ok(false) };
-        if kind != self.plan.kind || row.state != State::Live {
-            return Ok(false);
-        }
-        let entries = group.entries(&row)?;
-        if self.plan.holds(&Looked { res, id: &id, at: row.at, entries: &entries }) {
-            self.found.push(Key { kind: self.query.kind.clone(), id });
+        match self.known.get(&res) {
+            // What is found by an entry is live. An id alone does not say so.
+            Some(key) if self.ways.is_settled() && !self.drives_by_id() => self.found.push((*key).clone()),
+            _ => self.found.extend(self.key_of(group, res)?),
         }
         Ok(self.found.len() >= self.limit)
+    }
+
+    fn drives_by_id(&self) -> bool {
+        let is_id = |one: &Alternative| matches!(one, Alternative::Id(_));
+        self.ways.driver.is_some_and(|driver| driver.iter().any(is_id))
+    }
+
+    /// The key of a candidate, if it is meant.
+    fn key_of(&self, group: &Group<'_>, res: i64) -> Result<Option<Key>, GroupError> {
+        let Some((row, kind, id)) = ResourceRow::find_named(group.connection, res)? else { return Ok(None) };
+        if kind != self.kind || row.state != State::Live {
+            return Ok(None);
+        }
+        let entries = if self.ways.needs_entries() { group.entries(&row)? } else { Vec::new() };
+        let holds = self.ways.holds(&Looked { res, id: &id, at: row.at, entries: &entries });
+        Ok(holds.then(|| Key { kind: self.query.kind.clone(), id }))
     }
 }

@@ -34,8 +34,9 @@ pub struct Options {
     pub set_bytes_max: usize,
     /// Contents above this many bytes are kept in files beside the database.
     pub body_inline_max: usize,
-    /// Index rows that a guard on a query may look at in the writer, where everybody waits for
-    /// it: about two milliseconds. A query that needs more is refused as too costly.
+    /// How often the guards on queries of a write set may ask the index in the writer, where
+    /// everybody waits for it, beyond a few times for each resource that they expect: about two
+    /// milliseconds. A write set that needs more is refused as too costly.
     pub match_steps_max: usize,
     /// Connections that reads share. Reads do not block each other while there is one each.
     pub readers: usize,
@@ -51,6 +52,11 @@ pub struct Options {
     /// A page of history that filters by a span of time looks at no more rows than this before it
     /// ends early: the filter may pass over almost everything.
     pub page_rows_max: usize,
+    /// Resources that one search looks at to put what it finds in an order; one that would have to
+    /// look at more is refused, unless it is ordered by time.
+    pub sorted_rows_max: usize,
+    /// Resources that one search looks at to count what it finds; a total above is left out.
+    pub counted_rows_max: usize,
     /// The database file does not grow beyond this; writes that would need more are refused as
     /// full until something is purged.
     pub file_bytes_max: Option<u64>,
@@ -75,13 +81,15 @@ impl Default for Options {
             queue_bytes_max: 256 * MIB,
             set_bytes_max: 128 * MIB,
             body_inline_max: MIB,
-            match_steps_max: 1_000,
+            match_steps_max: 4_000,
             readers: 4,
             page_bytes_max: 16 * MIB,
             head_cache_entries: 100_000,
             body_cache_bytes: 64 * MIB,
             entry_cache_bytes: 16 * MIB,
             page_rows_max: 10_000,
+            sorted_rows_max: 100_000,
+            counted_rows_max: 200_000,
             file_bytes_max: None,
             page_cache_bytes: 16 * MIB,
             checkpoint_bytes: 48 << 20,

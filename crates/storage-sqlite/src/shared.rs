@@ -101,9 +101,7 @@ pub(crate) fn weight(set: &WriteSet) -> usize {
         }
         Write::Terms { terms, .. } => terms.len().saturating_mul(ENTRY_BYTES),
         Write::Claim { value, .. } => value.len(),
-        Write::Index(index) => {
-            index.maker.len() + index.backfill.as_ref().map_or(0, |backfill| backfill.len())
-        }
+        Write::Index(index) => index.maker.len() + index.backfill.as_ref().map_or(0, bytes::Bytes::len),
         Write::Purge(_) => 0,
     });
     content.fold(entries, usize::saturating_add)

@@ -240,10 +240,10 @@ impl Store for SqliteStore {
     }
 
     fn search<'a>(&'a self, request: &'a SearchRequest) -> Answer<'a, SearchPage> {
-        let bytes_max = self.inner.shared.options.page_bytes_max;
-        Box::pin(async move {
-            self.inner.ask(|reader| reader.snapshot(|reader| reader.search(request, bytes_max)))
-        })
+        let options = &self.inner.shared.options;
+        Box::pin(
+            async move { self.inner.ask(|reader| reader.snapshot(|reader| reader.search(request, options))) },
+        )
     }
 
     fn commit(&self, set: WriteSet) -> Answer<'static, Commit> {

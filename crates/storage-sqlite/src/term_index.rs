@@ -83,7 +83,12 @@ impl Group<'_> {
     /// Gives the newest version other terms.
     pub(crate) fn replace_terms(&mut self, key: &Key, terms: &[Term]) -> Result<(), GroupError> {
         let Some(row) = self.head(key)?.filter(|row| row.state == State::Live) else { return Ok(()) };
+        let before = pack(&self.entries(&row)?);
         let packed = self.replace_entries(row.res, Some(row), terms)?;
+        // The row has the content too: it is not written for nothing.
+        if packed == before {
+            return Ok(());
+        }
         let sql = "UPDATE version SET terms = ?2 WHERE seq = ?1";
         self.connection.prepare_cached(sql)?.execute((row.seq, &packed))?;
         self.effects.entries.insert(row.seq, packed.unwrap_or_default().into_boxed_slice());

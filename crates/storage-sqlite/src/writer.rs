@@ -173,8 +173,8 @@ impl Writer {
                 let rows = effects.heads.iter().filter_map(|(key, row)| row.map(|row| (key, row)));
                 self.shared.heads.publish(rows, group);
                 self.position = effects.position;
-                self.keep(effects.entries, &effects.replaced);
                 self.shared.set_generation(self.position.generation);
+                self.keep(effects.entries, &effects.replaced);
                 self.sweep = effects.sweep;
                 self.released.extend(effects.released);
                 self.connection = Some(connection);

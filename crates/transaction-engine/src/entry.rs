@@ -226,7 +226,7 @@ impl Entry {
             (Target::Type(_) | Target::Instance(_), Method::Put | Method::Patch | Method::Delete) => {
                 matches!(self.target, Target::Type(_)) != self.query.is_empty()
             }
-            (Target::Base, _) => false,
+            (Target::Base, Method::Get | Method::Head) => !self.query.is_empty(),
             (_, Method::Get | Method::Head) => true,
             _ => false,
         };

@@ -74,7 +74,9 @@ impl FoundBy {
                     let name = (query.kind.to_string(), param.to_string(), Exact::of_test(test)?);
                     found.extend(self.0.get(&name).into_iter().flatten().cloned());
                 }
-                Clause::Updated(_) | Clause::Refers { .. } | Clause::Referred { .. } => return None,
+                Clause::Updated(_) | Clause::All(_) | Clause::Refers { .. } | Clause::Referred { .. } => {
+                    return None;
+                }
             }
         }
         Some(found)

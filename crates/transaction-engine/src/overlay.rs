@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use storage_api::{
-    Answer, Body, Candidate, Clause, Commit, Committed, Current, Guard, HeadGuard, HistoryPage,
+    Answer, Body, Candidate, Clause, Commit, Committed, Condition, Current, Guard, HeadGuard, HistoryPage,
     HistoryRequest, Index, IndexGeneration, Key, Lost, Method, Now, Others, Query, Record, RequestId, Scope,
     SearchPage, SearchRequest, Seq, Store, StoreError, StoredVersion, Timestamp, VersionSelector,
     VersionWrite, Write, WriteSet, matches,
@@ -86,29 +86,27 @@ impl State {
             written.version.method != Method::Delete && matches(query, &candidate, &Own { state: self, now })
         };
         let own = |(key, written): (&Key, &Written)| stored(key, &written.version, now);
-        match self.found_by.candidates(query) {
-            Some(keys) => {
-                keys.iter().filter_map(|key| self.written.get_key_value(key)).filter(fits).map(own).collect()
-            }
-            None => {
-                let first = Key::new(query.kind.clone(), "");
-                let of_kind = self.written.range(first..).take_while(|(key, _)| key.kind == query.kind);
-                of_kind.filter(fits).map(own).collect()
-            }
+        if let Some(keys) = self.found_by.candidates(query) {
+            let found = keys.iter().filter_map(|key| self.written.get_key_value(key));
+            return found.filter(fits).map(own).collect();
         }
+        let first = Key::new(query.kind.clone(), "");
+        let of_kind = self.written.range(first..).take_while(|(key, _)| key.kind == query.kind);
+        of_kind.filter(fits).map(own).collect()
     }
 
     fn judge(&mut self, place: usize, guard: &Guard, now: Timestamp) -> Option<Lost> {
         match guard {
+            // What is referred to may be written by a later entry: this is judged when all are written.
+            Guard::Head(key, HeadGuard::Live) => {
+                self.live.insert(key.clone());
+                None
+            }
             Guard::Head(key, wanted) => match self.current(key) {
                 Some(current) if wanted.holds(&current) => None,
                 Some(current) => Some(Lost { guard: place, now: Now::Head(current) }),
                 None => {
-                    if *wanted == HeadGuard::Live {
-                        self.live.insert(key.clone());
-                    } else {
-                        self.heads.insert(key.clone(), *wanted);
-                    }
+                    self.heads.insert(key.clone(), *wanted);
                     None
                 }
             },
@@ -195,8 +193,14 @@ impl Others for Own<'_> {
 
 /// Whether what a query finds depends on other resources than those it finds.
 fn follows_references(query: &Query) -> bool {
-    let follows = |clause: &Clause| matches!(clause, Clause::Refers { .. } | Clause::Referred { .. });
-    query.conditions.iter().any(|condition| condition.any.iter().any(follows))
+    fn follows(condition: &Condition) -> bool {
+        condition.any.iter().any(|clause| match clause {
+            Clause::Refers { .. } | Clause::Referred { .. } => true,
+            Clause::All(conditions) => conditions.iter().any(follows),
+            Clause::Term { .. } | Clause::Id(_) | Clause::Updated(_) => false,
+        })
+    }
+    query.conditions.iter().any(follows)
 }
 
 fn stored(key: &Key, version: &VersionWrite, now: Timestamp) -> StoredVersion {
@@ -227,6 +231,13 @@ impl Overlay {
         self.state().twice.clone().map(Twice)
     }
 
+    /// Resources that must exist, and that the transaction deletes or does not find.
+    pub fn missing(&self) -> Vec<Key> {
+        let state = self.state();
+        let gone = |key: &&Key| !matches!(state.current(key), None | Some(Current::Live(_)));
+        state.live.iter().filter(gone).cloned().collect()
+    }
+
     /// The content that the transaction gives a resource, if it writes it; nothing for a deletion.
     pub fn written(&self, key: &Key) -> Option<(storage_api::VersionToken, Option<Body>)> {
         let state = self.state();
@@ -238,6 +249,7 @@ impl Overlay {
     pub fn write_set(&self, request: RequestId, index: IndexGeneration) -> WriteSet {
         let state = self.state();
         let heads = state.heads.iter().map(|(key, guard)| Guard::Head(key.clone(), *guard));
+        // A head that is pinned, or that the transaction writes, needs no second guard.
         let live = state.live.iter().filter(|key| !state.heads.contains_key(*key));
         let live = live.map(|key| Guard::Head(key.clone(), HeadGuard::Live));
         let matched = state.matched.iter().map(|(query, keys)| Guard::Matches(query.clone(), keys.clone()));
@@ -275,7 +287,7 @@ impl Overlay {
             return Err(StoreError::TooCostly);
         }
         let mut found: Vec<StoredVersion> = Vec::new();
-        let mut request = SearchRequest { query: query.clone(), after: None, limit: 100 };
+        let mut request = SearchRequest::of(query.clone(), 100);
         loop {
             let page = self.0.below.search(&request).await?;
             found.extend(page.found);
@@ -283,7 +295,7 @@ impl Overlay {
                 return Err(StoreError::TooCostly);
             }
             request.after = page.next;
-            if page.next.is_none() {
+            if request.after.is_none() {
                 break;
             }
         }
@@ -337,13 +349,17 @@ impl Store for Overlay {
     fn search<'a>(&'a self, request: &'a SearchRequest) -> Answer<'a, SearchPage> {
         Box::pin(async move {
             if request.after.is_some() {
-                return Ok(SearchPage { found: Vec::new(), next: None });
+                return Ok(SearchPage::default());
             }
-            let mut found = self.search_below(&request.query).await?;
-            let state = self.state();
-            found.retain(|version| !state.written.contains_key(&version.key));
-            found.extend(state.own_matches(&request.query, self.0.now));
-            Ok(SearchPage { found, next: None })
+            let mut found = Vec::new();
+            for query in &request.queries {
+                let below = self.search_below(query).await?;
+                let state = self.state();
+                found.extend(below.into_iter().filter(|version| !state.written.contains_key(&version.key)));
+                found.extend(state.own_matches(query, self.0.now));
+            }
+            let total = request.total.then_some(found.len() as u64);
+            Ok(SearchPage { found, total, ..SearchPage::default() })
         })
     }
 

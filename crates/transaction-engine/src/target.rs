@@ -21,6 +21,8 @@ pub enum Target {
     TypeHistory(String),
     /// `[type]/[id]`
     Instance(Key),
+    /// `[type]/[id]/[type]`, or `*` for all types
+    Compartment(Key, Option<String>),
     /// `[type]/[id]/_history`
     InstanceHistory(Key),
     /// `[type]/[id]/_history/[vid]`
@@ -72,6 +74,10 @@ impl Target {
             [name, "_search"] => named(name).and(Err(Problem::SearchByPost)),
             [name, id] => key(name, id).map(Self::Instance),
             [name, id, "_history"] => key(name, id).map(Self::InstanceHistory),
+            [name, id, member] => {
+                let member = if *member == "*" { None } else { Some(named(member)?) };
+                Ok(Self::Compartment(key(name, id)?, member))
+            }
             [name, id, "_history", version] => Ok(Self::Version(key(name, id)?, (*version).to_owned())),
             _ => Err(Problem::NoRoute(short(path))),
         }
@@ -82,7 +88,7 @@ impl Target {
         match self {
             Self::Type(name) | Self::TypeHistory(name) => Some(name),
             Self::Instance(key) | Self::InstanceHistory(key) | Self::Version(key, _) => Some(&key.kind),
-            Self::Base | Self::Metadata | Self::SystemHistory => None,
+            Self::Base | Self::Metadata | Self::SystemHistory | Self::Compartment(..) => None,
         }
     }
 }

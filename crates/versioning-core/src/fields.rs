@@ -354,20 +354,16 @@ impl<'a> TagList<'a> {
     /// `"` *etagc `"`, with the offset on the opening quote.
     fn quoted(&mut self) -> Result<&'a [u8], (Problem, usize)> {
         let start = self.offset + 1;
-        self.offset = start;
-        loop {
-            match self.peek() {
-                None => return Err((Problem::Unterminated, start - 1)),
-                Some(b'"') => break,
-                Some(byte) if byte == 0x21 || (0x23..=0x7e).contains(&byte) || byte >= 0x80 => {
-                    self.offset += 1;
-                }
-                Some(byte) => return Err((Problem::BadByte(byte), self.offset)),
-            }
+        let rest = &self.line[start..];
+        let length = rest.iter().position(|byte| !is_etagc(*byte)).unwrap_or(rest.len());
+        self.offset = start + length;
+        match rest.get(length) {
+            None => return Err((Problem::Unterminated, start - 1)),
+            Some(b'"') => {}
+            Some(byte) => return Err((Problem::BadByte(*byte), self.offset)),
         }
-        let opaque = &self.line[start..self.offset];
         self.offset += 1;
-        Ok(opaque)
+        Ok(&rest[..length])
     }
 
     /// A FHIR id without quotes, with or without `W/`.
@@ -383,6 +379,11 @@ impl<'a> TagList<'a> {
         }
         Ok(Item::Tag { weak, opaque: &self.line[start..self.offset] })
     }
+}
+
+/// Whether a byte may stand between the quotes of an entity tag.
+const fn is_etagc(byte: u8) -> bool {
+    matches!(byte, 0x21 | 0x23..=0x7e | 0x80..)
 }
 
 /// What the header fuzz target and its property test both assert of any bytes, read as lines

@@ -48,7 +48,7 @@ pub(crate) fn body(chance: &mut Chance, kind: &str, id: &str) -> Body {
 }
 
 /// Packs a body, or only says so, or breaks what was packed.
-fn encode(chance: &mut Chance, bytes: &mut Vec<u8>) -> Option<&'static str> {
+pub(crate) fn encode(chance: &mut Chance, bytes: &mut Vec<u8>) -> Option<&'static str> {
     match chance.below(40) {
         0 => Some(chance.one_of(&["gzip", "br", "identity", "gzip, gzip", "", "deflate"])),
         1..4 => {

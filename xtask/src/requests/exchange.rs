@@ -109,7 +109,8 @@ impl Exchange {
         if let Some(etag) = answer.field("etag") {
             self.etag = Some(etag.to_owned());
         }
-        ensure!(answer.status < 500, "{}", answer.describe());
+        // An API of Spine says 501 of what it does not have; that is no failure.
+        ensure!(answer.status < 500 || answer.status == 501, "{}", answer.describe());
         Ok(())
     }
 
@@ -212,7 +213,8 @@ fn judge(answer: &Answer, asked: &Asked) -> Result<()> {
     let is_json = content_type.contains("json");
     if is_json {
         let value: serde_json::Value = serde_json::from_slice(&body).context("a body that is no JSON")?;
-        ensure!(value["resourceType"].is_string(), "a body that is no resource");
+        let is_patch = content_type.contains("json-patch") && value.is_array();
+        ensure!(is_patch || value["resourceType"].is_string(), "a body that is no resource");
     } else if content_type.contains("xml") {
         let text = body.trim_ascii();
         ensure!(text.starts_with(b"<") && text.ends_with(b">"), "a body that is no XML");

@@ -97,7 +97,7 @@ fn date(chance: &mut Chance) -> Vec<u8> {
 }
 
 fn prefer(chance: &mut Chance) -> Vec<u8> {
-    const PREFERENCES: [&str; 11] = [
+    const PREFERENCES: [&str; 13] = [
         "return=minimal",
         "return=representation",
         "return=OperationOutcome",
@@ -107,6 +107,8 @@ fn prefer(chance: &mut Chance) -> Vec<u8> {
         "handling=lenient",
         "handling=strict, return=minimal",
         "respond-async",
+        "rebase",
+        "return=OperationOutcome, rebase=true",
         "return=minimal; return=representation;;;,,,",
         "=",
     ];

@@ -1,13 +1,14 @@
 //! `cargo xtask requests`: no request makes the server panic, hang, drop a connection or answer 500.
 //!
 //! Clients send requests that a grammar makes of valid and broken parts: methods, paths, parameters, conditions,
-//! preferences, formats, encodings, JSON and XML changed in structure and in bytes, wrong lengths, chunks, several
+//! preferences, formats, encodings, patches, JSON and XML changed in structure and in bytes, wrong lengths, chunks, several
 //! requests at once, and bytes that are no HTTP. Each answer is judged; a seed repeats every choice.
 
 mod body;
 mod chance;
 mod exchange;
 mod fields;
+mod patches;
 mod shot;
 mod target;
 

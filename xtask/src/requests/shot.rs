@@ -3,6 +3,7 @@
 use super::body::{body, scratch};
 use super::chance::Chance;
 use super::fields::fields;
+use super::patches::patch;
 use super::target::target;
 
 /// What is written to a connection at once.
@@ -174,7 +175,11 @@ fn request(chance: &mut Chance, etag: Option<&str>) -> Request {
     if has_body {
         // A server may insist that a new resource has no id yet.
         let id = if target.method == "POST" && chance.percent(70) { "" } else { target.id };
-        let body = body(chance, target.kind, id);
+        let body = if target.method == "PATCH" && chance.percent(90) {
+            patch(chance, target.kind)
+        } else {
+            body(chance, target.kind, id)
+        };
         fields.extend(body.content_type.map(|content_type| ("content-type", content_type)));
         fields.extend(body.encoding.map(|encoding| ("content-encoding", encoding.into())));
         bytes = body.bytes;

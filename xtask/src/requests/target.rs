@@ -3,10 +3,10 @@
 use super::chance::Chance;
 
 /// Where the server answers by default.
-const MOUNTS: [&str; 6] = ["/R4", "/R4", "/STU3", "/R4B", "/R5", "/spine/STU3"];
+const MOUNTS: [&str; 8] = ["/R4", "/R4", "/STU3", "/R4B", "/R5", "/spine/STU3", "/flags/STU3", "/nrl/STU3"];
 
 /// Types that every version has.
-const TYPES: [&str; 6] = ["Patient", "Observation", "Flag", "Basic", "Binary", "Bundle"];
+const TYPES: [&str; 7] = ["Patient", "Observation", "Flag", "Basic", "Binary", "Bundle", "DocumentReference"];
 
 /// Types that only some versions have, or none.
 const ODD_TYPES: [&str; 5] = ["Sequence", "SubscriptionStatus", "Unknown", "patient", "Resource"];
@@ -58,19 +58,21 @@ pub(crate) fn target(chance: &mut Chance) -> Target {
     let kind = if chance.percent(93) { chance.one_of(&TYPES) } else { chance.one_of(&ODD_TYPES) };
     let id = if chance.percent(93) { chance.one_of(&IDS) } else { chance.one_of(&ODD_IDS) };
     let (methods, mut path): (&[&str], String) = match chance.below(100) {
-        0..46 => (&["PUT", "PUT", "PUT", "GET", "GET", "HEAD", "DELETE"], format!("{mount}/{kind}/{id}")),
-        46..58 => (&["POST"], format!("{mount}/{kind}")),
-        58..63 => (&["GET"], format!("{mount}/{kind}/{id}/_history")),
-        63..72 => (&["GET", "HEAD"], format!("{mount}/{kind}/{id}/_history/{}", chance.one_of(&VERSIONS))),
-        72..76 => (&["POST"], format!("{mount}/{kind}/$validate")),
-        76..80 => (&["POST"], format!("{mount}/{kind}/{id}/$validate")),
-        80..82 => (&["GET"], format!("{mount}/{kind}/_history")),
-        82..84 => (&["GET"], format!("{mount}/_history")),
-        84..86 => (&["GET"], format!("{mount}/metadata")),
-        86..89 => (&["OPTIONS", "POST", "GET"], mount.to_owned()),
-        89..91 => (&["GET"], chance.one_of(&["/healthz", "/readyz", "/metrics"]).to_owned()),
-        91..93 => (&["POST", "GET"], format!("{mount}/{kind}/_search")),
-        93..95 => (&["PATCH"], format!("{mount}/{kind}/{id}")),
+        0..42 => (&["PUT", "PUT", "PUT", "GET", "GET", "HEAD", "DELETE"], format!("{mount}/{kind}/{id}")),
+        42..44 => (&["GET"], format!("{mount}/{kind}/{id}/$diff")),
+        44..46 => (&["PATCH"], format!("{mount}/{kind}")),
+        46..57 => (&["POST"], format!("{mount}/{kind}")),
+        57..61 => (&["GET"], format!("{mount}/{kind}/{id}/_history")),
+        61..67 => (&["GET", "HEAD"], format!("{mount}/{kind}/{id}/_history/{}", chance.one_of(&VERSIONS))),
+        67..71 => (&["POST"], format!("{mount}/{kind}/$validate")),
+        71..75 => (&["POST"], format!("{mount}/{kind}/{id}/$validate")),
+        75..77 => (&["GET"], format!("{mount}/{kind}/_history")),
+        77..79 => (&["GET"], format!("{mount}/_history")),
+        79..81 => (&["GET"], format!("{mount}/metadata")),
+        81..84 => (&["OPTIONS", "POST", "GET"], mount.to_owned()),
+        84..86 => (&["GET"], chance.one_of(&["/healthz", "/readyz", "/metrics"]).to_owned()),
+        86..88 => (&["POST", "GET"], format!("{mount}/{kind}/_search")),
+        88..95 => (&["PATCH"], format!("{mount}/{kind}/{id}")),
         _ => (&["GET", "POST", "PUT"], odd_path(chance, mount)),
     };
     if chance.percent(5) {
@@ -154,7 +156,7 @@ fn bend(chance: &mut Chance, path: &mut String) {
 }
 
 fn query(chance: &mut Chance) -> String {
-    const NAMES: [&str; 18] = [
+    const NAMES: [&str; 21] = [
         "_format",
         "_format",
         "_pretty",
@@ -167,6 +169,9 @@ fn query(chance: &mut Chance) -> String {
         "_sort",
         "_page",
         "mode",
+        "profile",
+        "fromVersion",
+        "toVersion",
         "_id",
         "unknown",
         "",

@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use crate::terminology::Unlisted;
+
 /// A parameter that cannot be used, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueryError {
@@ -34,6 +36,13 @@ pub enum Problem {
         /// How many are.
         max: usize,
     },
+    /// The codes that a value set or a code system stands for cannot be told.
+    Codes(Unlisted),
+    /// Its value is longer than is taken.
+    TooLong {
+        /// How many bytes are.
+        max: usize,
+    },
     /// It shapes results and selects nothing, so it has no place in criteria.
     ShapesResults,
     /// Criteria without any criterion.
@@ -59,6 +68,17 @@ impl fmt::Display for QueryError {
             }
             Problem::TooMany { max } if parameter.is_empty() => write!(f, "More than {max} parameters."),
             Problem::TooMany { max } => write!(f, "{parameter} has more than {max} values."),
+            Problem::Codes(Unlisted::Unknown) => write!(
+                f,
+                "{parameter}: the value set, code system or code is not known here. Store it as a resource with its url first."
+            ),
+            Problem::Codes(Unlisted::Rules) => write!(
+                f,
+                "{parameter}: the codes are described by rules. Store a ValueSet that lists them, or one with an expansion; \
+                 of a CodeSystem the complete hierarchy."
+            ),
+            Problem::Codes(Unlisted::TooMany) => write!(f, "{parameter} stands for too many codes."),
+            Problem::TooLong { max } => write!(f, "{parameter} has a value of more than {max} bytes."),
             Problem::ShapesResults => {
                 write!(f, "{parameter} shapes results and selects nothing: criteria may not have it.")
             }

@@ -2,24 +2,30 @@
 
 mod clauses;
 mod error;
+mod filter;
 mod ordered;
+mod shape;
 mod text;
 
-use fhir_definitions::{SearchType, TypeDef};
+use fhir_definitions::{FhirVersion, SearchType, TypeDef};
 use storage_api::{Clause, Condition, Query, Test};
 
 pub use error::{Problem, QueryError};
 
 use self::clauses::{DATE, Modifier, clauses, parts};
+use self::filter::{Compared, filter, values_behind};
 use self::ordered::{Prefix, date, moments};
 use self::text::{plain, split};
 use crate::extractor::Extractor;
 use crate::parameters::{Parameter, Parameters};
+use crate::terminology::{Terminology, Wanted};
 
 /// Parameters of one query at most.
 const PARAMETERS_MAX: usize = 64;
 /// Values of one parameter at most.
 const VALUES_MAX: usize = 200;
+/// Bytes of one parameter at most: enough for as many values as are taken.
+const VALUE_BYTES_MAX: usize = 64 << 10;
 /// Conditions that composite values may come to.
 const SPLIT_MAX: usize = 16;
 
@@ -27,7 +33,7 @@ const SPLIT_MAX: usize = 16;
 const STEPS_MAX: usize = 4;
 
 /// Parameters that shape results and select nothing.
-const RESULT_PARAMETERS: [&str; 11] = [
+const RESULT_PARAMETERS: [&str; 12] = [
     "_contained",
     "_containedType",
     "_count",
@@ -39,7 +45,52 @@ const RESULT_PARAMETERS: [&str; 11] = [
     "_score",
     "_sort",
     "_summary",
+    "_total",
 ];
+
+/// What a query text is read with.
+#[derive(Clone, Copy, Debug)]
+pub struct Surroundings<'a> {
+    /// Where this server is known under, without a slash at the end.
+    pub bases: &'a [&'a str],
+    /// What is known of value sets and code systems.
+    pub terminology: &'a Terminology,
+}
+
+/// What a search of several types comes to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Selection {
+    /// What is asked for, of each type.
+    pub queries: Vec<Query>,
+    /// The parameters that count, as they were written.
+    pub used: Vec<(String, String)>,
+    /// Those that were passed over.
+    pub ignored: Vec<QueryError>,
+}
+
+/// The resources that have to be known before a search can be read.
+pub fn wanted(pairs: &[(String, String)]) -> Vec<Wanted> {
+    let mut wanted = Vec::new();
+    let value_set = |value: &str| Wanted::ValueSet(plain(value).into());
+    let code_system = |value: &str| clauses::code(value).map(|(system, _)| Wanted::CodeSystem(system.into()));
+    for (name, value) in pairs.iter().take(PARAMETERS_MAX) {
+        let modifier = name.rsplit(['.', ':']).next().filter(|_| name.contains(':'));
+        let values = || split(value, b',').into_iter().take(VALUES_MAX);
+        match modifier {
+            Some("in" | "not-in") => wanted.extend(values().map(value_set)),
+            Some("above" | "below") => wanted.extend(values().filter_map(code_system)),
+            None if name == "_filter" => {
+                wanted.extend(values_behind(value, &["in", "ni"]).iter().map(|value| value_set(value)));
+                let systems = values_behind(value, &["ss", "sb"]);
+                wanted.extend(systems.iter().filter_map(|value| code_system(value)));
+            }
+            _ => {}
+        }
+    }
+    wanted.sort_unstable();
+    wanted.dedup();
+    wanted
+}
 
 /// What a search text comes to.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,8 +112,8 @@ impl Extractor {
         pairs: &[(String, String)],
         bases: &[&str],
     ) -> Result<Query, QueryError> {
-        // What others refer to may change without a version of the resource itself.
-        if let Some((name, _)) = pairs.iter().find(|(name, _)| follows_references(name)) {
+        // What others refer to may change without a version of the resource itself, and so may value sets.
+        if let Some((name, _)) = pairs.iter().find(|(name, _)| depends_on_others(name)) {
             return Err(QueryError { parameter: shortened(name), problem: Problem::Unsupported });
         }
         let understood = self.read(resource_type, pairs, bases)?;
@@ -91,38 +142,82 @@ impl Extractor {
         self.read(resource_type, pairs, bases)
     }
 
-    fn read(
+    /// Reads a search of several types. A parameter counts if all of them have it.
+    pub fn searches(
         &self,
-        resource_type: &str,
+        types: &[&str],
         pairs: &[(String, String)],
-        bases: &[&str],
-    ) -> Result<Understood, QueryError> {
-        let query = Query { kind: resource_type.into(), conditions: Vec::new() };
-        let mut understood = Understood { query, used: Vec::new(), ignored: Vec::new() };
+        surroundings: Surroundings<'_>,
+    ) -> Result<Selection, QueryError> {
+        let query = |kind: &&str| Query { kind: (*kind).into(), conditions: Vec::new() };
+        let queries = types.iter().map(query).collect();
+        let mut selection = Selection { queries, used: Vec::new(), ignored: Vec::new() };
         if pairs.len() > PARAMETERS_MAX {
             let problem = Problem::TooMany { max: PARAMETERS_MAX };
             return Err(QueryError { parameter: String::new(), problem });
         }
-        let Some(parameters) = self.parameters(resource_type) else { return Ok(understood) };
         for (name, value) in pairs {
-            let reader = Reader { extractor: self, parameters, bases, steps: 0 };
-            match reader.conditions(name, value) {
+            let of_type = |kind: &&str| {
+                let parameters = self.parameters(kind).ok_or(Problem::Unknown)?;
+                Reader { extractor: self, parameters, surroundings, steps: 0 }.conditions(name, value)
+            };
+            match types.iter().map(of_type).collect::<Result<Vec<_>, _>>() {
                 Ok(conditions) => {
-                    understood.query.conditions.extend(conditions);
-                    understood.used.push((name.clone(), value.clone()));
+                    for (query, conditions) in selection.queries.iter_mut().zip(conditions) {
+                        query.conditions.extend(conditions);
+                    }
+                    selection.used.push((name.clone(), value.clone()));
                 }
                 Err(problem) => {
                     let error = QueryError { parameter: shortened(name), problem };
                     match problem {
                         Problem::Unknown | Problem::Unsupported | Problem::Empty | Problem::ShapesResults => {
-                            understood.ignored.push(error);
+                            selection.ignored.push(error);
                         }
                         _ => return Err(error),
                     }
                 }
             }
         }
-        Ok(understood)
+        Ok(selection)
+    }
+
+    /// What a resource of a type must meet to belong to the compartment of another; none if it cannot. That resource
+    /// itself always belongs.
+    pub fn in_compartment(
+        &self,
+        resource_type: &str,
+        of: &str,
+        id: &str,
+        bases: &[&str],
+    ) -> Option<Condition> {
+        let compartment = self.definitions().compartment(of)?;
+        let parameters = self.parameters(resource_type)?;
+        let surroundings = Surroundings { bases, terminology: &Terminology::default() };
+        let reader = Reader { extractor: self, parameters, surroundings, steps: 0 };
+        let mut any = Vec::new();
+        for code in compartment.parameters(self.definitions().resource_type(resource_type)?) {
+            for condition in reader.conditions(code, &format!("{of}/{id}")).unwrap_or_default() {
+                any.extend(condition.any);
+            }
+        }
+        if resource_type == of {
+            any.push(Clause::Id(id.into()));
+        }
+        (!any.is_empty()).then(|| Condition::any(any))
+    }
+
+    fn read(
+        &self,
+        resource_type: &str,
+        pairs: &[(String, String)],
+        bases: &[&str],
+    ) -> Result<Understood, QueryError> {
+        let surroundings = Surroundings { bases, terminology: &Terminology::default() };
+        let selection = self.searches(&[resource_type], pairs, surroundings)?;
+        let Selection { queries, used, ignored } = selection;
+        let none = || Query { kind: resource_type.into(), conditions: Vec::new() };
+        Ok(Understood { query: queries.into_iter().next().unwrap_or_else(none), used, ignored })
     }
 }
 
@@ -131,16 +226,20 @@ fn shortened(name: &str) -> String {
     name.chars().take(100).collect()
 }
 
-/// Whether a parameter is a chain, forwards or backwards.
-fn follows_references(name: &str) -> bool {
-    name.contains('.') || name.starts_with("_has:")
+/// Whether other resources decide what a parameter finds: in a chain, a list, a value set, or a filter of these.
+fn depends_on_others(name: &str) -> bool {
+    let modifier = name.split_once(':').map(|(_, modifier)| modifier);
+    name.contains('.')
+        || name.starts_with("_has:")
+        || matches!(name, "_list" | "_filter")
+        || matches!(modifier, Some("in" | "not-in"))
 }
 
 /// Whether an index answers a condition with few resources.
 fn is_selective(condition: &Condition) -> bool {
     let selects = |clause: &Clause| match clause {
         Clause::Id(_) => true,
-        Clause::Updated(_) | Clause::Refers { .. } | Clause::Referred { .. } => false,
+        Clause::Updated(_) | Clause::Refers { .. } | Clause::Referred { .. } | Clause::All(_) => false,
         Clause::Term { test, .. } => selects(test),
     };
     !condition.negated && condition.any.iter().all(selects)
@@ -159,7 +258,7 @@ fn selects(test: &Test) -> bool {
 struct Reader<'a> {
     extractor: &'a Extractor,
     parameters: &'a Parameters,
-    bases: &'a [&'a str],
+    surroundings: Surroundings<'a>,
     /// References that were followed to get here.
     steps: usize,
 }
@@ -168,8 +267,11 @@ impl Reader<'_> {
     /// What one parameter asks for: all of these.
     fn conditions(&self, name: &str, value: &str) -> Result<Vec<Condition>, Problem> {
         let (code, modifier) = name.split_once(':').map_or((name, None), |(code, rest)| (code, Some(rest)));
-        if RESULT_PARAMETERS.contains(&code) || code == "_total" {
+        if RESULT_PARAMETERS.contains(&code) {
             return Err(Problem::ShapesResults);
+        }
+        if value.len() > VALUE_BYTES_MAX {
+            return Err(Problem::TooLong { max: VALUE_BYTES_MAX });
         }
         if let Some(rest) = name.strip_prefix("_has:") {
             return self.backwards(rest, value);
@@ -177,9 +279,14 @@ impl Reader<'_> {
         if let Some((first, rest)) = name.split_once('.') {
             return self.forwards(first, rest, value);
         }
-        let parameter = match self.parameters.get(code) {
+        let parameter = match self.parameters.get(code).filter(|_| !matches!(code, "_list" | "_filter")) {
             Some(parameter) => parameter,
-            None if matches!(code, "_has" | "_list" | "_type") => return Err(Problem::Unsupported),
+            None if matches!(name, "_list" | "_filter") && !value.is_empty() => {
+                return if name == "_list" { listed(value) } else { Ok(vec![filter(self, value)?]) };
+            }
+            None if matches!(code, "_has" | "_list" | "_type" | "_filter") => {
+                return Err(Problem::Unsupported);
+            }
             None => return Err(Problem::Unknown),
         };
         if value.is_empty() {
@@ -279,6 +386,11 @@ impl Reader<'_> {
         if modifier == Some("missing") {
             return self.missing(parameter, value);
         }
+        if kind == SearchType::Token
+            && let Some(codes) = modifier.and_then(ByCodes::named)
+        {
+            return self.by_codes(parameter, codes, values);
+        }
         let negated = modifier == Some("not") && kind == SearchType::Token;
         let modifier = match modifier {
             None => Modifier::None,
@@ -289,15 +401,69 @@ impl Reader<'_> {
             Some("above") => Modifier::Above,
             Some("identifier") => Modifier::Identifier,
             Some("of-type") => Modifier::OfType,
+            Some("text") => Modifier::Text,
+            Some("code-text") if self.is_r5() => Modifier::Text,
+            Some("text-advanced") if self.is_r5() => Modifier::Words,
             Some(name) => self.type_modifier(parameter, name)?,
         };
         let mut any = Vec::with_capacity(values.len());
         for value in values {
             for source in self.parameters.sources(parameter) {
-                any.extend(clauses(parameter, source, modifier, value, self.bases)?);
+                any.extend(clauses(parameter, source, modifier, value, self.surroundings.bases)?);
             }
         }
         Ok(vec![Condition { any, negated }])
+    }
+
+    fn is_r5(&self) -> bool {
+        self.extractor.definitions().version() == FhirVersion::R5
+    }
+
+    /// What a comparison in a filter compares. The last parameter of a chain says it.
+    fn type_of(&self, name: &str) -> Result<Compared, Problem> {
+        let (code, rest) = name.split_once('.').map_or((name, None), |(code, rest)| (code, Some(rest)));
+        let parameter = self.parameters.get(code).ok_or(Problem::Unknown)?;
+        let definition = parameter.definition();
+        if let Some(rest) = rest {
+            let mut targets =
+                definition.targets().filter_map(|target| self.extractor.parameters(target.name()));
+            let mut found = targets.find_map(|parameters| Reader { parameters, ..*self }.type_of(rest).ok());
+            return found.take().ok_or(Problem::Unknown);
+        }
+        Ok(match definition.search_type() {
+            SearchType::String => Compared::Text,
+            SearchType::Date | SearchType::Number | SearchType::Quantity => Compared::Ordered,
+            _ => Compared::Named,
+        })
+    }
+
+    /// A token that is one of the codes that a value set or a place in a hierarchy stands for.
+    fn by_codes(
+        &self,
+        parameter: &Parameter,
+        by: ByCodes,
+        values: &[&str],
+    ) -> Result<Vec<Condition>, Problem> {
+        let terminology = self.surroundings.terminology;
+        let mut any = Vec::new();
+        for value in values {
+            let codes = match by {
+                ByCodes::In | ByCodes::NotIn => {
+                    terminology.value_set(self.extractor.definitions(), &plain(value))
+                }
+                ByCodes::Above | ByCodes::Below => {
+                    let expected = Problem::Malformed { expected: "system|code" };
+                    let (system, code) = clauses::code(value).ok_or(expected)?;
+                    terminology.subsumed(&system, &code, by == ByCodes::Above)
+                }
+            };
+            let codes = codes.map_err(Problem::Codes)?;
+            for code in codes {
+                let sources = self.parameters.sources(parameter);
+                any.extend(sources.map(|source| Clause::term(source.term(), Test::Token(code.clone()))));
+            }
+        }
+        Ok(vec![Condition { any, negated: by == ByCodes::NotIn }])
     }
 
     /// `:missing=true` and `:missing=false`.
@@ -360,7 +526,7 @@ impl Reader<'_> {
     /// What one value asks for: all of these, each under the parameter it stands for, or the one test of parts that
     /// are kept together.
     fn composite_parts(&self, parameter: &Parameter, value: &str) -> Result<Vec<Vec<Clause>>, Problem> {
-        let tests = parts(parameter, value, self.bases)?;
+        let tests = parts(parameter, value, self.surroundings.bases)?;
         if !parameter.is_split() {
             let together = rows(&tests).into_iter().map(Test::Composite);
             return Ok(vec![together.map(|test| Clause::term(parameter.term(), test)).collect()]);
@@ -374,6 +540,36 @@ impl Reader<'_> {
             })
             .collect()
     }
+}
+
+/// A modifier that stands for codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ByCodes {
+    In,
+    NotIn,
+    Above,
+    Below,
+}
+
+impl ByCodes {
+    fn named(modifier: &str) -> Option<Self> {
+        Some(match modifier {
+            "in" => Self::In,
+            "not-in" => Self::NotIn,
+            "above" => Self::Above,
+            "below" => Self::Below,
+            _ => return None,
+        })
+    }
+}
+
+/// `_list`: the resources that a List has as items. Lists that a server would have to make up are not known.
+fn listed(value: &str) -> Result<Vec<Condition>, Problem> {
+    let expected = Problem::Malformed { expected: "the id of a List" };
+    let id = value.strip_prefix("List/").unwrap_or(value);
+    fhir_model::Id::check(id).map_err(|_| expected)?;
+    let list = Query { kind: "List".into(), conditions: vec![Condition::any(vec![Clause::Id(id.into())])] };
+    Ok(vec![Condition::any(vec![Clause::Referred { param: "List.item".into(), query: Box::new(list) }])])
 }
 
 /// Every choice of one test for each part.

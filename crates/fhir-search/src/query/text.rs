@@ -31,6 +31,18 @@ pub(super) fn plain(text: &str) -> CompactString {
     out
 }
 
+/// A text in which these letters are themselves.
+pub(super) fn escaped(text: &str, letters: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if letters.contains(letter) {
+            out.push('\\');
+        }
+        out.push(letter);
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

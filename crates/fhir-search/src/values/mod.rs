@@ -7,7 +7,7 @@ mod texts;
 mod tokens;
 
 use compact_str::{CompactString, format_compact};
-use fhir_definitions::SearchType;
+use fhir_definitions::{FhirVersion, SearchType};
 use fhir_model::json::{Object, Value as Json};
 use fhirpath::{Element, Item, System};
 use storage_api::{Coding, Term, Value};
@@ -21,6 +21,7 @@ pub(crate) struct Place<'a> {
     pub(crate) system: Option<&'static str>,
     /// Where this server is known under.
     pub(crate) bases: &'a [&'a str],
+    pub(crate) version: FhirVersion,
 }
 
 /// Takes values one by one.
@@ -59,8 +60,8 @@ pub(crate) fn values(item: &Item<'_>, place: &Place<'_>, sink: Sink<'_>) {
     }
 }
 
-/// Adds the terms that modifiers ask for: the identifier in a reference (`:identifier`), and the type of an
-/// identifier (`:of-type`).
+/// Adds the terms that modifiers ask for: the identifier in a reference (`:identifier`), the type of an identifier
+/// (`:of-type`), and what people read of a code (`:text`), from R5 on of a reference too.
 pub(crate) fn side_terms(item: &Item<'_>, place: &Place<'_>, term: &str, terms: &mut Vec<Term>) {
     let Some(object) = item.as_element().and_then(Element::value).and_then(Json::as_object) else { return };
     match place.search_type {
@@ -71,8 +72,24 @@ pub(crate) fn side_terms(item: &Item<'_>, place: &Place<'_>, term: &str, terms: 
                 let param = format_compact!("{term}:identifier");
                 tokens::identifier(identifier, &mut |value| terms.push(Term { param: param.clone(), value }));
             }
+            if place.version == FhirVersion::R5 {
+                let shown = string(object, "display").into_iter();
+                add_texts(shown.chain(concept_texts(member(object, "concept"))), term, terms);
+            }
         }
         SearchType::Token => {
+            let kind = item.as_element().map_or("", Element::type_name);
+            let shown = match kind {
+                "CodeableConcept" => Some(object),
+                "CodeableReference" => member(object, "concept"),
+                "Identifier" => member(object, "type"),
+                "Coding" => {
+                    add_texts(string(object, "display").into_iter(), term, terms);
+                    None
+                }
+                _ => None,
+            };
+            add_texts(concept_texts(shown), term, terms);
             if let (Some(concept), Some(value)) =
                 (object.get("type").and_then(Json::as_object), string(object, "value"))
             {
@@ -85,6 +102,25 @@ pub(crate) fn side_terms(item: &Item<'_>, place: &Place<'_>, term: &str, terms: 
         }
         _ => {}
     }
+}
+
+/// The texts of a concept and of its codings.
+fn concept_texts(concept: Option<&Object>) -> impl Iterator<Item = &str> {
+    concept.into_iter().flat_map(|concept| {
+        let codings = each(concept, "coding").iter().filter_map(Json::as_object);
+        string(concept, "text").into_iter().chain(codings.filter_map(|coding| string(coding, "display")))
+    })
+}
+
+fn add_texts<'a>(texts: impl Iterator<Item = &'a str>, term: &str, terms: &mut Vec<Term>) {
+    for text in texts {
+        let param = format_compact!("{term}:text");
+        texts::text(text, &mut |value| terms.push(Term { param: param.clone(), value }));
+    }
+}
+
+fn member<'a>(object: &'a Object, name: &str) -> Option<&'a Object> {
+    object.get(name).and_then(Json::as_object)
 }
 
 fn string<'a>(object: &'a Object, name: &str) -> Option<&'a str> {

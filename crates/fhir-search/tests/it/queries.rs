@@ -2,9 +2,11 @@
 
 use fhir_definitions::FhirVersion;
 use fhir_model::json::{Limits, parse};
-use fhir_search::{Extractor, Problem, QueryError, Understood};
+use fhir_search::{Extractor, Problem, QueryError, Surroundings, Terminology, Understood};
 use proptest::prelude::*;
-use storage_api::{Alone, Candidate, Key, Others, Term, Timestamp, matches};
+use storage_api::{
+    Alone, Candidate, Clause, Include, Key, Others, SortBy, SortKey, Term, Timestamp, matches,
+};
 
 const BASES: &[&str] = &["http://here/fhir"];
 
@@ -271,6 +273,146 @@ fn quantities_and_composites() {
     check(OBSERVATION, &found_by, &not_found_by);
 }
 
+/// What people read of a code, value sets that the version defines, and filters.
+#[test]
+fn texts_sets_and_filters() {
+    let condition = r#"{"resourceType":"Condition","id":"c","subject":{"reference":"Patient/p"},
+        "code":{"coding":[{"system":"l","code":"bp","display":"Blood pressure, raised"}],"text":"Hypertonie"},
+        "clinicalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-clinical","code":"active"}]},
+        "onsetDateTime":"2013-04-02","recorder":{"display":"Dr Neal"}}"#;
+    let set = "http://hl7.org/fhir/ValueSet/condition-clinical";
+    let found_by = [
+        "code:text=blood",
+        "code:text=hyper",
+        "code:text=x,HYPERTONIE",
+        &format!("clinical-status:in={set}"),
+        "_filter=code eq l|bp",
+        "_filter=code eq bp and onset-date ge 2013-04",
+        "_filter=code eq x or (onset-date lt 2014 and subject re Patient/p)",
+        "_filter=not (code eq x)",
+        "_filter=code ne x",
+        r#"_filter=onset-date eq "2013-04-02""#,
+        "_filter=code pr true and asserter pr false",
+        &format!("_filter=clinical-status in {set}"),
+    ];
+    let not_found_by = [
+        "code:text=pressure",
+        "code:text=bp",
+        &format!("clinical-status:not-in={set}"),
+        &format!("code:in={set}"),
+        "_filter=code eq x",
+        "_filter=code eq bp and onset-date ge 2014",
+        "_filter=not (code eq bp or code eq x)",
+        "_filter=code ne bp",
+        "_filter=code pr false",
+    ];
+    check(condition, &found_by, &not_found_by);
+    let found_by = ["_filter=family sw ne", r#"_filter=given eq "Ann Mary""#, "_filter=name co ea"];
+    check(PATIENT, &found_by, &["_filter=family sw ea", "_filter=given eq ann"]);
+    for bad in [
+        "code eq",
+        "code",
+        "(code eq x",
+        "code eq x)",
+        "code is x",
+        "code po x",
+        "family ew x",
+        "not code eq x",
+        "code eq \"x",
+        "code[system eq x].y eq z",
+        "code:text eq x",
+        "_filter eq x",
+        &"(".repeat(1000),
+        &format!("code eq a{}", " and code eq a".repeat(100)),
+    ] {
+        let error = search("Condition", &format!("_filter={bad}")).unwrap_err();
+        let is_clear = matches!(error.problem, Problem::Malformed { .. } | Problem::TooMany { .. });
+        assert!(is_clear, "{bad}: {error:?}");
+    }
+}
+
+#[test]
+fn what_people_read_of_references_and_words_in_r5() {
+    let condition = r#"{"resourceType":"Condition","id":"c","subject":{"reference":"Patient/p","display":"Eve Neal"},
+        "code":{"text":"Blood pressure, raised"}}"#;
+    let tree = parse(condition.as_bytes(), &Limits::default()).unwrap();
+    let extractor = Extractor::of(FhirVersion::R5);
+    let terms = extractor.terms(&tree, BASES).unwrap();
+    let key = Key::new("Condition", "c");
+    for (query, expected) in [
+        ("subject:text=eve", true),
+        ("subject:text=neal", false),
+        ("code:code-text=blood", true),
+        ("code:text-advanced=raised pressure", true),
+        ("code:text-advanced=raised temperature", false),
+    ] {
+        let understood = extractor.search("Condition", &pairs(query), BASES).unwrap();
+        let candidate = Candidate { key: &key, at: AT, terms: &terms };
+        assert_eq!(matches(&understood.query, &candidate, &Alone), expected, "{query}");
+    }
+}
+
+/// What comes along, and in which order.
+#[test]
+fn shapes() {
+    let extractor = Extractor::of(FhirVersion::R4);
+    let shown = |types: &[&str], name: &str, value: &str| {
+        let includes = extractor.includes(types, name, value).map_err(|error| error.problem)?;
+        let show = |include: &Include| {
+            format!("{} {} {}", include.kind, include.param, include.target.as_deref().unwrap_or("*"))
+        };
+        Ok(includes.iter().map(show).collect::<Vec<_>>())
+    };
+    let observations = |value: &str| shown(&["Observation"], "_include", value);
+    assert_eq!(observations("Observation:subject").unwrap(), ["Observation Observation.subject *"]);
+    assert_eq!(observations("Observation:patient").unwrap(), ["Observation Observation.subject Patient"]);
+    assert_eq!(observations("Observation:subject:Group").unwrap(), ["Observation Observation.subject Group"]);
+    assert_eq!(observations("*"), observations("Observation:*"));
+    assert!(observations("*").unwrap().len() > 5);
+    assert_eq!(
+        shown(&["Patient"], "_revinclude:iterate", "Provenance:target").unwrap(),
+        ["Provenance Provenance.target *"]
+    );
+    let malformed = |value: &str| matches!(observations(value), Err(Problem::Malformed { .. }));
+    assert!(["Observation", "Observation:", ":subject", "a:b:c:d"].into_iter().all(malformed));
+    assert_eq!(observations("Nothing:subject"), Err(Problem::Unknown));
+    assert_eq!(observations("Observation:nothing"), Err(Problem::Unknown));
+    assert_eq!(observations("Observation:subject:Nothing"), Err(Problem::Unknown));
+    assert_eq!(observations("Observation:code"), Err(Problem::Unsupported));
+    assert_eq!(shown(&["Patient"], "_include:often", "Patient:link"), Err(Problem::Modifier));
+    assert!(shown(&["Patient"], "_revinclude", "*").is_err());
+
+    let (order, ignored) = extractor.order(&["Patient", "Person"], "-name,_lastUpdated,_id,x,link").unwrap();
+    assert_eq!(order.len(), 4);
+    assert!(
+        matches!(&order[0], SortKey { by: SortBy::Params(params), descending: true } if params.len() == 2)
+    );
+    assert_eq!((&order[1].by, &order[2].by), (&SortBy::Updated, &SortBy::Id));
+    assert_eq!(ignored.len(), 1, "{ignored:?}");
+    for bad in ["", "-", "a,,b", "a,b,c,d,e,f,g,h,i"] {
+        assert!(extractor.order(&["Patient"], bad).is_err(), "{bad}");
+    }
+}
+
+/// A parameter counts if every type has it.
+#[test]
+fn several_types_at_once() {
+    let extractor = Extractor::of(FhirVersion::R4);
+    let terminology = Terminology::default();
+    let surroundings = Surroundings { bases: BASES, terminology: &terminology };
+    let read = |query: &str| extractor.searches(&["Patient", "Person"], &pairs(query), surroundings).unwrap();
+    let both = read("name=a&_id=b&language=de");
+    assert_eq!(both.queries.iter().map(|query| query.conditions.len()).collect::<Vec<_>>(), [2, 2]);
+    let ignored: Vec<_> = both.ignored.iter().map(|error| error.parameter.as_str()).collect();
+    assert_eq!(ignored, ["language"]);
+
+    let belongs = |kind: &str, of: &str| extractor.in_compartment(kind, of, "p", BASES);
+    assert_eq!(belongs("Observation", "Patient").unwrap().any.len(), 2);
+    assert!(belongs("Patient", "Patient").unwrap().any.contains(&Clause::Id("p".into())));
+    assert_eq!(belongs("Medication", "Patient"), None);
+    assert_eq!(belongs("Observation", "Observation"), None);
+}
+
 fn criteria(kind: &str, query: &str) -> Result<(), Problem> {
     let read = Extractor::of(FhirVersion::R4).criteria(kind, &pairs(query), BASES);
     read.map(|_| ()).map_err(|error| error.problem)
@@ -296,6 +438,9 @@ fn criteria_are_strict() {
         ("identifier=1&_elements=id", Problem::ShapesResults),
         ("identifier=1&_total=none", Problem::ShapesResults),
         ("_text=x&identifier=1", Problem::Unsupported),
+        ("_list=x&identifier=1", Problem::Unsupported),
+        ("_filter=gender eq male&identifier=1", Problem::Unsupported),
+        ("gender:in=http://hl7.org/fhir/ValueSet/administrative-gender&identifier=1", Problem::Unsupported),
         ("general-practitioner.name=x&identifier=1", Problem::Unsupported),
         ("_has:Observation:patient:code=x", Problem::Unsupported),
         ("gender:not=male", Problem::NotSelective),
@@ -347,7 +492,8 @@ fn what_is_wrong_is_an_error_and_what_is_not_known_is_passed_over() {
         "gender:exact=x",
         "family:below=x",
         "organization:Patient=1",
-        "identifier:in=x",
+        "identifier:within=x",
+        "identifier:code-text=x",
         "gender:=x",
         "_id:exact=x",
     ] {

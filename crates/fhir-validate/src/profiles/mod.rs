@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
-use fhir_definitions::{Definitions, FhirVersion};
+use fhir_definitions::{Definitions, FhirVersion, TypeDef};
 use fhir_model::json::{self, Limits, Value};
 use fhir_model::xml;
 
@@ -155,6 +155,16 @@ impl Profiles {
     /// Whether this profile is loaded; a version behind a bar is ignored.
     pub fn contains(&self, url: &str) -> bool {
         self.0.get(url).is_some()
+    }
+
+    /// The type that a loaded profile constrains; a version behind a bar of its URL is ignored.
+    pub fn type_name(&self, url: &str) -> Option<&str> {
+        self.0.get(url).map(|profile| profile.type_name.as_str())
+    }
+
+    /// Whether a loaded profile can be applied to resources of a type: it constrains it, or a type that it derives from.
+    pub fn constrains(&self, url: &str, type_def: TypeDef) -> bool {
+        self.type_name(url).is_some_and(|name| type_def.lineage().any(|known| known.name() == name))
     }
 
     /// What is not checked of what was loaded.

@@ -30,6 +30,11 @@ fn what_is_loaded_is_told_and_what_is_not_checked_as_well() {
         ["http://example.org/colour", "http://example.org/flag", "http://example.org/provenance"]
     );
     assert!(stu3.contains("http://example.org/flag|1.0") && !stu3.contains("http://example.org/nobody"));
+    assert_eq!(stu3.type_name("http://example.org/flag|1.0"), Some("Flag"));
+    let type_def = |name: &str| Definitions::of(FhirVersion::Stu3).resource_type(name).expect("a type");
+    assert!(stu3.constrains("http://example.org/flag", type_def("Flag")));
+    assert!(!stu3.constrains("http://example.org/flag", type_def("Patient")));
+    assert!(!stu3.constrains("http://example.org/nobody", type_def("Flag")));
     let notes: Vec<String> = stu3.notes().iter().map(ToString::to_string).collect();
     let expected = "flag.json: Flag.author: the target profile http://example.org/unknown is not known, so targets are \
                     not checked";

@@ -5,8 +5,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use fhir_service::Validation;
+use fhir_model::IssueSeverity;
+use fhir_service::{Narratives, ReferentialIntegrity, Validation};
 use http_server::IpNet;
+use rulebook::ConditionalDelete;
 use rulebook::spine::{HeaderMode, JwtTexts, NrlSpec, RemovalReason, TimeCheck};
 use serde::{Deserialize, Serialize};
 use versioning_core::{IdenticalUpdate, IfMatchPolicy, LockPolicy, UpdateCreate, VersionScheme};
@@ -83,18 +85,56 @@ pub(super) struct FileMount {
     pub(super) stale: Option<u16>,
     pub(super) missing: Option<u16>,
     pub(super) lenient_tags: Option<bool>,
+    pub(super) conditional_delete: Option<FileConditionalDelete>,
     pub(super) conflict_body: Option<FileConflictBody>,
     pub(super) validation: Option<FileValidation>,
+    pub(super) referential_integrity: Option<FileIntegrity>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) profiles: Vec<PathBuf>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) required_profiles: Vec<String>,
+    pub(super) narratives: Option<FileNarratives>,
+    pub(super) rebase: Option<bool>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) severities: BTreeMap<String, FileSeverity>,
     pub(super) headers: Option<FileHeaders>,
     pub(super) directory: Option<PathBuf>,
     pub(super) jwt_texts: Option<FileJwtTexts>,
     pub(super) token_times: Option<FileTokenTimes>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) token_keys: Vec<PathBuf>,
     pub(super) removal_reason: Option<FileRemovalReason>,
     pub(super) nrl_spec: Option<FileNrlSpec>,
     #[serde(default)]
     pub(super) lock: FileLock,
     #[serde(default, rename = "type", skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) types: BTreeMap<String, FileLock>,
+}
+
+/// What a conditional delete does where several resources match.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum FileConditionalDelete {
+    Single,
+    Multiple,
+}
+
+impl From<FileConditionalDelete> for ConditionalDelete {
+    fn from(written: FileConditionalDelete) -> Self {
+        match written {
+            FileConditionalDelete::Single => Self::Single,
+            FileConditionalDelete::Multiple => Self::Multiple,
+        }
+    }
+}
+
+impl From<ConditionalDelete> for FileConditionalDelete {
+    fn from(meant: ConditionalDelete) -> Self {
+        match meant {
+            ConditionalDelete::Single => Self::Single,
+            ConditionalDelete::Multiple => Self::Multiple,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
@@ -142,6 +182,7 @@ impl FileMount {
             && self.directory.is_none()
             && self.jwt_texts.is_none()
             && self.token_times.is_none()
+            && self.token_keys.is_empty()
             && self.removal_reason.is_none()
             && self.nrl_spec.is_none()
     }
@@ -163,6 +204,7 @@ impl FileMount {
                 None | Some(FileTokenTimes::Off) => TimeCheck::Off,
                 Some(FileTokenTimes::Strict) => TimeCheck::Strict,
             },
+            token_keys: self.token_keys.clone(),
             removal_reason: match self.removal_reason {
                 None | Some(FileRemovalReason::Required) => RemovalReason::Required,
                 Some(FileRemovalReason::Optional) => RemovalReason::Optional,
@@ -191,6 +233,7 @@ impl FileMount {
                 TimeCheck::Off => FileTokenTimes::Off,
                 TimeCheck::Strict => FileTokenTimes::Strict,
             }),
+            token_keys: config.token_keys.clone(),
             removal_reason: (self.rulebook == RulebookKind::SpineFlags).then_some(
                 match config.removal_reason {
                     RemovalReason::Required => FileRemovalReason::Required,
@@ -264,6 +307,87 @@ impl From<Validation> for FileValidation {
             Validation::Off => Self::Off,
             Validation::Structure => Self::Structure,
             Validation::Strict => Self::Strict,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum FileIntegrity {
+    #[default]
+    Off,
+    Check,
+}
+
+impl From<FileIntegrity> for ReferentialIntegrity {
+    fn from(integrity: FileIntegrity) -> Self {
+        match integrity {
+            FileIntegrity::Off => Self::Off,
+            FileIntegrity::Check => Self::Check,
+        }
+    }
+}
+
+impl From<ReferentialIntegrity> for FileIntegrity {
+    fn from(integrity: ReferentialIntegrity) -> Self {
+        match integrity {
+            ReferentialIntegrity::Off => Self::Off,
+            ReferentialIntegrity::Check => Self::Check,
+        }
+    }
+}
+
+/// What becomes of a narrative that a patch outdates.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum FileNarratives {
+    Keep,
+    Refuse,
+}
+
+impl From<FileNarratives> for Narratives {
+    fn from(narratives: FileNarratives) -> Self {
+        match narratives {
+            FileNarratives::Keep => Self::Keep,
+            FileNarratives::Refuse => Self::Refuse,
+        }
+    }
+}
+
+impl From<Narratives> for FileNarratives {
+    fn from(narratives: Narratives) -> Self {
+        match narratives {
+            Narratives::Keep => Self::Keep,
+            Narratives::Refuse => Self::Refuse,
+        }
+    }
+}
+
+/// How much the breach of a rule counts.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum FileSeverity {
+    Error,
+    Warning,
+    Information,
+}
+
+impl From<FileSeverity> for IssueSeverity {
+    fn from(severity: FileSeverity) -> Self {
+        match severity {
+            FileSeverity::Error => Self::Error,
+            FileSeverity::Warning => Self::Warning,
+            FileSeverity::Information => Self::Information,
+        }
+    }
+}
+
+impl FileSeverity {
+    pub(super) fn of(severity: IssueSeverity) -> Self {
+        match severity {
+            IssueSeverity::Fatal | IssueSeverity::Error => Self::Error,
+            IssueSeverity::Warning => Self::Warning,
+            _ => Self::Information,
         }
     }
 }

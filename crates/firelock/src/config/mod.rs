@@ -2,6 +2,7 @@
 
 mod file;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,13 +10,17 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 use fhir_definitions::FhirVersion;
-use fhir_service::Validation;
+use fhir_model::IssueSeverity;
+use fhir_service::{Narratives, ReferentialIntegrity, Validation};
+use fhir_validate::Rule;
 use http_server::{Cors, IpNet, TlsFiles};
 use rulebook::spine::{HeaderMode, JwtTexts, NrlRulebook, NrlSpec, RemovalReason, TimeCheck};
 use rulebook::{ConflictBody, LockSettings, SpineRulebook};
 use serde::{Deserialize, Serialize};
 
-use self::file::{File, FileConflictBody, FileLimits, FileLock, FileMount, FileSqlite, FileTls};
+use self::file::{
+    File, FileConflictBody, FileLimits, FileLock, FileMount, FileSeverity, FileSqlite, FileTls,
+};
 use crate::audit;
 use crate::cli::ServeArguments;
 
@@ -85,9 +90,22 @@ pub(crate) struct MountConfig {
     pub(crate) locks: LockSettings,
     pub(crate) conflict_body: ConflictBody,
     pub(crate) validation: Validation,
+    pub(crate) referential_integrity: ReferentialIntegrity,
+    pub(crate) narratives: Narratives,
+    pub(crate) profiles: ProfileConfig,
     pub(crate) spine: SpineConfig,
     /// The path of another mount that this one is a second name of.
     pub(crate) alias_of: Option<String>,
+}
+
+/// The profiles of an API, and how much the breach of a rule counts.
+#[derive(Debug, Default)]
+pub(crate) struct ProfileConfig {
+    /// Folders and packages.
+    pub(crate) places: Vec<PathBuf>,
+    /// The URLs of those that every resource of their type keeps.
+    pub(crate) required: Vec<String>,
+    pub(crate) severities: BTreeMap<Rule, IssueSeverity>,
 }
 
 /// What the APIs of NHS Spine can be told.
@@ -98,6 +116,8 @@ pub(crate) struct SpineConfig {
     pub(crate) directory: Option<PathBuf>,
     pub(crate) jwt_texts: JwtTexts,
     pub(crate) token_times: TimeCheck,
+    /// Files with the public keys that sign tokens.
+    pub(crate) token_keys: Vec<PathBuf>,
     pub(crate) removal_reason: RemovalReason,
     pub(crate) nrl_spec: NrlSpec,
 }
@@ -280,7 +300,7 @@ impl FileMount {
         );
         ensure!(
             self.rulebook.has_callers() || spine_is_empty,
-            "mount {path}: headers, directory, jwt_texts, token_times, removal_reason and nrl_spec belong to the APIs of Spine"
+            "mount {path}: headers, directory, jwt_texts, token_times, token_keys, removal_reason and nrl_spec belong to the APIs of Spine"
         );
         ensure!(
             self.rulebook == RulebookKind::SpineNrl || spine.nrl_spec == NrlSpec::default(),
@@ -298,11 +318,36 @@ impl FileMount {
         locks.stale = one_of(self.stale, locks.stale, &[409, 412], &path, "stale")?;
         locks.missing = one_of(self.missing, locks.missing, &[400, 412, 428], &path, "missing")?;
         locks.lenient_tags = self.lenient_tags.unwrap_or(locks.lenient_tags);
+        if let Some(wanted) = self.conditional_delete {
+            ensure!(
+                self.rulebook == RulebookKind::Fhir,
+                "mount {path}: the spine rulebook has no conditional delete"
+            );
+            locks.conditional_delete = wanted.into();
+        }
         let conflict_body = match self.conflict_body {
             None | Some(FileConflictBody::Conflict) => ConflictBody::Conflict,
             Some(FileConflictBody::ResourceVersionMismatch) => ConflictBody::ResourceVersionMismatch,
         };
         let validation = self.validation.unwrap_or_default().into();
+        locks.rebase = self.rebase.unwrap_or(locks.rebase);
+        ensure!(
+            self.rulebook == RulebookKind::Fhir || !locks.rebase,
+            "mount {path}: rebase is not for the rulebooks of Spine, whose clients are always told that they are stale"
+        );
+        let profiles = ProfileConfig {
+            places: self.profiles,
+            required: self.required_profiles,
+            severities: severities(self.severities, &path)?,
+        };
+        ensure!(
+            validation != Validation::Off || profiles.places.is_empty(),
+            "mount {path}: validation is off, so its profiles would not be checked"
+        );
+        ensure!(
+            profiles.required.is_empty() || !profiles.places.is_empty(),
+            "mount {path}: required_profiles need profiles, the folders or packages that have them"
+        );
         Ok(MountConfig {
             path,
             version,
@@ -310,6 +355,9 @@ impl FileMount {
             locks,
             conflict_body,
             validation,
+            referential_integrity: self.referential_integrity.unwrap_or_default().into(),
+            narratives: self.narratives.map_or(Narratives::default(), Into::into),
+            profiles,
             spine,
             alias_of: None,
         })
@@ -334,7 +382,20 @@ impl FileMount {
             stale: Some(locks.stale),
             missing: Some(locks.missing),
             lenient_tags: Some(locks.lenient_tags),
+            conditional_delete: (mount.rulebook == RulebookKind::Fhir)
+                .then(|| locks.conditional_delete.into()),
             validation: Some(mount.validation.into()),
+            referential_integrity: Some(mount.referential_integrity.into()),
+            profiles: mount.profiles.places.clone(),
+            required_profiles: mount.profiles.required.clone(),
+            narratives: Some(mount.narratives.into()),
+            rebase: Some(locks.rebase),
+            severities: mount
+                .profiles
+                .severities
+                .iter()
+                .map(|(rule, severity)| (rule.code().to_owned(), FileSeverity::of(*severity)))
+                .collect(),
             conflict_body: (mount.rulebook != RulebookKind::Fhir).then_some(conflict_body),
             lock: FileLock::of(&locks.policy),
             types: types.collect(),
@@ -342,6 +403,25 @@ impl FileMount {
         };
         if mount.rulebook.has_callers() { file.with_spine(&mount.spine) } else { file }
     }
+}
+
+/// Rules that stay errors: without them a part of a resource could be stored as the whole, or what is none at all.
+const ALWAYS_ERRORS: [Rule; 5] =
+    [Rule::Subsetted, Rule::NotAResource, Rule::UnknownResourceType, Rule::TooDeep, Rule::TooManyMembers];
+
+fn severities(settings: BTreeMap<String, FileSeverity>, path: &str) -> Result<BTreeMap<Rule, IssueSeverity>> {
+    let mut severities = BTreeMap::new();
+    for (code, severity) in settings {
+        let rule = Rule::of_code(&code)
+            .with_context(|| format!("mount {path}: severities: there is no rule {code:?}"))?;
+        let severity = IssueSeverity::from(severity);
+        ensure!(
+            severity == IssueSeverity::Error || !ALWAYS_ERRORS.contains(&rule),
+            "mount {path}: severities: a breach of {code} is always an error"
+        );
+        severities.insert(rule, severity);
+    }
+    Ok(severities)
 }
 
 fn one_of(value: Option<u16>, default: u16, allowed: &[u16], path: &str, name: &str) -> Result<u16> {
@@ -362,6 +442,9 @@ impl MountConfig {
             locks,
             conflict_body: ConflictBody::default(),
             validation: Validation::default(),
+            referential_integrity: ReferentialIntegrity::default(),
+            narratives: Narratives::default(),
+            profiles: ProfileConfig::default(),
             spine: SpineConfig::default(),
             alias_of: None,
         }
@@ -503,6 +586,27 @@ mod tests {
     }
 
     #[test]
+    fn what_is_checked_is_written_out_too() {
+        let text = r#"
+            [[mount]]
+            path = "/R4"
+            fhir = "R4"
+            profiles = ["uk.tgz", "local"]
+            required_profiles = ["http://example.org/flag"]
+            narratives = "refuse"
+            rebase = true
+            [mount.severities]
+            code-unknown = "warning"
+            "#;
+        let mounts = resolve(text).unwrap();
+        let mount = &mounts[0];
+        assert!(mount.locks.rebase && mount.narratives == Narratives::Refuse);
+        assert_eq!(mount.profiles.severities[&Rule::CodeUnknown], IssueSeverity::Warning);
+        let written = FileMount::of(mount).resolve().unwrap();
+        assert_eq!(format!("{written:?}"), format!("{mount:?}"));
+    }
+
+    #[test]
     fn what_config_prints_is_what_it_reads() {
         let config = Config::load(ServeArguments::default()).unwrap();
         let text = config.to_toml().unwrap();
@@ -530,6 +634,22 @@ mod tests {
             (
                 "[[mount]]\npath = \"/a\"\nfhir = \"R4\"\n[mount.type.Pashent]\nif_match = \"optional\"",
                 "Pashent",
+            ),
+            ("[[mount]]\npath = \"/a\"\nfhir = \"STU3\"\nrulebook = \"spine\"\nrebase = true", "rebase"),
+            ("[[mount]]\npath = \"/a\"\nfhir = \"R4\"\nnarratives = \"drop\"", "narratives"),
+            (
+                "[[mount]]\npath = \"/a\"\nfhir = \"R4\"\nrequired_profiles = [\"http://a.org\"]",
+                "need profiles",
+            ),
+            ("[[mount]]\npath = \"/a\"\nfhir = \"R4\"\nvalidation = \"off\"\nprofiles = [\"x\"]", "is off"),
+            (
+                "[[mount]]\npath = \"/a\"\nfhir = \"R4\"\n[mount.severities]\ncode-unknow = \"error\"",
+                "no rule",
+            ),
+            ("[[mount]]\npath = \"/a\"\nfhir = \"R4\"\n[mount.severities]\nformat = \"bad\"", "bad"),
+            (
+                "[[mount]]\npath = \"/a\"\nfhir = \"R4\"\n[mount.severities]\nsubsetted = \"warning\"",
+                "always an error",
             ),
             ("[[mount]]\npath = \"/a/b\"\nfhir = \"R4\"\n[[mount]]\npath = \"/a-b\"\nfhir = \"R4\"", "twice"),
         ] {

@@ -4,8 +4,15 @@
 
 mod audit;
 mod backups;
+mod demo;
+mod explains;
 mod exports;
+mod hostile;
+mod indexes;
 mod messages;
 mod process;
+mod profiles;
 mod purges;
+mod references;
+mod replacements;
 mod transactions;

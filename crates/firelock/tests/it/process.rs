@@ -1,5 +1,6 @@
 //! Starts the program and talks to it.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -26,10 +27,16 @@ impl Server {
 
     /// With more arguments.
     pub(crate) fn start_with(data: &Path, more: &[&str]) -> Self {
+        let mut arguments: Vec<&OsStr> = vec!["--data".as_ref(), data.as_ref()];
+        arguments.extend(more.iter().map(OsStr::new));
+        Self::with(&arguments)
+    }
+
+    /// With these arguments of `serve`.
+    pub(crate) fn with(arguments: &[&OsStr]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_firelock"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-            .arg(data)
-            .args(more)
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(arguments)
             .env("FIRELOCK_LOG", "warn")
             .stdout(Stdio::piped())
             .spawn()
@@ -45,6 +52,11 @@ impl Server {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
         assert!(self.child.wait().unwrap().success());
+    }
+
+    /// The process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use fhir_definitions::FhirVersion;
 use fhir_model::json::{self, Value};
 use fhir_service::{
-    Answer, Content, Ids, Limits, Operation, Payload, Preferences, Request, Service, SystemClock, Validation,
+    Answer, Content, Ids, Limits, Operation, Payload, Preferences, Request, SearchScope, Service,
+    SystemClock, Validation,
 };
 use rulebook::{Caller, FhirRulebook, LockSettings};
 use storage_api::{Key, Store};
@@ -175,7 +176,7 @@ fn the_same_if_none_exist_makes_one_resource() {
             assert_eq!(client.await.unwrap(), 200);
         }
         let parameters = vec![("identifier".to_owned(), "urn:s|1".to_owned())];
-        let search = Operation::Search { resource_type: "Patient".to_owned(), parameters };
+        let search = Operation::Search { scope: SearchScope::Type("Patient".to_owned()), parameters };
         let found = tree(&ask(&service, search).await);
         let patients = found.get("entry").unwrap().as_array().unwrap();
         assert_eq!(patients.len(), 1);

@@ -137,6 +137,93 @@ fn a_delete_deletes_the_one_that_matches() {
     }
 }
 
+/// Where the mount allows it, a delete deletes all that match, in one commit.
+#[test]
+fn a_delete_deletes_several_where_that_is_allowed() {
+    let mounts = FHIR_PATHS.map(|path| parse(&format!("{path} {} conditional_delete=multiple", &path[1..])));
+    let server = TestServer::with(&mounts, http_server::Settings::default());
+    for path in FHIR_PATHS {
+        let post =
+            |code: &str| server.send(&Request::post(&format!("{path}/Patient"), patient(code, None, "x")));
+        check(&server.send(&delete(path, "1")), 204, path);
+        check(&server.send(&delete(path, "1").if_match("*")), 412, path);
+        for code in ["1", "1", "1", "2"] {
+            check(&post(code), 201, path);
+        }
+        check(&server.send(&delete(path, "1").if_match(r#"W/"1""#)), 412, path);
+        assert_eq!(patients(&server, path, "1").len(), 3, "{path}");
+        let named =
+            delete(path, "1").header("Idempotency-Key", "k").header("Prefer", "return=OperationOutcome");
+        check(&server.send(&named), 200, path);
+        assert_eq!(
+            (patients(&server, path, "1").len(), patients(&server, path, "2").len()),
+            (0, 1),
+            "{path}"
+        );
+        // Sent again under its name it deletes nothing more.
+        check(&post("1"), 201, path);
+        check(&server.send(&named), 200, path);
+        assert_eq!(patients(&server, path, "1").len(), 1, "{path}");
+        let one = server.send(&delete(path, "2").if_match(r#"W/"9""#));
+        check(&one, stale(path), path);
+        check(&server.send(&delete(path, "2").if_match(r#"W/"1""#)), 204, path);
+        for _ in 0..101 {
+            check(&post("3"), 201, path);
+        }
+        check(&server.send(&delete(path, "3")), 412, path);
+        assert_eq!(patients(&server, path, "3").len(), 100, "a page of them");
+        for criteria in ["", "identifer=s|1", "family=x"] {
+            check(&server.send(&Request::delete(&format!("{path}/Patient?{criteria}"))), 400, criteria);
+        }
+    }
+}
+
+/// Deletions of the same several at once, and updates of them: every resource is deleted once or updated and kept.
+#[test]
+fn deletions_of_several_race() {
+    let mounts = [parse("/R4 R4 conditional_delete=multiple")];
+    let server = TestServer::with(&mounts, http_server::Settings::default());
+    for round in 0..10 {
+        let targets: Vec<String> = (0..5).map(|n| format!("/R4/Patient/r{round}-{n}")).collect();
+        for target in &targets {
+            let id = target.rsplit('/').next().unwrap_or_default();
+            check(&server.send(&Request::put(target, patient("1", Some(id), "x"))), 201, target);
+        }
+        let change = |target: &String| {
+            let id = target.rsplit('/').next().unwrap_or_default();
+            Request::put(target, patient("2", Some(id), "y")).if_match(r#"W/"1""#)
+        };
+        let requests: Vec<Request> =
+            targets.iter().map(change).chain([delete("/R4", "1"), delete("/R4", "1")]).collect();
+        let responses = server.race(requests);
+        for (target, response) in targets.iter().zip(&responses) {
+            let now = server.send(&Request::get(target)).status;
+            let expected = if response.status == 200 { 200 } else { 410 };
+            assert_eq!(now, expected, "{target}: {}", response.status);
+        }
+        for response in &responses[5..] {
+            check(response, 204, "a deletion");
+        }
+        assert_eq!(patients(&server, "/R4", "1"), [""; 0], "round {round}");
+        check(&server.send(&delete("/R4", "2")), 204, "the others");
+    }
+}
+
+/// If-Match on a create that finds its resource is judged on what it found.
+#[test]
+fn a_create_that_finds_judges_if_match() {
+    let server = TestServer::start();
+    for path in FHIR_PATHS {
+        let created = server.send(&create(path, "1"));
+        check(&created, 201, path);
+        check(&server.send(&create(path, "1").if_match(created.etag())), 200, path);
+        check(&server.send(&create(path, "1").if_match("*")), 200, path);
+        let refused = server.send(&create(path, "1").if_match(r#"W/"9""#));
+        check(&refused, stale(path), path);
+        assert_eq!(refused.etag(), created.etag(), "{path}");
+    }
+}
+
 fn patch(path: &str, code: &str, family: &str) -> Request {
     Request::new("PATCH", &format!("{path}/Patient?identifier=s|{code}"))
         .header("Content-Type", "application/json-patch+json")

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use fhir_definitions::FhirVersion;
-use fhir_service::{Entropy, Ids, Service, Validation};
+use fhir_service::{Entropy, Ids, Service, Slice, Validation};
 use http_server::{Limits, Mount, Server, Settings};
 use rulebook::{FhirRulebook, LockSettings, Rulebook};
 use storage_api::{
@@ -108,12 +108,16 @@ impl Store for Gate {
 pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
     pub(crate) clock: Arc<ManualClock>,
+    services: Vec<Service>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
 /// Puts something between a mount and its store.
 pub(crate) type Wrap<'a> = &'a dyn Fn(Arc<dyn Store>) -> Arc<dyn Store>;
+
+/// Sets up a service.
+pub(crate) type Adjust<'a> = &'a dyn Fn(Service) -> Service;
 
 impl TestServer {
     /// The mounts that the server has by default, in memory.
@@ -144,27 +148,27 @@ impl TestServer {
     /// Other mounts over stores that are wrapped.
     pub(crate) fn over(mounts: &[Rules], settings: Settings, wrap: Wrap<'_>) -> Self {
         // Most exchanges are about versions, and their resources are as small as can be.
-        Self::built(mounts, settings, Validation::Off, wrap)
+        Self::built(mounts, settings, &|service| service.with_validation(Validation::Off), wrap)
     }
 
-    /// Mounts that validate what they store.
-    pub(crate) fn validating(mounts: &[Rules], settings: Settings, validation: Validation) -> Self {
-        Self::built(mounts, settings, validation, &|store| store)
+    /// Mounts whose services are set up further.
+    pub(crate) fn adjusted(mounts: &[Rules], settings: Settings, adjust: Adjust<'_>) -> Self {
+        Self::built(mounts, settings, adjust, &|store| store)
     }
 
-    fn built(mounts: &[Rules], settings: Settings, validation: Validation, wrap: Wrap<'_>) -> Self {
+    fn built(mounts: &[Rules], settings: Settings, adjust: Adjust<'_>, wrap: Wrap<'_>) -> Self {
         // Fri, 25 May 2018 16:09:50 GMT, the moment of the published examples.
         let clock = Arc::new(ManualClock(AtomicI64::new(1_527_264_590_000_000)));
         let ids = Ids::new(clock.clone(), Arc::new(Sequence::default()));
         let service = |rulebook: &Arc<dyn Rulebook>| {
             let store = wrap(Arc::new(MemoryStore::new(clock.clone())));
-            Service::new(rulebook.clone(), store, ids.clone(), fhir_service::Limits::default())
-                .with_validation(validation)
+            adjust(Service::new(rulebook.clone(), store, ids.clone(), fhir_service::Limits::default()))
         };
         let mounted: Vec<Mount> = mounts
             .iter()
             .map(|(path, rulebook)| Mount { path: path.clone(), service: service(rulebook) })
             .collect();
+        let services = mounted.iter().map(|mount| mount.service.clone()).collect();
         let outside: Arc<dyn Rulebook> =
             Arc::new(FhirRulebook::new(FhirVersion::R4, LockSettings::of(FhirVersion::R4)));
         let fallback = service(&outside);
@@ -184,7 +188,15 @@ impl TestServer {
             });
         });
         let address = told.recv().expect("an address");
-        Self { address, clock, stop: Some(stop), thread: Some(thread) }
+        Self { address, clock, services, stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// Completes the index of every mount.
+    pub(crate) fn complete_indexes(&self) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        for service in &self.services {
+            while runtime.block_on(service.index_slice()).expect("a slice") == Slice::More {}
+        }
     }
 
     /// Asks the server to stop. It finishes what it accepted.

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use fhir_definitions::FhirVersion;
 use rulebook::spine::{FlagsRulebook, HeaderMode, JwtTexts, RemovalReason, Security, TimeCheck};
-use rulebook::{ConflictBody, FhirRulebook, LockSettings, NrlRulebook, NrlSpec, Rulebook, SpineRulebook};
+use rulebook::{
+    ConditionalDelete, ConflictBody, FhirRulebook, LockSettings, NrlRulebook, NrlSpec, Rulebook,
+    SpineRulebook,
+};
 use versioning_core::{IdenticalUpdate, IfMatchPolicy, LockPolicy, UpdateCreate};
 
 /// A path and the rules that hold there.
@@ -30,10 +33,10 @@ pub(crate) fn default_mounts() -> Vec<Rules> {
 }
 
 /// A mount from one line: its path, the API (`STU3`, `R4`, `R4B`, `R5`,
-/// `spine/STU3`, `flags/STU3` or `nrl/STU3`), and settings: `stale=412`, `missing=428`, `if_match=compulsory`, `if_match.Flag=ignored`,
-/// `update_create=off`, `identical=new-version`, `retries=0`, `lenient_tags`, `conflict=mismatch`,
-/// `headers=off`, `jwt_texts=nrl-2.3.0`, `token_times=strict`, `removal_reason=optional`,
-/// `nrl_spec=2.8.0`.
+/// `spine/STU3`, `flags/STU3` or `nrl/STU3`), and settings: `stale=412`, `missing=428`, `if_match=compulsory`,
+/// `if_match.Flag=ignored`, `update_create=off`, `identical=new-version`, `retries=0`, `lenient_tags`, `rebase`,
+/// `conflict=mismatch`, `headers=off`, `jwt_texts=nrl-2.3.0`, `token_times=strict`, `removal_reason=optional`,
+/// `nrl_spec=2.8.0`, `conditional_delete=multiple`.
 pub(crate) fn parse(line: &str) -> Rules {
     let mut words = line.split_whitespace();
     let path = words.next().expect("a path").to_owned();
@@ -57,6 +60,8 @@ pub(crate) fn parse(line: &str) -> Rules {
             ("removal_reason", "optional") => removal_reason = RemovalReason::Optional,
             ("nrl_spec", "2.8.0") => nrl_spec = NrlSpec::V2_8_0,
             ("lenient_tags", "") => locks.lenient_tags = true,
+            ("conditional_delete", "multiple") => locks.conditional_delete = ConditionalDelete::Multiple,
+            ("rebase", "") => locks.rebase = true,
             ("conflict", "mismatch") => conflict = ConflictBody::ResourceVersionMismatch,
             (name, value) => apply(&mut locks, name, value),
         }

@@ -24,13 +24,15 @@
 //! specification and always checked. Lines with `<` are what came back and are rewritten by
 //! `UPDATE_GOLDEN=1`; the header fields that every response has are left out.
 //!
+//! `@index` completes the indexes of all mounts, which nothing else does here.
+//!
 //! `@on BASE…` plays the section once for each base, as `{{base}}`; all must answer the same.
 //! `@clock +MS` moves time. `@let NAME = etag` (or `id`, `location`, `last-modified`, or a path such
 //! as `link.1.url` into the body) keeps something of the last response for `{{NAME}}` in later
 //! requests. `@token NAME ASID ODS SCOPE` makes the value of Authorization of a clinician at that system
 //! and organisation, `@pointer NAME PLACE = JSON; …` a pointer with edits of the record locator's sample. Before the first section, `@mount PATH API SETTINGS` adds a mount to those that are
 //! there by default (see `mounts::parse`), and `@limit NAME BYTES` sets a limit, and
-//! `@validation structure` validates what is stored. Lines with `#` are
+//! `@validation structure` validates what is stored, `@narratives refuse` refuses patches that outdate a narrative. Lines with `#` are
 //! for readers.
 
 use std::collections::BTreeMap;
@@ -39,7 +41,7 @@ use std::path::{Path, PathBuf};
 
 use http_server::{Limits, Settings};
 
-use fhir_service::Validation;
+use fhir_service::{Narratives, Validation};
 
 use crate::client::{Request, Response};
 use crate::harness::TestServer;
@@ -167,6 +169,8 @@ impl Section<'_> {
             } else if let Some(millis) = line.strip_prefix("@clock +") {
                 let millis = millis.trim().parse().unwrap_or_else(|_| panic!("{}: milliseconds", place()));
                 server.clock.advance(millis);
+            } else if line == &"@index" {
+                server.complete_indexes();
             } else if let Some(token) = line.strip_prefix("@token ") {
                 let words: Vec<&str> = token.split_whitespace().collect();
                 let [name, asid, ods_code, scope] = words[..] else { panic!("{}: @token", place()) };
@@ -206,6 +210,7 @@ fn server(preamble: &[&str]) -> TestServer {
     let mut mounts = default_mounts();
     let mut limits = Limits::default();
     let mut validation = Validation::Off;
+    let mut narratives = Narratives::Keep;
     for line in preamble {
         if let Some(mount) = line.strip_prefix("@mount ") {
             mounts.push(mounts::parse(mount));
@@ -218,6 +223,8 @@ fn server(preamble: &[&str]) -> TestServer {
                 "uri" => limits.uri_bytes_max = bytes,
                 other => panic!("no limit {other}"),
             }
+        } else if *line == "@narratives refuse" {
+            narratives = Narratives::Refuse;
         } else if let Some(level) = line.strip_prefix("@validation ") {
             validation = match level {
                 "structure" => Validation::Structure,
@@ -228,7 +235,10 @@ fn server(preamble: &[&str]) -> TestServer {
             assert!(line.is_empty() || line.starts_with('#'), "before the first section: {line}");
         }
     }
-    TestServer::validating(&mounts, Settings { limits, ..Settings::default() }, validation)
+    let settings = Settings { limits, ..Settings::default() };
+    TestServer::adjusted(&mounts, settings, &|service| {
+        service.with_validation(validation).with_narratives(narratives)
+    })
 }
 
 fn substitute(line: &str, names: &BTreeMap<String, String>) -> String {

@@ -94,6 +94,7 @@ impl Rulebook for SpineRulebook {
             Interaction::Vread
             | Interaction::Patch
             | Interaction::Validate
+            | Interaction::Diff
             | Interaction::HistoryInstance
             | Interaction::HistoryType
             | Interaction::HistorySystem
@@ -102,7 +103,9 @@ impl Rulebook for SpineRulebook {
             | Interaction::ConditionalPatch
             | Interaction::ConditionalDelete
             | Interaction::SearchType
-            | Interaction::Operation => false,
+            | Interaction::SearchSystem
+            | Interaction::Operation
+            | Interaction::Reindex => false,
         }
     }
 
@@ -143,6 +146,9 @@ impl Rulebook for SpineRulebook {
             }
             Failure::TooManyEntries { .. } => (413, IssueType::TooLong, INVALID_REQUEST_MESSAGE),
             Failure::Refused(refused) => self.refusal(&refused.refusal, refused.interaction),
+            Failure::Conflict(conflict) => {
+                self.refusal(&conflict.refused.refusal, conflict.refused.interaction)
+            }
             Failure::NoRoute { .. }
             | Failure::OutsideEveryApi { .. }
             | Failure::UnknownType { .. }
@@ -164,10 +170,13 @@ impl Rulebook for SpineRulebook {
             }
             Failure::IdempotencyKeyReused => (422, IssueType::BusinessRule, BAD_REQUEST),
             Failure::FirstResultGone => (404, IssueType::NotFound, NO_RECORD_FOUND),
-            Failure::Parameter { .. } | Failure::Query(_) | Failure::CriteriaTooCostly => {
-                (422, IssueType::Invalid, INVALID_PARAMETER)
-            }
-            Failure::MultipleMatches { .. } | Failure::IdInUse { .. } => {
+            Failure::Parameter { .. }
+            | Failure::Query(_)
+            | Failure::CriteriaTooCostly
+            | Failure::SearchTooCostly => (422, IssueType::Invalid, INVALID_PARAMETER),
+            Failure::IndexIncomplete { .. } => (503, IssueType::Transient, INTERNAL_SERVER_ERROR),
+            Failure::StillReferred { .. } => (409, IssueType::Conflict, self.conflict_body.coding()),
+            Failure::MultipleMatches { .. } | Failure::TooManyMatches { .. } | Failure::IdInUse { .. } => {
                 (422, IssueType::Duplicate, BAD_REQUEST)
             }
             Failure::UnknownVersion { .. } | Failure::DeletedVersion { .. } => {
@@ -176,9 +185,12 @@ impl Rulebook for SpineRulebook {
             Failure::EmptyBody | Failure::NoResource(_) => (400, IssueType::Value, INVALID_REQUEST_MESSAGE),
             Failure::Invalid(_)
             | Failure::NotFindable { .. }
+            | Failure::SearchParameter(_)
+            | Failure::ReferenceMissing { .. }
             | Failure::UnresolvedReference { .. }
             | Failure::PatchNotApplicable { .. }
-            | Failure::PatchedIdentity => (422, IssueType::Invalid, INVALID_RESOURCE),
+            | Failure::PatchedIdentity
+            | Failure::NarrativeOutdated => (422, IssueType::Invalid, INVALID_RESOURCE),
             Failure::BodyIncomplete | Failure::Json(_) | Failure::Xml(_) | Failure::PatchMalformed { .. } => {
                 (400, IssueType::Structure, MESSAGE_NOT_WELL_FORMED)
             }
@@ -204,6 +216,7 @@ impl Rulebook for SpineRulebook {
         let (coding, done) = match success {
             Success::Created | Success::Restored => (RESOURCE_CREATED, "created"),
             Success::Shown
+            | Success::Accepted
             | Success::Valid
             | Success::NotModified
             | Success::Updated

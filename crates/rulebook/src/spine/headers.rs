@@ -11,6 +11,7 @@ use crate::rule::Rule;
 use crate::spine::catalogue::rows;
 use crate::spine::directory::Directory;
 use crate::spine::jwt::{self, JwtTexts, TimeCheck, TokenRules};
+use crate::spine::signature::TokenKeys;
 
 /// Whether requests must carry the security header fields.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,6 +36,8 @@ pub struct Security {
     pub jwt_texts: JwtTexts,
     /// Whether the times of tokens are compared with the clock.
     pub times: TimeCheck,
+    /// The keys that sign tokens, where signatures are asked for.
+    pub keys: Option<Arc<TokenKeys>>,
 }
 
 impl Default for Security {
@@ -45,6 +48,7 @@ impl Default for Security {
             directory: Arc::new(Directory::demo()),
             jwt_texts: JwtTexts::default(),
             times: TimeCheck::default(),
+            keys: None,
         }
     }
 }
@@ -139,6 +143,7 @@ pub fn admit(
         organization: claims.organization,
         user: claims.user,
         patient: claims.patient,
+        reason: Some(claims.reason).filter(|reason| !reason.is_empty()),
         message: message.map(str::to_owned),
     })
 }

@@ -79,7 +79,8 @@ pub fn organization_code(url: &str) -> Option<&str> {
 /// The first NHS number in texts: behind the URL of the demographics service, or as the value of
 /// what is named `patient` or `nhsNumber`.
 pub fn subject(texts: &[&[u8]]) -> Option<String> {
-    const BEFORE: [&str; 4] = ["/STU3/Patient/", "patient=", "nhs-number%7C", "nhs-number|"];
+    const BEFORE: [&str; 5] =
+        ["/STU3/Patient/", "%2FSTU3%2FPatient%2F", "patient=", "nhs-number%7C", "nhs-number|"];
     texts.iter().find_map(|text| {
         let text = String::from_utf8_lossy(text);
         let behind = |before: &str| text.split(before).skip(1).find_map(leading_number);

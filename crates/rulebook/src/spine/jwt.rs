@@ -13,6 +13,7 @@ use crate::failure::Failure;
 use crate::spine::catalogue::rows::MISSING_OR_INVALID_TOKEN;
 use crate::spine::directory::Directory;
 use crate::spine::identifiers::{is_asid, is_ods_code, systems, value_of};
+use crate::spine::signature::TokenKeys;
 
 /// A token is at most this long, in bytes; header fields are limited before.
 const TOKEN_BYTES_MAX: usize = 16 * 1024;
@@ -46,6 +47,8 @@ pub struct TokenRules<'a> {
     pub texts: JwtTexts,
     /// Whether times are compared with the clock.
     pub times: TimeCheck,
+    /// The keys one of which must have signed the token; none where signatures are not asked for.
+    pub keys: Option<&'a TokenKeys>,
     /// The scopes one of which must be in the token; none for a request that needs none.
     pub scopes: &'a [&'a str],
     /// Whether the scope claim must be one of them and nothing else.
@@ -69,6 +72,8 @@ pub struct Claims {
     pub user: Option<String>,
     /// The NHS number in `requesting_patient`, without its system.
     pub patient: Option<String>,
+    /// `reason_for_request`.
+    pub reason: String,
 }
 
 /// A refusal with these words.
@@ -90,7 +95,7 @@ pub fn check(
     directory: &Directory,
     now: Timestamp,
 ) -> Result<Claims, Failure> {
-    let token = Token::parse(authorization, rules.texts)?;
+    let token = Token::parse(authorization, rules)?;
     token.mandatory("iss")?;
     token.mandatory("aud")?;
     let issued_s = token.seconds("iat")?;
@@ -103,17 +108,17 @@ pub fn check(
     let patient = check_patient(&token, subject, user.is_some())?;
     let alone = user.is_none() && patient.is_none();
     let asid = check_system(&token, subject, alone, (from_asid, rules.texts), directory)?;
-    check_reason(&token, rules)?;
+    let reason = check_reason(&token, rules)?.to_owned();
     check_scope(&token, rules)?;
     let organization = check_organization(&token, &asid, rules, directory)?;
-    Ok(Claims { asid, organization, user, patient })
+    Ok(Claims { asid, organization, user, patient, reason })
 }
 
 /// The claims of a token that was taken apart.
 struct Token(Value);
 
 impl Token {
-    fn parse(authorization: &str, texts: JwtTexts) -> Result<Self, Failure> {
+    fn parse(authorization: &str, rules: &TokenRules<'_>) -> Result<Self, Failure> {
         let bearer = authorization.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("bearer "));
         let token = bearer.map_or(authorization, |scheme| &authorization[scheme.len()..]).trim();
         if token.is_empty() {
@@ -121,7 +126,7 @@ impl Token {
         }
         let sections: Vec<&str> = token.split('.').collect();
         let [_, claims, _] = sections.as_slice() else {
-            return Err(invalid(match texts {
+            return Err(invalid(match rules.texts {
                 JwtTexts::SpineCore => {
                     "The JWT associated with the Authorisation header must have the 3 sections"
                 }
@@ -133,6 +138,11 @@ impl Token {
         if claims.is_empty() {
             return Err(invalid(
                 "The JWT associated with the Authorisation header must have a body of claims",
+            ));
+        }
+        if rules.keys.is_some_and(|keys| !keys.signed(token)) {
+            return Err(invalid(
+                "The JWT associated with the Authorisation header is not signed by a key that is known",
             ));
         }
         let unreadable = || invalid("The Authorisation header must be supplied as a valid JWT.");
@@ -271,10 +281,10 @@ fn check_system(
     Ok(asid.to_owned())
 }
 
-fn check_reason(token: &Token, rules: &TokenRules<'_>) -> Result<(), Failure> {
+fn check_reason<'a>(token: &'a Token, rules: &TokenRules<'_>) -> Result<&'a str, Failure> {
     let reason = token.mandatory("reason_for_request")?;
     if rules.reasons.contains(&reason) {
-        return Ok(());
+        return Ok(reason);
     }
     Err(invalid(match rules.texts {
         JwtTexts::SpineCore => {

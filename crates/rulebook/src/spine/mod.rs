@@ -1,6 +1,7 @@
 //! The APIs of NHS Spine (STU3): what all of them share, and each of them.
 
 pub mod catalogue;
+mod comments;
 mod core;
 pub mod directory;
 mod flags;
@@ -8,6 +9,7 @@ pub mod headers;
 pub mod identifiers;
 pub mod jwt;
 pub mod nrl;
+mod signature;
 
 pub use self::core::{ConflictBody, SpineRulebook};
 pub use self::directory::{Directory, DirectoryError};
@@ -15,3 +17,4 @@ pub use self::flags::{FlagsRulebook, RemovalReason};
 pub use self::headers::{HeaderMode, Security};
 pub use self::jwt::{JwtTexts, TimeCheck};
 pub use self::nrl::{NrlRulebook, NrlSpec};
+pub use self::signature::{TokenKeyError, TokenKeys};

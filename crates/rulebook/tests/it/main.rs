@@ -1,5 +1,7 @@
 //! What the rulebooks say, as a whole.
 
+mod conflicts;
+mod jwt;
 mod outcomes;
 mod rows;
 mod samples;

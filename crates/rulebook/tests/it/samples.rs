@@ -102,9 +102,16 @@ fn requests() -> Vec<Sample> {
         sample(query(fhir_search::Problem::NotSelective), 400, 400, 422),
         sample(query(fhir_search::Problem::Empty), 400, 400, 422),
         sample(Failure::MultipleMatches { resource_type: text(), criteria: text() }, 412, 412, 422),
+        sample(Failure::TooManyMatches { resource_type: text(), criteria: text(), max: 3 }, 412, 412, 422),
         sample(Failure::IdInUse { resource: flag() }, 409, 409, 422),
         sample(Failure::CriteriaTooCostly, 400, 400, 422),
+        sample(Failure::SearchTooCostly, 400, 400, 422),
         same(Failure::NotFindable { why: text() }, 422),
+        same(Failure::IndexIncomplete { parameter: text() }, 503),
+        same(Failure::IndexIncomplete { parameter: String::new() }, 503),
+        same(Failure::SearchParameter(Box::new(fhir_search::CustomError { path: text(), why: text() })), 422),
+        same(Failure::ReferenceMissing { path: text(), target: flag() }, 422),
+        same(Failure::StillReferred { resource: flag(), by: vec![flag(), flag()] }, 409),
         same(Failure::Busy, 503),
         same(Failure::Unavailable, 503),
         same(Failure::StoreFull, 503),
@@ -138,6 +145,7 @@ fn contents() -> Vec<Sample> {
         same(Failure::PatchMalformed { why: text() }, 400),
         same(Failure::PatchNotApplicable { why: text() }, 422),
         same(Failure::PatchedIdentity, 422),
+        same(Failure::NarrativeOutdated, 422),
         same(Failure::NotRepresentable { why: text() }, 406),
         same(Failure::NoResource(not_a_resource), 400),
         same(Failure::WrongType { url: text(), body: text() }, 400),
@@ -209,9 +217,15 @@ pub(crate) fn name(failure: &Failure) -> &'static str {
         Failure::Parameter { .. } => "Parameter",
         Failure::Query(_) => "Query",
         Failure::MultipleMatches { .. } => "MultipleMatches",
+        Failure::TooManyMatches { .. } => "TooManyMatches",
         Failure::IdInUse { .. } => "IdInUse",
         Failure::CriteriaTooCostly => "CriteriaTooCostly",
+        Failure::SearchTooCostly => "SearchTooCostly",
         Failure::NotFindable { .. } => "NotFindable",
+        Failure::IndexIncomplete { .. } => "IndexIncomplete",
+        Failure::SearchParameter(_) => "SearchParameter",
+        Failure::ReferenceMissing { .. } => "ReferenceMissing",
+        Failure::StillReferred { .. } => "StillReferred",
         Failure::Refused(refused) => match refused.refusal {
             Refusal::IfMatchMissing(_) => "IfMatchMissing",
             Refusal::Stale(_) => "Stale",
@@ -225,6 +239,8 @@ pub(crate) fn name(failure: &Failure) -> &'static str {
             Refusal::IdTaken => "IdTaken",
             Refusal::Contended { .. } => "Contended",
         },
+        // The same to a client: the tests of conflicts have it.
+        Failure::Conflict(_) => "Stale",
         Failure::UnknownVersion { .. } => "UnknownVersion",
         Failure::DeletedVersion { .. } => "DeletedVersion",
         Failure::EmptyBody => "EmptyBody",
@@ -234,6 +250,7 @@ pub(crate) fn name(failure: &Failure) -> &'static str {
         Failure::PatchMalformed { .. } => "PatchMalformed",
         Failure::PatchNotApplicable { .. } => "PatchNotApplicable",
         Failure::PatchedIdentity => "PatchedIdentity",
+        Failure::NarrativeOutdated => "NarrativeOutdated",
         Failure::NotRepresentable { .. } => "NotRepresentable",
         Failure::NoResource(_) => "NoResource",
         Failure::WrongType { .. } => "WrongType",
@@ -258,4 +275,4 @@ pub(crate) fn name(failure: &Failure) -> &'static str {
 }
 
 /// How many names [`name`] can give.
-pub(crate) const NAMES: usize = 64;
+pub(crate) const NAMES: usize = 71;

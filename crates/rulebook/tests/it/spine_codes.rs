@@ -1,6 +1,7 @@
 //! Outcomes of the Spine rulebook against the published code system and profile.
 
 use fhir_model::json::Value;
+use rulebook::spine::catalogue;
 use rulebook::{ConflictBody, Failure, Rulebook, Success};
 
 use crate::outcomes::{flag, issue, outcomes, text};
@@ -155,4 +156,39 @@ fn successes_have_their_codes() {
         assert_eq!((verdict.status, text(coding.unwrap(), "code")), (status, code));
         assert_eq!(text(issue, "diagnostics"), words);
     }
+}
+
+/// The catalogue is the code system, whole, and every row of the error table draws from it.
+#[test]
+fn the_catalogue_is_the_code_system() {
+    let concepts: Vec<(&str, &str)> =
+        catalogue::CONCEPTS.iter().map(|coding| (coding.code, coding.display.unwrap())).collect();
+    assert_eq!(concepts, CONCEPTS);
+    for (name, rule) in catalogue::ROWS {
+        let known = CONCEPTS.iter().find(|(_, display)| Some(*display) == rule.coding.display);
+        let (code, _) = known.unwrap_or_else(|| panic!("{name}"));
+        // One code is printed otherwise than the code system spells it.
+        assert_eq!(rule.coding.code, code.replace(' ', "_"), "{name}");
+    }
+}
+
+/// The error table of Spine Core: status, severity, issue type, code.
+#[test]
+fn rows_are_those_of_the_table() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/spine/catalogue.txt");
+    let text = std::fs::read_to_string(path).expect("the table");
+    let listed: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+    let rows: Vec<String> = catalogue::ROWS
+        .iter()
+        .map(|(name, rule)| {
+            format!(
+                "{name} {} {} {} {}",
+                rule.status,
+                rule.severity.code(),
+                rule.issue.code(),
+                rule.coding.code
+            )
+        })
+        .collect();
+    assert_eq!(rows, listed);
 }

@@ -88,14 +88,14 @@ impl Shelf {
     /// Searches find the same, in pages of any size, each resource once.
     fn check_search(&self, query: &Query, expected: &[Key]) -> Verdict {
         for limit in [1, 3, expected.len().max(1), 1000] {
-            let mut request = SearchRequest { query: query.clone(), after: None, limit };
+            let mut request = SearchRequest::of(query.clone(), limit);
             let mut found = Vec::new();
             loop {
                 let page = block_on(self.bench.store.search(&request))?;
                 ensure!(page.found.len() <= limit, "a page of {limit} has {}", page.found.len());
                 found.extend(page.found);
                 request.after = page.next;
-                if page.next.is_none() {
+                if request.after.is_none() {
                     break;
                 }
             }

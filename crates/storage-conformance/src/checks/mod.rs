@@ -12,6 +12,7 @@ mod pages;
 mod referring;
 mod stamps;
 mod versions;
+mod walks;
 mod write_sets;
 
 use std::sync::Arc;
@@ -122,6 +123,22 @@ pub const CHECKS: &[Check] = &[
         name: "matches: follow every write",
         run: matching::follow_every_write,
         notices: &[Flaw::IgnoresMatches, Flaw::IgnoresNewTerms],
+    },
+    Check {
+        name: "walks: keep their order",
+        run: walks::keep_their_order,
+        notices: &[Flaw::SearchesShort, Flaw::SortsByPlace],
+    },
+    Check {
+        name: "walks: pass everything once",
+        run: walks::pass_everything_once,
+        notices: &[Flaw::SortsByNow],
+    },
+    Check { name: "walks: conditions nest", run: walks::conditions_nest, notices: &[Flaw::SearchesShort] },
+    Check {
+        name: "walks: bring along what is included",
+        run: walks::bring_along_what_is_included,
+        notices: &[Flaw::IncludesNothing],
     },
     Check {
         name: "matches: racing conditional creates make one",

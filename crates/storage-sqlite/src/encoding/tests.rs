@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use compact_str::CompactString;
 use proptest::prelude::*;
-use storage_api::Interval;
+use storage_api::{Interval, Number, Timestamp, sort_value};
 
 use super::*;
 
@@ -14,6 +14,13 @@ impl Table {
     fn number(&mut self, text: String) -> i64 {
         let next = i64::try_from(self.0.len()).unwrap() * 100 + 1;
         *self.0.entry(text).or_insert(next)
+    }
+}
+
+impl Table {
+    fn key_text(&self, number: i64) -> String {
+        let found = self.0.iter().find(|(_, known)| **known == number);
+        found.map(|(text, _)| text[1..].to_owned()).unwrap()
     }
 }
 
@@ -193,5 +200,15 @@ fn a_name_without_a_number_is_never_found() {
     for test in [in_system, local] {
         let pattern = Pattern::of(&test, &mut Nothing).unwrap();
         assert_eq!((pattern.range(), pattern.passes(&[])), (None, false), "{test:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn encoded_values_are_sorted_by_the_same_bytes(value in value(), descending: bool) {
+        let mut names = Table::default();
+        let bytes = encode(&value, &mut names).unwrap().unwrap();
+        let sorted = sort_bytes(&bytes, descending, |number| Ok::<_, ()>(names.key_text(number))).unwrap();
+        prop_assert_eq!(sorted, sort_value(&value, descending));
     }
 }

@@ -94,28 +94,31 @@ fn tagged(code: &str) -> Query {
 #[test]
 fn a_query_over_the_budget_is_refused_and_its_group_goes_on() {
     let directory = tempfile::tempdir().unwrap();
-    let store = open(directory.path(), Options { match_steps_max: 10, ..Options::default() });
+    let store = open(directory.path(), Options { match_steps_max: 50, ..Options::default() });
     let mut keys = Vec::new();
-    for n in 0..12 {
+    for n in 0..42 {
         let key = key(&format!("{n:02}"));
-        let terms = tag(if n < 10 { "ten" } else { "two" });
+        let terms = tag(if n < 40 { "many" } else { "two" });
         committed(block_on(store.commit(next(&key, &Current::NEVER, Some(vec![]), terms))));
         keys.push(key);
     }
-    let guard = |code, keys: &[_]| set(vec![Guard::Matches(tagged(code), keys.to_vec())], vec![]);
-    committed(block_on(store.commit(guard("ten", &keys[..10]))));
-    committed(block_on(store.commit(next(
-        &keys[10],
-        &block_on(store.read(&keys[10])).unwrap().current,
-        Some(vec![]),
-        tag("ten"),
-    ))));
-    let all_eleven = store.commit(guard("ten", &keys[..11]));
-    let beside = store.commit(guard("two", &keys[11..]));
-    assert_eq!(block_on(all_eleven), Err(StoreError::TooCostly));
+    let guard = |query: Query, keys: &[_]| set(vec![Guard::Matches(query, keys.to_vec())], vec![]);
+    // What is expected may be looked at, however much it is.
+    committed(block_on(store.commit(guard(tagged("many"), &keys[..40]))));
+    // Nothing is expected, and forty are looked at.
+    let mut narrowed = tagged("many");
+    let other = Test::Token(CodingTest { code: Some("many".into()), system: SystemTest::Any });
+    narrowed.conditions.push(Condition::none(vec![Clause::term("tag", other.clone())]));
+    let too_many = store.commit(guard(narrowed, &[]));
+    let beside = store.commit(guard(tagged("two"), &keys[40..]));
+    assert_eq!(block_on(too_many), Err(StoreError::TooCostly));
     committed(block_on(beside));
+    // So many alternatives that they are not even planned.
+    let mut wide = tagged("two");
+    wide.conditions[0].any.extend((0..100).map(|_| Clause::term("other", other.clone())));
+    assert_eq!(block_on(store.commit(guard(wide, &keys[40..]))), Err(StoreError::TooCostly));
     // The search stops at one more than was expected, so a wrong guess costs little.
-    assert!(matches!(block_on(store.commit(guard("ten", &keys[..1]))), Ok(Commit::Lost(_))));
+    assert!(matches!(block_on(store.commit(guard(tagged("many"), &keys[..1]))), Ok(Commit::Lost(_))));
 }
 
 #[test]

@@ -9,6 +9,8 @@ mod crashing;
 mod files;
 mod limits;
 mod reopening;
+mod searching;
+mod sorting;
 
 use std::path::Path;
 use std::sync::Arc;

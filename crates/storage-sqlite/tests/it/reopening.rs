@@ -2,7 +2,7 @@
 
 use pollster::block_on;
 use rusqlite::Connection;
-use storage_api::{Commit, IndexGeneration, Store, StoreError, WriteSet};
+use storage_api::{Commit, Index, IndexGeneration, Store, StoreError, Write, WriteSet};
 use storage_sqlite::{OpenError, Options, SqliteStore};
 
 use crate::{Steps, all, key, open, put, try_put};
@@ -123,4 +123,27 @@ fn an_existing_store_keeps_its_index_generation() {
     assert_eq!(outcome, Ok(Commit::StaleIndex(IndexGeneration(3))));
     let set = WriteSet { index: IndexGeneration(3), ..crate::set(vec![], vec![]) };
     assert!(matches!(block_on(store.commit(set)), Ok(Commit::Committed(_))));
+}
+
+/// A store from before its index was described says nothing of it, and keeps everything else.
+#[test]
+fn an_older_store_does_not_say_what_its_index_is_made_by() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path(), Options::default());
+    put(&store, &key("a"), "1");
+    let described = Index { generation: IndexGeneration(1), maker: "m".into(), backfill: Some("b".into()) };
+    let begin = crate::set(vec![], vec![Write::Index(described.clone())]);
+    assert!(matches!(block_on(store.commit(begin)), Ok(Commit::Committed(_))));
+    drop(store);
+    let store = open(directory.path(), Options::default());
+    assert_eq!(block_on(store.index()), Ok(described));
+    drop(store);
+
+    let file = Connection::open(directory.path().join("store.db")).unwrap();
+    file.execute_batch("DROP TABLE note; PRAGMA user_version = 1").unwrap();
+    drop(file);
+    let store = open(directory.path(), Options::default());
+    let unknown = Index { generation: IndexGeneration(1), ..Index::default() };
+    assert_eq!(block_on(store.index()), Ok(unknown));
+    assert!(block_on(store.read(&key("a"))).unwrap().body.is_some());
 }

@@ -111,9 +111,9 @@ fn play(file: &Path) -> Option<String> {
         }
         "Consent" | "Flag" | "List" | "Condition" => {
             let target = format!("{BASE}/{kind}");
-            let sent = send(&target, media, &bytes);
-            let Some(tree) = tree.filter(|_| sent.status == 405) else {
-                return Some(format!("create {}", worded(&sent)));
+            let first = send(&target, media, &bytes);
+            let Some(tree) = tree.filter(|_| first.status == 405) else {
+                return Some(format!("create {}", worded(&first)));
             };
             if is_ended(&tree) {
                 return Some(format!("update {}", worded(&update(&target, &tree))));

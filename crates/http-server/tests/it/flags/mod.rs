@@ -3,9 +3,10 @@
 mod audit;
 mod examples;
 mod fixtures;
+mod metadata;
 mod races;
 mod record;
-pub(crate) mod rows;
+mod rows;
 
 use crate::client::Request;
 use crate::harness::TestServer;

@@ -147,3 +147,27 @@ fn provenance_is_the_servers() {
     assert_eq!(ended.text("contained.0.activity.code"), "CREATE");
     assert_eq!(ended.text("contained.1.activity.code"), "UPDATE");
 }
+
+/// Published payloads hold comments of an older FHIR version: they are read, and dropped with a
+/// warning. A patient's URL without its scheme is completed.
+#[test]
+fn comments_of_published_payloads_are_dropped_with_a_warning() {
+    let server = server("");
+    let comment = fhir_model::array![" reference to a patient "];
+    let commented = Payload::of("flag")
+        .with("fhir_comments", comment.clone())
+        .with("subject._reference", Value::from(fhir_model::object! { "fhir_comments": comment }))
+        .with("subject.reference", Value::from("demographics.spineservices.nhs.uk/STU3/Patient/9876543210"));
+    let post = || Request::post(&format!("{BASE}/Flag"), commented.bytes());
+    let told = server.send(&signed(post().header("Prefer", "return=OperationOutcome")));
+    assert_eq!(told.status, 201, "{}", told.body_text());
+    let issue = |number: usize, path: &str| told.text(&format!("issue.{number}.{path}"));
+    assert_eq!(issue(0, "severity"), "information");
+    assert_eq!((issue(1, "severity"), issue(2, "severity")), ("warning".into(), "warning".into()));
+    assert!(issue(1, "diagnostics").contains("fhir_comments"));
+    let stored = server.send(&signed(post()));
+    assert!(!stored.body_text().contains("fhir_comments"), "{}", stored.body_text());
+    assert!(stored.text("subject.reference").starts_with("https://"));
+    let found = server.send(&signed(Request::get(&format!("{BASE}/Flag?patient=9876543210"))));
+    assert_eq!(found.json().get("entry").and_then(Value::as_array).map(<[_]>::len), Some(2));
+}

@@ -41,11 +41,6 @@ fn rows(text: &str) -> Vec<Row<'_>> {
     rows
 }
 
-/// The titles, which begin with the table that the row is in.
-pub(crate) fn titles() -> Vec<String> {
-    rows(&text()).iter().map(|row| row.title.to_owned()).collect()
-}
-
 #[test]
 fn every_row_is_answered_as_published() {
     let text = text();
@@ -284,4 +279,26 @@ fn as_xml(resource: &Value) -> Vec<u8> {
     let object = resource.as_object().expect("a resource");
     xml::write(object, Definitions::of(FhirVersion::Stu3), &mut out).expect("XML");
     out
+}
+
+/// Every row of the error table either has a case here, or the page says why it has none.
+#[test]
+fn the_page_tells_which_rows_no_request_triggers() {
+    let path = format!("{}/../../docs/flags.md", env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let text = text();
+    let titles: Vec<&str> = rows(&text).iter().map(|row| row.title).collect();
+    for (name, _) in rulebook::spine::catalogue::ROWS {
+        let shown = match *name {
+            // Rows that stand in other tables.
+            "MISSING_OR_INVALID_TOKEN" => titles.iter().any(|title| title.starts_with("2.3 ")),
+            "FORBIDDEN_TRANSITION" => titles.iter().any(|title| title.starts_with("4.2 ")),
+            name => titles.iter().any(|title| {
+                let title = title.strip_prefix("1.6 ").unwrap_or_default();
+                title == name || title.starts_with(&format!("{name}:"))
+            }),
+        };
+        let explained = page.contains(&format!("\n| {name} | "));
+        assert!(shown != explained, "{name}: shown {shown}, explained {explained}");
+    }
 }

@@ -1,5 +1,7 @@
 //! The National Record Locator as its clients see it.
 
+mod audit;
+mod bad_input;
 mod examples;
 mod races;
 mod rows;
@@ -90,4 +92,37 @@ pub(crate) fn replacing(id: &str, own: usize) -> Value {
     let relates = format!(r#"relatesTo = [{{"code":"replaces","target":{{"reference":"{URL}/{id}"}}}}]"#);
     let identifier = format!(r#"masterIdentifier.value = "urn:oid:9.{own}""#);
     pointer([relates.as_str(), identifier.as_str()])
+}
+
+/// The statement lists the one type with what it has, and the formats of this API.
+#[test]
+fn the_statement_says_what_there_is() {
+    let server = server("");
+    let statement = server.send(&Request::get(&format!("{BASE}/metadata"))).body;
+    let statement = pointers::read(&statement);
+    let list = |path: &str, member: &str| -> Vec<String> {
+        let items = at(&statement, path).and_then(Value::as_array).unwrap_or_default();
+        items
+            .iter()
+            .map(|item| if member.is_empty() { item.as_str() } else { item.get(member)?.as_str() })
+            .map(|text| text.unwrap_or_default().to_owned())
+            .collect()
+    };
+    assert_eq!(list("format", ""), ["application/fhir+xml", "application/fhir+json"]);
+    assert_eq!(list("patchFormat", ""), ["application/fhir+json", "application/fhir+xml"]);
+    assert_eq!(list("rest.0.resource", "type"), ["DocumentReference"]);
+    let interactions = ["read", "patch", "delete", "create", "search-type"];
+    assert_eq!(list("rest.0.resource.0.interaction", "code"), interactions);
+    assert_eq!(list("rest.0.resource.0.searchParam", "name"), ["_id", "custodian", "subject", "type"]);
+    let methods = server.send(&signed(Request::new("OPTIONS", &format!("{BASE}/DocumentReference/x"))));
+    assert_eq!(methods.header("allow"), Some("GET, HEAD, PATCH, DELETE, OPTIONS"));
+    assert_eq!(methods.header("accept-patch"), None, "there is one patch, not a format of patches");
+}
+
+/// What the server dropped of a pointer it says beside the success.
+#[test]
+fn dropped_comments_are_told() {
+    let created = server("").send(&post(&pointer([r#"fhir_comments = ["for readers"]"#])));
+    assert_eq!((created.status, created.text("issue.1.severity").as_str()), (201, "warning"));
+    assert!(created.text("issue.1.diagnostics").contains("fhir_comments"));
 }

@@ -1,10 +1,17 @@
 //! Many clients at once.
 
-use super::{count, id_of, in_json, make, patch, post, read, replacing, server};
+use super::{BASE, count, id_of, in_json, make, patch, post, read, replacing, server};
 use crate::client::{Request, Response};
+use crate::harness::TestServer;
+use crate::mounts;
 use crate::pointers::pointer;
 
 const CLIENTS: usize = 16;
+
+/// A server on which that many clients see a pointer before any of them changes it.
+fn gated() -> TestServer {
+    TestServer::gated(mounts::parse(&format!("{BASE} nrl/STU3")), CLIENTS)
+}
 
 #[track_caller]
 fn statuses(answers: &[Response], status: u16) -> usize {
@@ -19,7 +26,7 @@ fn code(answer: &Response) -> String {
 /// Sixteen clients replace one pointer: one succeeds, and nothing of the others stays.
 #[test]
 fn one_of_sixteen_replacements_wins() {
-    let server = server("");
+    let server = gated();
     let old = make(&server, []);
     let answers = server.race((0..CLIENTS).map(|own| post(&replacing(&old, own))).collect());
     assert_eq!((statuses(&answers, 201), statuses(&answers, 400)), (1, CLIENTS - 1));
@@ -48,7 +55,7 @@ fn a_master_identifier_is_used_once() {
     }
     // Also when what used it is gone, but not for another patient.
     let id = id_of(answers.iter().find(|answer| answer.status == 201).expect("one"));
-    let deleted = server.send(&in_json(Request::delete(&format!("{}/DocumentReference/{id}", super::BASE))));
+    let deleted = server.send(&in_json(Request::delete(&format!("{BASE}/DocumentReference/{id}"))));
     assert_eq!(deleted.status, 200);
     assert_eq!(code(&server.send(&post(&pointer([])))), "DUPLICATE_REJECTED");
     let other = r#"subject.reference = "https://demographics.spineservices.nhs.uk/STU3/Patient/5900026175""#;
@@ -59,7 +66,7 @@ fn a_master_identifier_is_used_once() {
 #[test]
 fn one_of_patches_and_replacements_wins() {
     for _ in 0..8 {
-        let server = server("");
+        let server = gated();
         let old = make(&server, []);
         let request = |own: usize| {
             if own.is_multiple_of(2) { patch(&old) } else { post(&replacing(&old, own)) }

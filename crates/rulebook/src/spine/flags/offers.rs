@@ -38,7 +38,7 @@ pub(super) const TYPES: &[TypeOffer] = &[
 ];
 
 pub(super) const STATEMENT: StatementOffer = StatementOffer {
-    url: "https://clinicals.spineservices.nhs.uk/STU3/metadata",
+    url: Some("https://clinicals.spineservices.nhs.uk/STU3/metadata"),
     fhir_version: "3.0.1",
     formats: &["application/fhir+xml", "application/fhir+json"],
     conditional_read: "not-supported",
@@ -82,6 +82,7 @@ pub(super) fn admit(head: &RequestHead<'_>, security: &Security) -> Result<Calle
     let token = TokenRules {
         texts: security.jwt_texts,
         times: security.times,
+        keys: security.keys.as_deref(),
         scopes: &scopes,
         scope_alone: false,
         reasons: &["directcare"],

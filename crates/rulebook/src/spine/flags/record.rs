@@ -4,6 +4,7 @@ use fhir_model::IssueType;
 use fhir_model::json::Value;
 
 use crate::spine::catalogue::{concept, rows};
+use crate::spine::comments;
 use crate::spine::directory::Directory;
 use crate::spine::identifiers::{PATIENT_URL, is_nhs_number, patient_number};
 use crate::{Breach, Caller, Failure, Warning};
@@ -78,14 +79,7 @@ pub(super) fn shortened(text: &str) -> String {
 /// Takes away what published payloads have and STU3 has not: comments of the DSTU2 kind, and
 /// references to patients without a scheme.
 pub(super) fn receive(resource_type: &str, resource: &mut Value) -> Vec<Warning> {
-    let mut warnings = Vec::new();
-    if drop_comments(resource) {
-        warnings.push(Warning {
-            issue: IssueType::Informational,
-            coding: concept::INVALID_ELEMENT,
-            diagnostics: "Members named fhir_comments are no part of STU3 and were dropped.".to_owned(),
-        });
-    }
+    let mut warnings = Vec::from_iter(comments::drop_from(resource));
     let mut completed = complete_url(resource, element(resource_type));
     let contained = resource.as_object_mut().and_then(|object| object.get_mut("contained"));
     for contained in contained.and_then(Value::as_array_mut).into_iter().flatten() {
@@ -111,27 +105,4 @@ fn complete_url(resource: &mut Value, element: &str) -> bool {
     let Some(url) = number.map(|number| format!("{PATIENT_URL}{number}")) else { return false };
     object.insert("reference", url);
     true
-}
-
-/// Drops members named `fhir_comments`, and what is empty without them.
-fn drop_comments(value: &mut Value) -> bool {
-    let mut dropped = false;
-    match value {
-        Value::Object(object) => object.retain(|name, value| {
-            if name == "fhir_comments" {
-                dropped = true;
-                return false;
-            }
-            let below = drop_comments(value);
-            dropped |= below;
-            !(below && value.as_object().is_some_and(fhir_model::json::Object::is_empty))
-        }),
-        Value::Array(values) => {
-            for value in values {
-                dropped |= drop_comments(value);
-            }
-        }
-        _ => {}
-    }
-    dropped
 }

@@ -5,6 +5,8 @@
 //! see the current ones. Nothing of it uses If-Match: what keeps writers apart is that a status
 //! changes once, that a master identifier is used once, and that a replacement is one commit.
 
+mod access;
+mod offers;
 mod patch;
 mod pointer;
 mod rows;

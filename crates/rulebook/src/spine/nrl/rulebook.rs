@@ -1,6 +1,6 @@
 //! What the record locator answers to each question that a rulebook is asked.
 
-use fhir_definitions::{FhirVersion, SearchType};
+use fhir_definitions::FhirVersion;
 use fhir_model::json::Value;
 use fhir_model::{Instant, IssueType};
 use fhir_search::Extractor;
@@ -11,46 +11,19 @@ use versioning_core::{LockPolicy, Refusal};
 use super::pointer::{Identifier, Pointer};
 use super::search::{self, Named, Search};
 use super::status::{Event, next};
-use super::terminology::{PROFILE, Terminology};
-use super::{NrlRulebook, NrlSpec, TYPE, check_current, patch, rows, rules, supersede, with_status};
-use crate::spine::catalogue::{self, concept};
-use crate::spine::headers::{self, Demands, HeaderMode, HeaderNames};
-use crate::spine::jwt::{JwtTexts, TokenRules};
+use super::terminology::Terminology;
+use super::{
+    NrlRulebook, NrlSpec, TYPE, access, check_current, offers, patch, rows, rules, supersede, with_status,
+};
+use crate::spine::catalogue::concept;
+use crate::spine::catalogue::rows::NOT_IMPLEMENTED;
+use crate::spine::comments;
+use crate::spine::headers::{self, HeaderMode};
 use crate::{
     Caller, Change, ClientId, Failure, Format, Found, Interaction, LocationForm, Lookup, OutcomeShape,
-    RequestHead, Resource, Return, Rule, RuleCoding, Rulebook, SearchOffer, Success, Transition, TypeOffer,
-    Verdict, Warning,
+    RequestHead, Resource, Return, Rule, RuleCoding, Rulebook, StatementOffer, Success, Transition,
+    TypeOffer, Verdict, Warning,
 };
-
-/// What the API says of itself.
-const OFFERS: [TypeOffer; 1] = [TypeOffer {
-    resource_type: TYPE,
-    profile: Some(PROFILE),
-    search: &[
-        SearchOffer { name: "_id", search_type: SearchType::Token },
-        SearchOffer { name: "custodian", search_type: SearchType::Reference },
-        SearchOffer { name: "subject", search_type: SearchType::Reference },
-        SearchOffer { name: "type", search_type: SearchType::Token },
-    ],
-}];
-
-/// How the API spells its header fields. It has none for interaction and trace.
-const HEADERS: HeaderNames = HeaderNames { from: "fromASID", to: "toASID", interaction: None, trace: None };
-
-/// The last part of an interaction's id, and the scope that it needs; nothing for what is open to
-/// everyone.
-const fn access(interaction: Interaction) -> Option<(&'static str, &'static str)> {
-    const READ: &str = "patient/DocumentReference.read";
-    const WRITE: &str = "patient/DocumentReference.write";
-    match interaction {
-        Interaction::Read => Some(("read", READ)),
-        Interaction::SearchType => Some(("search", READ)),
-        Interaction::Create => Some(("create", WRITE)),
-        Interaction::Patch | Interaction::ConditionalPatch => Some(("update", WRITE)),
-        Interaction::Delete | Interaction::ConditionalDelete => Some(("delete", WRITE)),
-        _ => None,
-    }
-}
 
 impl Rulebook for NrlRulebook {
     fn version(&self) -> FhirVersion {
@@ -76,7 +49,11 @@ impl Rulebook for NrlRulebook {
     }
 
     fn types(&self) -> Option<&[TypeOffer]> {
-        Some(&OFFERS)
+        Some(offers::TYPES)
+    }
+
+    fn statement(&self) -> Option<StatementOffer> {
+        Some(offers::STATEMENT)
     }
 
     fn default_format(&self) -> Format {
@@ -90,26 +67,7 @@ impl Rulebook for NrlRulebook {
     /// Consumers read and search, providers write. Clients send no interaction id: it follows from
     /// the request, and is what a system is accredited for.
     fn admit(&self, head: &RequestHead<'_>) -> Result<Caller, Failure> {
-        let Some((action, scope)) = access(head.interaction) else { return Ok(Caller::default()) };
-        let reasons: &[&str] = match self.security.jwt_texts {
-            JwtTexts::SpineCore => &["directcare", "patientaccess"],
-            JwtTexts::Nrl230 => &["directcare"],
-        };
-        let token = TokenRules {
-            texts: self.security.jwt_texts,
-            times: self.security.times,
-            scopes: &[scope],
-            scope_alone: true,
-            reasons,
-            user_required: false,
-            organization_required: true,
-        };
-        let demands = Demands {
-            token,
-            interaction_ids: &[format!("urn:nhs:names:services:nrl:DocumentReference.{action}")],
-            not_accredited: catalogue::rows::ACCESS_DENIED,
-        };
-        headers::admit(head, &self.security, &HEADERS, &demands)
+        access::admit(head, &self.security)
     }
 
     fn search(
@@ -169,6 +127,10 @@ impl Rulebook for NrlRulebook {
             }
             (Search::Patient { .. }, _) => Ok(()),
         }
+    }
+
+    fn receive(&self, _resource_type: &str, resource: &mut Value) -> Vec<Warning> {
+        Vec::from_iter(comments::drop_from(resource))
     }
 
     /// `indexed` is the register's, where the provider does not say.
@@ -237,6 +199,11 @@ impl Rulebook for NrlRulebook {
         Some(rows::no_pointer(&resource.id))
     }
 
+    /// A UUID and twenty digits, as in the published examples.
+    fn new_id(&self, _resource_type: &str, uuid: &str, random: &dyn Fn() -> u64) -> String {
+        format!("{uuid}-{:020}", random())
+    }
+
     fn returns(&self, _success: Success, _preferred: Option<Return>) -> Return {
         Return::OperationOutcome
     }
@@ -294,6 +261,8 @@ impl Rulebook for NrlRulebook {
                 rows::HEADER
             }
             Failure::IllegalId { .. } => rows::NOT_FOUND,
+            // As in every API of Spine.
+            Failure::NotOffered(_) => NOT_IMPLEMENTED,
             _ => self.core.rule(failure),
         }
     }

@@ -31,7 +31,7 @@ pub(super) fn search(parameters: &[(String, String)], directory: &Directory) -> 
         if parameters.len() > 1 {
             return Err(rows::parameter("The parameter _id stands alone; only _format may accompany it"));
         }
-        return Ok(Search::Id(id.clone()));
+        return one_id(id).map(Search::Id);
     }
     let mut nhs_number = None;
     let mut criteria = Vec::with_capacity(parameters.len() + 1);
@@ -109,6 +109,15 @@ fn check_format(format: &str) -> Result<(), Failure> {
     Err(rows::parameter(format!("The parameter _format is one of {}, not {sent}", LISTED.join(", "))))
 }
 
+/// One id; a list of several, or none at all, would mean other pointers.
+fn one_id(id: &str) -> Result<String, Failure> {
+    match fhir_model::Id::check(id) {
+        Ok(()) => Ok(id.to_owned()),
+        Err(_) if id.is_empty() => Err(rows::parameter("Invalid parameter: id")),
+        Err(_) => Err(rows::no_pointer(&urls::shortened(id))),
+    }
+}
+
 /// The URL of an organisation that someone has.
 fn known_organisation(code: &str, directory: &Directory) -> Result<String, Failure> {
     if directory.knows_organization(code) {
@@ -161,7 +170,7 @@ pub(super) fn named(parameters: &[(String, String)], by_id: bool) -> Result<Name
         }
     }
     match (id, subject, identifier) {
-        (Some(id), None, None) => Ok(Named::Id(id.clone())),
+        (Some(id), None, None) => one_id(id).map(Named::Id),
         (Some(_), ..) => {
             Err(rows::parameter("The parameter _id stands alone; only _format may accompany it"))
         }
@@ -201,6 +210,13 @@ mod tests {
     fn a_search_is_by_id_or_by_patient() {
         let directory = Directory::demo();
         assert_eq!(search(&pairs(&[("_id", "x")]), &directory), Ok(Search::Id("x".into())));
+        for (id, expected) in
+            [("", "INVALID_PARAMETER"), ("x,y", "NO_RECORD_FOUND"), ("x|", "NO_RECORD_FOUND")]
+        {
+            let sent = pairs(&[("_id", id)]);
+            assert_eq!(code(&search(&sent, &directory).expect_err(id)), expected);
+            assert_eq!(code(&named(&sent, true).expect_err(id)), expected);
+        }
         let rows: [(Pairs<'_>, Pairs<'_>); 4] = [
             (&[("subject", SUBJECT)], &[("subject", SUBJECT), ("status", "current")]),
             (

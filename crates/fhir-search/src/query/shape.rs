@@ -1,0 +1,137 @@
+//! Parameters that shape results: their order, and what comes along.
+
+use compact_str::CompactString;
+use fhir_definitions::SearchType;
+use storage_api::{Direction, Include, SortBy, SortKey};
+
+use super::error::{Problem, QueryError};
+use super::shortened;
+use crate::extractor::Extractor;
+use crate::parameters::Parameter;
+
+/// Keys of one order at most.
+const SORT_KEYS_MAX: usize = 8;
+
+const INCLUDE: &str = "Type:parameter, Type:parameter:Target, Type:* or *";
+
+impl Extractor {
+    /// `_sort`: parameters that all of these types have, each perhaps behind `-`. Those that are not known come back
+    /// as errors that may be passed over.
+    pub fn order(&self, types: &[&str], text: &str) -> Result<(Vec<SortKey>, Vec<QueryError>), QueryError> {
+        let names: Vec<&str> = text.split(',').map(str::trim).collect();
+        let refused = |problem| QueryError { parameter: "_sort".to_owned(), problem };
+        if names.len() > SORT_KEYS_MAX {
+            return Err(refused(Problem::TooMany { max: SORT_KEYS_MAX }));
+        }
+        let (mut order, mut ignored) = (Vec::new(), Vec::new());
+        for name in names {
+            let (code, descending) = name.strip_prefix('-').map_or((name, false), |code| (code, true));
+            if code.is_empty() {
+                return Err(refused(Problem::Malformed { expected: "names such as status,-date" }));
+            }
+            match self.sorted_by(types, code) {
+                Ok(by) => order.push(SortKey { by, descending }),
+                Err(problem) => ignored.push(QueryError { parameter: shortened(code), problem }),
+            }
+        }
+        Ok((order, ignored))
+    }
+
+    fn sorted_by(&self, types: &[&str], code: &str) -> Result<SortBy, Problem> {
+        match code {
+            "_id" => return Ok(SortBy::Id),
+            "_lastUpdated" => return Ok(SortBy::Updated),
+            _ => {}
+        }
+        let mut params: Vec<CompactString> = Vec::new();
+        for name in types {
+            let parameters = self.parameters(name).ok_or(Problem::Unknown)?;
+            let parameter = parameters.get(code).ok_or(Problem::Unknown)?;
+            let kind = parameter.definition().search_type();
+            if !parameter.is_supported() || matches!(kind, SearchType::Composite | SearchType::Special) {
+                return Err(Problem::Unsupported);
+            }
+            params.extend(parameters.sources(parameter).map(|source| source.term().into()));
+        }
+        params.sort_unstable();
+        params.dedup();
+        Ok(SortBy::Params(params))
+    }
+
+    /// `_include` and `_revinclude`, with their modifiers: what comes along with resources of these types.
+    pub fn includes(&self, types: &[&str], name: &str, value: &str) -> Result<Vec<Include>, QueryError> {
+        let problem = |problem| QueryError { parameter: shortened(name), problem };
+        let (code, modifier) = name.split_once(':').map_or((name, None), |(code, rest)| (code, Some(rest)));
+        let iterates = match modifier {
+            None => false,
+            Some("iterate" | "recurse") => true,
+            Some(_) => return Err(problem(Problem::Modifier)),
+        };
+        if value.is_empty() {
+            return Err(problem(Problem::Empty));
+        }
+        let malformed = || problem(Problem::Malformed { expected: INCLUDE });
+        let direction = if code == "_include" { Direction::Forward } else { Direction::Backward };
+        let parts: Vec<&str> = value.split(':').collect();
+        let (kind, param, target) = match parts.as_slice() {
+            ["*"] if direction == Direction::Forward => (None, "*", None),
+            [kind, param] => (Some(*kind), *param, None),
+            [kind, param, target] => (Some(*kind), *param, Some(*target)),
+            _ => return Err(malformed()),
+        };
+        if parts.contains(&"") {
+            return Err(malformed());
+        }
+        let of_value = |problem| QueryError { parameter: shortened(value), problem };
+        if let Some(target) = target
+            && self.definitions().resource_type(target).is_none()
+        {
+            return Err(of_value(Problem::Unknown));
+        }
+        let every = || self.types().collect();
+        let kinds: Vec<&str> = match kind {
+            Some(kind) => vec![kind],
+            None if iterates => every(),
+            None => types.to_vec(),
+        };
+        let mut includes = Vec::new();
+        for kind in kinds {
+            let parameters = self.parameters(kind).ok_or_else(|| of_value(Problem::Unknown))?;
+            let follow = Follow { kind, target, direction, iterates };
+            if param == "*" {
+                includes.extend(parameters.iter().filter_map(|parameter| follow.include(parameter)));
+            } else {
+                let parameter = parameters.get(param).ok_or_else(|| of_value(Problem::Unknown))?;
+                for source in parameters.sources(parameter) {
+                    includes.push(follow.include(source).ok_or_else(|| of_value(Problem::Unsupported))?);
+                }
+            }
+        }
+        Ok(includes)
+    }
+}
+
+/// What is common to the includes of one parameter.
+#[derive(Clone, Copy)]
+struct Follow<'a> {
+    kind: &'a str,
+    target: Option<&'a str>,
+    direction: Direction,
+    iterates: bool,
+}
+
+impl Follow<'_> {
+    /// None for a parameter that is no reference.
+    fn include(self, parameter: &Parameter) -> Option<Include> {
+        let is_reference = parameter.definition().search_type() == SearchType::Reference;
+        // `patient` finds its references among those of `subject`.
+        let target = self.target.or(parameter.only().map(fhir_definitions::TypeDef::name));
+        (is_reference && parameter.is_supported()).then(|| Include {
+            kind: self.kind.into(),
+            param: parameter.term().into(),
+            target: target.map(Into::into),
+            direction: self.direction,
+            iterates: self.iterates,
+        })
+    }
+}

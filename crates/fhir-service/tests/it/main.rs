@@ -1,0 +1,7 @@
+//! Integration tests of `fhir-service`.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod bench;
+mod index;
+mod integrity;

@@ -1,0 +1,51 @@
+//! What the audit record of a message says.
+
+use std::sync::{Arc, Mutex};
+
+use http_server::{Audit, AuditRecord, Settings};
+
+use super::{BASE, id_of, in_json, make, post, replacing};
+use crate::client::Request;
+use crate::harness::TestServer;
+use crate::mounts;
+
+#[derive(Debug, Default)]
+struct Kept(Mutex<Vec<AuditRecord>>);
+
+impl Audit for Kept {
+    fn record(&self, record: AuditRecord) {
+        self.0.lock().expect("records").push(record);
+    }
+}
+
+/// A replacement names both pointers, under the message id that the client was told.
+#[test]
+fn a_replacement_is_one_record_of_two_changes() {
+    let kept = Arc::new(Kept::default());
+    let settings = Settings { audit: Some(kept.clone()), ..Settings::default() };
+    let server = TestServer::with(&[mounts::parse(&format!("{BASE} nrl/STU3"))], settings);
+    let old = make(&server, []);
+    let answer = server.send(&post(&replacing(&old, 1)));
+    let new = id_of(&answer);
+    let subject = "https%3A%2F%2Fdemographics.spineservices.nhs.uk%2FSTU3%2FPatient%2F9876543210";
+    server.send(&in_json(Request::get(&format!("{BASE}/DocumentReference?subject={subject}"))));
+
+    let records = kept.0.lock().expect("records").clone();
+    let [_, replaced, searched] = records.as_slice() else { panic!("{records:?}") };
+    assert_eq!(replaced.trace, answer.text("issue.0.details.text"));
+    assert_eq!((replaced.method.as_str(), replaced.status), ("POST", 201));
+    assert_eq!(replaced.caller.system.as_deref(), Some("200000000118"));
+    assert_eq!(replaced.caller.organization.as_deref(), Some("RR8"));
+    assert_eq!(replaced.logical_id.as_deref(), Some(new.as_str()));
+    let told = |change: &fhir_service::VersionChange| {
+        (change.key.id.to_string(), change.from.map(|id| id.to_string()), change.to.to_string())
+    };
+    let mut changes: Vec<_> = replaced.changes.iter().map(told).collect();
+    changes.sort();
+    let mut expected = vec![(old, Some("1".to_owned()), "2".to_owned()), (new, None, "1".to_owned())];
+    expected.sort();
+    assert_eq!(changes, expected);
+    for record in [replaced, searched] {
+        assert_eq!(record.nhs_number.as_deref(), Some("9876543210"), "{}", record.url);
+    }
+}
