@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use rulebook::Return;
-use storage_api::Key;
+use storage_api::{Body, Key, VersionToken};
 use versioning_core::{Timestamp, VersionId};
 
 /// The answer to a request.
@@ -34,6 +34,19 @@ pub struct Answer {
     pub allow: Option<&'static [&'static str]>,
     /// Which versions became which.
     pub changes: Vec<VersionChange>,
+    /// The stored version that the answer is about.
+    pub about: Option<About>,
+}
+
+/// A stored version that an answer is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct About {
+    /// Of what.
+    pub key: Key,
+    /// Which one.
+    pub version: VersionToken,
+    /// Its content, where the answer shows it.
+    pub body: Option<Body>,
 }
 
 /// A version that was written.

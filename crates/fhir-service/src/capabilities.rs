@@ -105,7 +105,8 @@ fn capability_statement(rulebook: &dyn Rulebook, index: &InForce, base: &str) ->
     if !operations.is_empty() {
         rest.insert("operation", operations);
     }
-    let system = [Interaction::HistorySystem, Interaction::SearchSystem];
+    let system =
+        [Interaction::Transaction, Interaction::Batch, Interaction::HistorySystem, Interaction::SearchSystem];
     let offered: Vec<Value> = system
         .into_iter()
         .filter(|interaction| rulebook.offers(*interaction))

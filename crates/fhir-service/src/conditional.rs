@@ -89,6 +89,21 @@ impl Service {
         }
     }
 
+    /// The one resource that criteria find, if there is one. Several are a failure.
+    pub(crate) async fn find_one(
+        &self,
+        resource_type: &str,
+        criteria: &Criteria,
+        interaction: Interaction,
+        context: &Context,
+    ) -> Result<Option<Key>, Failure> {
+        let asked = self.asked(resource_type, criteria, interaction, context)?;
+        match self.resolve(&asked, context).await? {
+            Found::One(version) => Ok(Some(version.key)),
+            Found::None => Ok(None),
+        }
+    }
+
     pub(crate) fn refused_on_criteria(
         &self,
         refusal: Refusal,
@@ -182,7 +197,7 @@ impl Service {
         body: &Content,
         context: &Context,
     ) -> Result<Option<Written>, Failure> {
-        let drawn = self.new_id(asked.resource_type)?;
+        let drawn = self.new_id(asked.resource_type, &context.planned)?;
         let is_create = asked.interaction == Interaction::ConditionalCreate;
         let key = Key::new(asked.resource_type, id.unwrap_or(&drawn).as_str());
         let client_id = if is_create { self.rulebook.client_id() } else { ClientId::Ignored };

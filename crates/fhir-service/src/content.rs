@@ -22,10 +22,14 @@ pub(crate) struct Incoming {
 impl Service {
     /// Reads a body in its format.
     pub(crate) fn parse(&self, body: &Content) -> Result<Value, Failure> {
+        if let Encoding::Tree(resource) = &body.encoding {
+            return Ok(Value::clone(resource));
+        }
         if body.bytes.trim_ascii().is_empty() {
             return Err(Failure::EmptyBody);
         }
         match &body.encoding {
+            Encoding::Tree(resource) => Ok(Value::clone(resource)),
             Encoding::Native(content_type) => Err(binary::not_a_resource(content_type)),
             Encoding::Fhir(Format::Json) => {
                 json::parse(&body.bytes, &self.limits.json).map_err(Failure::Json)

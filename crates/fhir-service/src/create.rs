@@ -18,7 +18,7 @@ impl Service {
     ) -> Result<Answer, Failure> {
         let mut draws = 0;
         loop {
-            let id = self.new_id(resource_type)?;
+            let id = self.new_id(resource_type, &context.planned)?;
             let key = Key::new(resource_type, id.as_str());
             let write = Write {
                 operation: WriteOperation::Create,

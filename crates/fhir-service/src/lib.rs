@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
 mod answer;
+mod batch;
 mod binary;
+mod bundle;
 mod capabilities;
 mod conditional;
 mod conflict;
@@ -32,12 +34,13 @@ mod searchset;
 mod service;
 mod subset;
 mod terminology;
+mod transaction;
 mod update;
 mod validate;
 mod vread;
 mod write;
 
-pub use answer::{Answer, Payload, VersionChange};
+pub use answer::{About, Answer, Payload, VersionChange};
 pub use counters::Counters;
 pub use history::HistoryParameters;
 pub use ids::{Entropy, Ids, SystemClock, SystemEntropy};

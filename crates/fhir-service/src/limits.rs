@@ -17,6 +17,10 @@ pub struct Limits {
     pub conditional_delete_max: usize,
     /// How long an idempotency key is remembered, in microseconds.
     pub idempotency_time_us: i64,
+    /// Entries of a Bundle of requests; above it 413.
+    pub bundle_entries_max: usize,
+    /// Requests of one batch that are carried out at the same time.
+    pub batch_parallel_max: usize,
     /// Ids drawn for one create before it is given up. A second is never needed in practice.
     pub id_draws_max: u32,
 }
@@ -31,6 +35,8 @@ impl Default for Limits {
             page_max: 1000,
             conditional_delete_max: 100,
             idempotency_time_us: DAY_US,
+            bundle_entries_max: 100_000,
+            batch_parallel_max: 16,
             id_draws_max: 3,
         }
     }

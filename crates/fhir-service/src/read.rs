@@ -4,7 +4,7 @@ use rulebook::{Failure, Interaction, Success};
 use storage_api::{Current, Head, Key};
 use versioning_core::{Decision, Intent, decide};
 
-use crate::answer::{Answer, Payload};
+use crate::answer::{About, Answer, Payload};
 use crate::service::{Context, Service, store_failure};
 
 impl Service {
@@ -18,7 +18,9 @@ impl Service {
         let answer = self.show(key, record.current, Interaction::Read, context)?;
         let Shown::Content(head) = answer else { return Ok(self.not_modified(key, answer.head())) };
         let body = record.body.ok_or(Failure::Internal)?;
-        Ok(self.content(key, head, self.represent(key, head.version, head.at, &body)?))
+        let shown = self.represent(key, head.version, head.at, &body)?;
+        let about = About { key: key.clone(), version: head.version, body: Some(body) };
+        Ok(Answer { about: Some(about), ..self.content(key, head, shown) })
     }
 
     /// Decides a read of a version, current or old.

@@ -2,7 +2,10 @@
 
 use core::fmt;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
+use fhir_model::json::Value;
 use rulebook::{Caller, Interaction, Return};
 use storage_api::{HistoryScope, Key};
 use versioning_core::Precondition;
@@ -45,6 +48,8 @@ pub enum Encoding {
     Fhir(Format),
     /// Content of another media type, for Binary.
     Native(String),
+    /// A resource that was read as part of another one; there are no bytes.
+    Tree(Arc<Value>),
 }
 
 impl Default for Encoding {
@@ -57,6 +62,11 @@ impl Content {
     /// A body in JSON.
     pub fn json(bytes: impl Into<Bytes>) -> Self {
         Self { encoding: Encoding::Fhir(Format::Json), bytes: bytes.into() }
+    }
+
+    /// A resource that was read already.
+    pub fn tree(resource: Value) -> Self {
+        Self { encoding: Encoding::Tree(Arc::new(resource)), bytes: Bytes::new() }
     }
 }
 
@@ -250,6 +260,8 @@ pub enum Operation {
         /// Parameters.
         body: Content,
     },
+    /// POST `[base]`: a transaction or a batch.
+    Bundle(Content),
     /// GET `metadata`
     Capabilities(CapabilityMode),
 }
@@ -277,6 +289,7 @@ impl Operation {
             Self::Reindex { .. } | Self::ReindexStatus => Interaction::Reindex,
             Self::Diff { .. } => Interaction::Diff,
             Self::Perform { .. } => Interaction::Operation,
+            Self::Bundle(_) => Interaction::Transaction,
             Self::Capabilities(_) => Interaction::Capabilities,
         }
     }

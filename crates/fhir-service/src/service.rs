@@ -6,12 +6,13 @@ use bytes::Bytes;
 use fhir_model::json::Value;
 use fhir_model::{Id, Instant, Splice, splice};
 use rulebook::{
-    Caller, Failure, LocationForm, Refused, Resource, Return, Rulebook, Success, Verdict, Warning,
+    Caller, Failure, Interaction, LocationForm, Refused, Resource, Return, Rulebook, Success, Verdict,
+    Warning,
 };
-use storage_api::{Body, Key, Store, StoreError, Timestamp, VersionToken};
+use storage_api::{Body, Key, Store, StoreError, Timestamp, VersionTag, VersionToken};
 use versioning_core::{NoCurrentVersion, Precondition, Refusal, TagSet, VersionId};
 
-use crate::answer::{Answer, Payload, VersionChange};
+use crate::answer::{About, Answer, Payload, VersionChange};
 use crate::idempotency::Claim;
 use crate::index::Index;
 use crate::request::{Operation, Request};
@@ -135,39 +136,50 @@ impl Service {
             return Err(Failure::NotOffered(interaction));
         }
         let claim = self.claim(&request);
-        let Request { operation, precondition, preferences, base, trace, caller, .. } = request;
-        let context = Context { precondition, preferences, base, trace, claim, caller };
+        let Request { operation, precondition, preferences, base, trace, caller, idempotency_key } = request;
+        let planned = Planned::default();
+        let context = Context { precondition, preferences, base, trace, claim, caller, planned };
         match operation {
-            Operation::Read(key) => self.read(&key, &context).await,
-            Operation::Vread { key, version_id } => self.vread(&key, &version_id, &context).await,
-            Operation::Create { resource_type, body } => self.create(&resource_type, &body, &context).await,
-            Operation::Update { key, body } => self.update(&key, &body, &context).await,
-            Operation::Patch { key, patch } => self.patch(&key, &patch, &context).await,
-            Operation::Delete(key) => self.delete(&key, &context).await,
-            Operation::History { scope, parameters } => self.history(scope, parameters, &context).await,
+            Operation::Bundle(body) => self.bundle(&body, idempotency_key.is_some(), &context).await,
+            operation => self.dispatch(operation, &context).await,
+        }
+    }
+
+    /// Carries out anything but a Bundle.
+    pub(crate) async fn dispatch(&self, operation: Operation, context: &Context) -> Result<Answer, Failure> {
+        match operation {
+            // A Bundle does not hold Bundles of requests.
+            Operation::Bundle(_) => Err(Failure::NotOffered(Interaction::Transaction)),
+            Operation::Read(key) => self.read(&key, context).await,
+            Operation::Vread { key, version_id } => self.vread(&key, &version_id, context).await,
+            Operation::Create { resource_type, body } => self.create(&resource_type, &body, context).await,
+            Operation::Update { key, body } => self.update(&key, &body, context).await,
+            Operation::Patch { key, patch } => self.patch(&key, &patch, context).await,
+            Operation::Delete(key) => self.delete(&key, context).await,
+            Operation::History { scope, parameters } => self.history(scope, parameters, context).await,
             Operation::ConditionalCreate { resource_type, criteria, body } => {
-                self.conditional_create(&resource_type, &criteria, &body, &context).await
+                self.conditional_create(&resource_type, &criteria, &body, context).await
             }
             Operation::ConditionalUpdate { resource_type, criteria, body } => {
-                self.conditional_update(&resource_type, &criteria, &body, &context).await
+                self.conditional_update(&resource_type, &criteria, &body, context).await
             }
             Operation::ConditionalPatch { resource_type, criteria, patch } => {
-                self.conditional_patch(&resource_type, &criteria, &patch, &context).await
+                self.conditional_patch(&resource_type, &criteria, &patch, context).await
             }
             Operation::ConditionalDelete { resource_type, criteria } => {
-                self.conditional_delete(&resource_type, &criteria, &context).await
+                self.conditional_delete(&resource_type, &criteria, context).await
             }
-            Operation::Search { scope, parameters } => self.search(&scope, parameters, &context).await,
+            Operation::Search { scope, parameters } => self.search(&scope, parameters, context).await,
             Operation::Validate { key, mode, profile, body } => {
-                self.validate(&key, (mode.as_deref(), profile), &body, &context).await
+                self.validate(&key, (mode.as_deref(), profile), &body, context).await
             }
             Operation::Diff { key, from, to, format } => {
                 self.diff(&key, from.as_deref(), to.as_deref(), format).await
             }
-            Operation::Reindex { full } => self.reindex(full, &context).await,
-            Operation::ReindexStatus => self.reindex_status(&context).await,
-            Operation::Perform { name, body } => self.perform(&name, &body, &context).await,
-            Operation::Capabilities(mode) => self.capabilities(mode, &context),
+            Operation::Reindex { full } => self.reindex(full, context).await,
+            Operation::ReindexStatus => self.reindex_status(context).await,
+            Operation::Perform { name, body } => self.perform(&name, &body, context).await,
+            Operation::Capabilities(mode) => self.capabilities(mode, context),
         }
     }
 
@@ -199,6 +211,7 @@ impl Service {
             | Operation::ReindexStatus
             | Operation::Diff { .. }
             | Operation::Perform { .. }
+            | Operation::Bundle(_)
             | Operation::Capabilities(_) => {
                 return None;
             }
@@ -230,8 +243,11 @@ impl Service {
         }
     }
 
-    /// The id of a new resource.
-    pub(crate) fn new_id(&self, resource_type: &str) -> Result<Id, Failure> {
+    /// The id of a new resource: the one that was planned, or another.
+    pub(crate) fn new_id(&self, resource_type: &str, planned: &Planned) -> Result<Id, Failure> {
+        if let Some(id) = &planned.id {
+            return Ok(id.clone());
+        }
         let drawn = self.ids.resource_id().to_string();
         let id = self.rulebook.new_id(resource_type, &drawn, &|| self.ids.version_tag().0);
         Id::parse(&id).map_err(|_| Failure::Internal)
@@ -314,6 +330,11 @@ impl Service {
             (Return::Minimal | Return::Representation, _) => None,
         };
         // A tombstone has nothing to represent, so that preference cannot be followed.
+        let about = write.version.map(|version| About {
+            key: write.key.clone(),
+            version,
+            body: write.body.filter(|_| returning == Return::Representation).map(|(_, _, body)| body.clone()),
+        });
         let followed = |returning: &Return| *returning != Return::Representation || payload.is_some();
         let applied = preferred.filter(|preferred| *preferred == returning).filter(followed);
         let version_id = write.version.map(|version| self.version_id(&write.key.kind, version));
@@ -332,6 +353,7 @@ impl Service {
             payload,
             applied,
             changes: write.changes.to_vec(),
+            about,
             ..Answer::default()
         })
     }
@@ -353,6 +375,16 @@ pub(crate) struct Context {
     pub(crate) trace: String,
     pub(crate) claim: Option<Claim>,
     pub(crate) caller: Caller,
+    pub(crate) planned: Planned,
+}
+
+/// Names that were drawn before a write is carried out, so that others can refer to it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Planned {
+    /// The id of a resource, if it turns out to be a new one.
+    pub(crate) id: Option<Id>,
+    /// The tag of the version.
+    pub(crate) tag: Option<VersionTag>,
 }
 
 /// A write that went well.

@@ -266,7 +266,10 @@ impl Service {
                         WriteOperation::Delete => self.judge_deletion(&write, stored.as_ref()).await?,
                         _ => None,
                     };
-                    let next = VersionToken { number: committing.next(), tag: self.ids.version_tag() };
+                    let next = VersionToken {
+                        number: committing.next(),
+                        tag: write.context.planned.tag.unwrap_or_else(|| self.ids.version_tag()),
+                    };
                     let joint =
                         deletion.as_ref().or(prepared.as_ref().and_then(|ready| ready.joint.as_deref()));
                     let settled = self.commit(&write, &committing, next, (prepared.as_ref(), joint)).await?;

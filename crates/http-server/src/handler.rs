@@ -179,6 +179,7 @@ impl Shared {
             | Interaction::Update
             | Interaction::ConditionalUpdate
             | Interaction::Operation
+            | Interaction::Transaction
             | Interaction::Validate => {
                 negotiate::content(&parts.headers, &bytes, version, target.is_binary())?
             }
@@ -455,6 +456,7 @@ fn operation(
         }),
         Target::Reindex => Ok(Operation::ReindexStatus),
         Target::Operation(name) => Ok(Operation::Perform { name, body }),
+        Target::Base if interaction == Interaction::Transaction => Ok(Operation::Bundle(body)),
         // Searches were told apart before.
         Target::Base
         | Target::Metadata

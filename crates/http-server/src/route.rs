@@ -190,6 +190,12 @@ impl Target {
     pub(crate) fn allow(&self, rulebook: &dyn Rulebook) -> &'static [&'static str] {
         match self {
             Self::Type(_) if !rulebook.offers(Interaction::SearchType) => &["POST", "OPTIONS"],
+            Self::Base
+                if rulebook.offers(Interaction::SearchSystem)
+                    && rulebook.offers(Interaction::Transaction) =>
+            {
+                &["GET", "HEAD", "POST", "OPTIONS"]
+            }
             Self::Base if rulebook.offers(Interaction::SearchSystem) => &["GET", "HEAD", "OPTIONS"],
             Self::Type(_)
                 if rulebook.offers(Interaction::ConditionalPatch)
@@ -200,6 +206,7 @@ impl Target {
             Self::Type(_) if !rulebook.offers(Interaction::ConditionalUpdate) => {
                 &["GET", "HEAD", "POST", "OPTIONS"]
             }
+            Self::Base if rulebook.offers(Interaction::Transaction) => &["POST", "OPTIONS"],
             Self::Base => &["OPTIONS"],
             Self::Metadata
             | Self::Compartment(..)
@@ -268,6 +275,9 @@ impl Target {
                 if searches && rulebook.offers(Interaction::ConditionalDelete) =>
             {
                 Ok(Interaction::ConditionalDelete)
+            }
+            (Self::Base, &Method::POST) if rulebook.offers(Interaction::Transaction) => {
+                Ok(Interaction::Transaction)
             }
             (Self::Search(_), &Method::POST) => Ok(Interaction::SearchType),
             (Self::Reindex, &Method::POST) => Ok(Interaction::Reindex),

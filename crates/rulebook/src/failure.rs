@@ -243,6 +243,44 @@ pub enum Failure {
         /// Of what.
         resource: Resource,
     },
+    /// The body is no Bundle of requests.
+    NoBundle {
+        /// What is wrong.
+        why: String,
+    },
+    /// A Bundle has too many entries.
+    TooManyEntries {
+        /// Limit.
+        max: usize,
+        /// What was sent.
+        found: usize,
+    },
+    /// An entry of a Bundle is no request that can be carried out.
+    BadEntry {
+        /// What to change.
+        why: String,
+    },
+    /// Two entries of a transaction are about one thing.
+    SameInTransaction {
+        /// The thing: a resource, or a fullUrl.
+        what: String,
+        /// The places of the entries, from 0.
+        entries: [usize; 2],
+    },
+    /// A conditional reference finds nothing.
+    UnresolvedReference {
+        /// As it was written.
+        reference: String,
+    },
+    /// An entry fails, and the transaction with it.
+    Entry {
+        /// Its place, from 0.
+        index: usize,
+        /// Its request in short.
+        request: String,
+        /// Why.
+        failure: Box<Failure>,
+    },
     /// A mistake of the server. What happened is in the log, not here.
     Internal,
 }
@@ -304,6 +342,13 @@ impl Failure {
             Self::ReferenceMissing { path, .. } => Some(path.clone()),
             Self::SearchParameter(error) => Some(error.path.clone()),
             Self::Rule(breach) => breach.place.clone(),
+            Self::Entry { index, failure, .. } => Some(match failure.place() {
+                Some(place) if matches!(**failure, Self::Rule(_)) => {
+                    format!("Bundle.entry[{index}].resource.{}", below_type(&place))
+                }
+                _ => format!("Bundle.entry[{index}]"),
+            }),
+            Self::SameInTransaction { entries: [_, second], .. } => Some(format!("Bundle.entry[{second}]")),
             Self::IdMissing { .. } | Self::IdDiffers { .. } | Self::ClientAssignedId { .. } => {
                 Some("id".to_owned())
             }
@@ -315,6 +360,7 @@ impl Failure {
     pub fn current(&self) -> Option<VersionId> {
         match self {
             Self::Refused(refused) => refused.current,
+            Self::Entry { failure, .. } => failure.current(),
             Self::Conflict(conflict) => conflict.refused.current,
             _ => None,
         }
@@ -328,6 +374,7 @@ impl Failure {
             Self::Refused(refused) if matches!(refused.refusal, Refusal::Contended { .. }) => Some(1),
             Self::Unavailable | Self::IndexIncomplete { .. } => Some(5),
             Self::StoreFull => Some(30),
+            Self::Entry { failure, .. } => failure.retry_after_s(),
             _ => None,
         }
     }
@@ -422,11 +469,17 @@ impl fmt::Display for Failure {
             | Self::IdMissing { .. }
             | Self::IdDiffers { .. }
             | Self::ClientAssignedId { .. } => self.identity(f),
-            Self::Busy | Self::Unavailable | Self::StoreFull | Self::TooLargeToStore => self.storage(f),
-            Self::OutcomeUnknown { resource } => write!(
-                f,
-                "Whether this write happened is not known. Read {resource} before sending it again."
-            ),
+            Self::Busy
+            | Self::Unavailable
+            | Self::StoreFull
+            | Self::TooLargeToStore
+            | Self::OutcomeUnknown { .. } => self.store(f),
+            Self::NoBundle { .. }
+            | Self::TooManyEntries { .. }
+            | Self::BadEntry { .. }
+            | Self::SameInTransaction { .. }
+            | Self::UnresolvedReference { .. }
+            | Self::Entry { .. } => self.bundle(f),
             Self::Internal => {
                 f.write_str("The server failed. The log has the reason under this request's id.")
             }
@@ -434,9 +487,42 @@ impl fmt::Display for Failure {
     }
 }
 
+/// A place in a resource, without the name of its type.
+pub(crate) fn below_type(place: &str) -> &str {
+    match place.split_once('.') {
+        Some((first, rest)) if first.starts_with(|char: char| char.is_ascii_uppercase()) => rest,
+        _ => place,
+    }
+}
+
 impl Failure {
-    /// The sentences of failures that a store has.
-    fn storage(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// The sentences of failures that concern Bundles.
+    fn bundle(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoBundle { why } | Self::BadEntry { why } => f.write_str(why),
+            Self::TooManyEntries { max, found } => write!(
+                f,
+                "The Bundle has {found} entries, and one may have {max}. Nothing was written; send it in parts."
+            ),
+            Self::SameInTransaction { what, entries: [first, second] } => write!(
+                f,
+                "Entries {first} and {second} (counted from 0) both are {what}. In a transaction each resource is \
+                 written once. Nothing was written."
+            ),
+            Self::UnresolvedReference { reference } => write!(
+                f,
+                "The conditional reference {} finds no resource. Exactly one has to match.",
+                reference.chars().take(200).collect::<String>()
+            ),
+            Self::Entry { index, request, failure } => {
+                write!(f, "Entry {index} ({request}): {failure} Nothing of the transaction was written.")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The sentences of failures of the store.
+    fn store(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Busy => f.write_str("Too many writes are waiting. Nothing was written; try again shortly."),
             Self::Unavailable => {
@@ -446,6 +532,10 @@ impl Failure {
             Self::TooLargeToStore => {
                 f.write_str("The write is larger than the store takes. Nothing was written.")
             }
+            Self::OutcomeUnknown { resource } => write!(
+                f,
+                "Whether this write happened is not known. Read {resource} before sending it again."
+            ),
             _ => Ok(()),
         }
     }

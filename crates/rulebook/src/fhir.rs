@@ -137,7 +137,15 @@ impl Rulebook for FhirRulebook {
         if let Failure::Rule(breach) = failure {
             return breach.rule;
         }
+        if let Failure::Entry { failure, .. } = failure {
+            return self.rule(failure);
+        }
         let (status, issue, code) = match failure {
+            Failure::NoBundle { .. } => (400, IssueType::Structure, "no-bundle"),
+            Failure::TooManyEntries { .. } => (413, IssueType::TooCostly, "too-many-entries"),
+            Failure::BadEntry { .. } => (400, IssueType::Value, "bad-entry"),
+            Failure::SameInTransaction { .. } => (400, IssueType::Invalid, "same-resource-twice"),
+            Failure::UnresolvedReference { .. } => (400, IssueType::Value, "unresolved-reference"),
             Failure::Refused(refused) => self.refusal(&refused.refusal, refused.interaction),
             Failure::Conflict(conflict) => {
                 self.refusal(&conflict.refused.refusal, conflict.refused.interaction)
@@ -204,8 +212,10 @@ impl Rulebook for FhirRulebook {
             Failure::StoreFull => (503, IssueType::NoStore, "store-full"),
             Failure::TooLargeToStore => (413, IssueType::TooLong, "too-large-to-store"),
             Failure::OutcomeUnknown { .. } => (503, IssueType::Transient, "outcome-unknown"),
-            // The first is dealt with above.
-            Failure::Rule(_) | Failure::Internal => (500, IssueType::Exception, "internal"),
+            // The first two are dealt with above.
+            Failure::Rule(_) | Failure::Entry { .. } | Failure::Internal => {
+                (500, IssueType::Exception, "internal")
+            }
         };
         Rule { status, severity: IssueSeverity::Error, issue, coding: coding(code) }
     }

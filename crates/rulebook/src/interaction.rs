@@ -43,13 +43,17 @@ pub enum Interaction {
     Diff,
     /// An operation on the whole system that an API defines.
     Operation,
+    /// A Bundle, all of it or nothing.
+    Transaction,
+    /// A Bundle, each entry by itself.
+    Batch,
     /// What the server can do.
     Capabilities,
 }
 
 impl Interaction {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::Read,
         Self::Vread,
         Self::Update,
@@ -69,6 +73,8 @@ impl Interaction {
         Self::Reindex,
         Self::Diff,
         Self::Operation,
+        Self::Transaction,
+        Self::Batch,
         Self::Capabilities,
     ];
 
@@ -95,6 +101,8 @@ impl Interaction {
             Self::Reindex => "reindex",
             Self::Diff => "diff",
             Self::Operation => "operation",
+            Self::Transaction => "transaction",
+            Self::Batch => "batch",
             Self::Capabilities => "capabilities",
         }
     }
@@ -113,6 +121,8 @@ impl Interaction {
                 | Self::ConditionalDelete
                 | Self::Reindex
                 | Self::Operation
+                | Self::Transaction
+                | Self::Batch
         )
     }
 }

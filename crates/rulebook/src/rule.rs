@@ -350,7 +350,8 @@ pub trait Rulebook: Debug + Send + Sync {
     /// wants one.
     fn refuse(&self, failure: &Failure, trace: &str) -> Verdict {
         let rule = self.rule(failure);
-        let issues = match (self.fixed_words(failure), failure) {
+        let inner = if let Failure::Entry { failure, .. } = failure { failure } else { failure };
+        let issues = match (self.fixed_words(inner), inner) {
             (Some(words), _) => vec![Wording::of(failure, &rule).in_words(words)],
             (None, Failure::Invalid(findings)) if !findings.is_empty() => self.finding_issues(findings),
             (None, Failure::Conflict(conflict)) => {

@@ -15,3 +15,4 @@ mod profiles;
 mod purges;
 mod references;
 mod replacements;
+mod transactions;

@@ -88,6 +88,8 @@ impl Rulebook for SpineRulebook {
             | Interaction::Update
             | Interaction::Delete
             | Interaction::Create
+            | Interaction::Transaction
+            | Interaction::Batch
             | Interaction::Capabilities => true,
             Interaction::Vread
             | Interaction::Patch
@@ -135,7 +137,14 @@ impl Rulebook for SpineRulebook {
         if let Failure::Rule(breach) = failure {
             return breach.rule;
         }
+        if let Failure::Entry { failure, .. } = failure {
+            return self.rule(failure);
+        }
         let (status, issue, coding) = match failure {
+            Failure::NoBundle { .. } | Failure::BadEntry { .. } | Failure::SameInTransaction { .. } => {
+                (400, IssueType::Value, INVALID_REQUEST_MESSAGE)
+            }
+            Failure::TooManyEntries { .. } => (413, IssueType::TooLong, INVALID_REQUEST_MESSAGE),
             Failure::Refused(refused) => self.refusal(&refused.refusal, refused.interaction),
             Failure::Conflict(conflict) => {
                 self.refusal(&conflict.refused.refusal, conflict.refused.interaction)
@@ -177,10 +186,11 @@ impl Rulebook for SpineRulebook {
             Failure::Invalid(_)
             | Failure::NotFindable { .. }
             | Failure::SearchParameter(_)
-            | Failure::ReferenceMissing { .. } => (422, IssueType::Invalid, INVALID_RESOURCE),
-            Failure::PatchNotApplicable { .. } | Failure::PatchedIdentity | Failure::NarrativeOutdated => {
-                (422, IssueType::Invalid, INVALID_RESOURCE)
-            }
+            | Failure::ReferenceMissing { .. }
+            | Failure::UnresolvedReference { .. }
+            | Failure::PatchNotApplicable { .. }
+            | Failure::PatchedIdentity
+            | Failure::NarrativeOutdated => (422, IssueType::Invalid, INVALID_RESOURCE),
             Failure::BodyIncomplete | Failure::Json(_) | Failure::Xml(_) | Failure::PatchMalformed { .. } => {
                 (400, IssueType::Structure, MESSAGE_NOT_WELL_FORMED)
             }
@@ -194,8 +204,10 @@ impl Rulebook for SpineRulebook {
                 (503, IssueType::Transient, INTERNAL_SERVER_ERROR)
             }
             Failure::StoreFull => (503, IssueType::NoStore, INTERNAL_SERVER_ERROR),
-            // The first is dealt with above.
-            Failure::Rule(_) | Failure::Internal => (500, IssueType::Exception, INTERNAL_SERVER_ERROR),
+            // The first two are dealt with above.
+            Failure::Rule(_) | Failure::Entry { .. } | Failure::Internal => {
+                (500, IssueType::Exception, INTERNAL_SERVER_ERROR)
+            }
         };
         Rule { status, severity: IssueSeverity::Error, issue, coding }
     }

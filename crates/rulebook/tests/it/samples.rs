@@ -117,6 +117,12 @@ fn requests() -> Vec<Sample> {
         same(Failure::StoreFull, 503),
         same(Failure::TooLargeToStore, 413),
         same(Failure::OutcomeUnknown { resource: flag() }, 503),
+        same(Failure::NoBundle { why: "The body is no Bundle.".to_owned() }, 400),
+        same(Failure::TooManyEntries { max: 1, found: 2 }, 413),
+        same(Failure::BadEntry { why: "The entry has no request.".to_owned() }, 400),
+        same(Failure::SameInTransaction { what: text(), entries: [0, 1] }, 400),
+        sample(Failure::UnresolvedReference { reference: text() }, 400, 400, 422),
+        same(Failure::Entry { index: 3, request: text(), failure: Box::new(Failure::Busy) }, 503),
         same(breach(), 422),
         same(Failure::Internal, 500),
     ]
@@ -257,10 +263,16 @@ pub(crate) fn name(failure: &Failure) -> &'static str {
         Failure::StoreFull => "StoreFull",
         Failure::TooLargeToStore => "TooLargeToStore",
         Failure::OutcomeUnknown { .. } => "OutcomeUnknown",
+        Failure::NoBundle { .. } => "NoBundle",
+        Failure::TooManyEntries { .. } => "TooManyEntries",
+        Failure::BadEntry { .. } => "BadEntry",
+        Failure::SameInTransaction { .. } => "SameInTransaction",
+        Failure::UnresolvedReference { .. } => "UnresolvedReference",
+        Failure::Entry { .. } => "Entry",
         Failure::Rule(_) => "Rule",
         Failure::Internal => "Internal",
     }
 }
 
 /// How many names [`name`] can give.
-pub(crate) const NAMES: usize = 65;
+pub(crate) const NAMES: usize = 71;

@@ -235,6 +235,7 @@ impl Rulebook for NrlRulebook {
     fn rule(&self, failure: &Failure) -> Rule {
         match failure {
             Failure::Rule(breach) => breach.rule,
+            Failure::Entry { failure, .. } => self.rule(failure),
             Failure::Refused(refused) if matches!(refused.refusal, Refusal::NotFound | Refusal::Gone(_)) => {
                 rows::NOT_FOUND
             }

@@ -1,0 +1,323 @@
+//! Bundles of requests: what a batch and a transaction have in common.
+
+use bytes::Bytes;
+use fhir_definitions::{Definitions, FhirVersion};
+use fhir_model::Instant;
+use fhir_model::json::Value;
+use rulebook::{Failure, Interaction, ParameterProblem, Success};
+use storage_api::HistoryScope;
+use transaction_engine::{
+    BundleError, BundleRequest, Entry, EntryError, Kind, Method, PlanError, Problem, ResponseEntry,
+    ResponseWriter, Target,
+};
+use versioning_core::Precondition;
+
+use crate::answer::{Answer, Payload};
+use crate::present::{Format, Presentation};
+use crate::request::{CapabilityMode, Content, Criteria, Operation, Patch, PatchFormat, SearchScope};
+use crate::service::{Context, Planned, Service};
+use crate::subset::Subset;
+use crate::{HistoryParameters, binary};
+
+/// The resource type of patches.
+const PARAMETERS: &str = "Parameters";
+
+/// What an entry asks for.
+pub(crate) struct Asked {
+    pub(crate) operation: Operation,
+    pub(crate) precondition: Precondition,
+    /// How its answer is shown.
+    pub(crate) subset: Subset,
+}
+
+impl Service {
+    /// Carries out a Bundle.
+    pub(crate) async fn bundle(
+        &self,
+        body: &Content,
+        has_idempotency_key: bool,
+        context: &Context,
+    ) -> Result<Answer, Failure> {
+        if has_idempotency_key {
+            return Err(Failure::ConditionalNotOffered { header: "Idempotency-Key" });
+        }
+        if !context.precondition.is_none() {
+            // It could be meant for any entry.
+            return Err(Failure::ConditionalNotOffered { header: "A conditional header field on a Bundle" });
+        }
+        let definitions = Definitions::of(self.rulebook.version());
+        let bundle = self.parse(body)?;
+        let bundle = BundleRequest::read(bundle, definitions, &context.base, self.limits.bundle_entries_max);
+        let BundleRequest { kind, entries } = bundle.map_err(no_bundle)?;
+        let interaction = match kind {
+            Kind::Transaction => Interaction::Transaction,
+            Kind::Batch => Interaction::Batch,
+        };
+        if !self.rulebook.offers(interaction) {
+            return Err(Failure::NotOffered(interaction));
+        }
+        let answers = match kind {
+            Kind::Transaction => self.transaction(entries, context).await?,
+            Kind::Batch => self.batch(entries, context).await,
+        };
+        Ok(bundle_answer(kind, answers, context))
+    }
+
+    /// What an entry asks for. `resource` is the one that it sends, with its references resolved.
+    pub(crate) fn asked_by(&self, entry: &Entry, resource: Option<Value>) -> Result<Asked, Failure> {
+        let precondition = entry
+            .precondition(self.rulebook.lenient_tags())
+            .map_err(|problem| bad_entry(&problem, self.rulebook.version()))?;
+        let mut query = entry.query.clone();
+        let subset = if entry.method.is_safe() { take_subset(&mut query)? } else { Subset::Whole };
+        let operation = self.operation_of(entry, query, resource)?;
+        let interaction = operation.interaction();
+        let offered = match entry.target.resource_type() {
+            Some(resource_type) => self.rulebook.offers_on(interaction, resource_type),
+            None => self.rulebook.offers(interaction),
+        };
+        if !offered {
+            return Err(Failure::NotOffered(interaction));
+        }
+        self.rulebook.check_query(interaction, &entry.query)?;
+        Ok(Asked { operation, precondition, subset })
+    }
+
+    fn operation_of(
+        &self,
+        entry: &Entry,
+        query: Vec<(String, String)>,
+        resource: Option<Value>,
+    ) -> Result<Operation, Failure> {
+        let content = |resource: Option<Value>| Content::tree(resource.unwrap_or_default());
+        let history = |scope| {
+            let (parameters, _) = HistoryParameters::parse(query.clone(), self.rulebook.version())?;
+            Ok(Operation::History { scope, parameters })
+        };
+        let criteria = entry.criteria().map(Criteria);
+        let impossible =
+            || bad_entry(&Problem::NoSuchRequest(entry.method, entry.url.clone()), self.rulebook.version());
+        match (entry.method, entry.target.clone(), criteria) {
+            (Method::Post, Target::Type(resource_type), None) => {
+                Ok(Operation::Create { resource_type, body: content(resource) })
+            }
+            (Method::Post, Target::Type(resource_type), Some(criteria)) => {
+                Ok(Operation::ConditionalCreate { resource_type, criteria, body: content(resource) })
+            }
+            (Method::Put, Target::Instance(key), _) => Ok(Operation::Update { key, body: content(resource) }),
+            (Method::Put, Target::Type(resource_type), Some(criteria)) => {
+                Ok(Operation::ConditionalUpdate { resource_type, criteria, body: content(resource) })
+            }
+            (Method::Patch, Target::Instance(key), _) => {
+                Ok(Operation::Patch { key, patch: self.patch_in(resource)? })
+            }
+            (Method::Patch, Target::Type(resource_type), Some(criteria)) => {
+                Ok(Operation::ConditionalPatch { resource_type, criteria, patch: self.patch_in(resource)? })
+            }
+            (Method::Delete, Target::Instance(key), _) => Ok(Operation::Delete(key)),
+            (Method::Delete, Target::Type(resource_type), Some(criteria)) => {
+                Ok(Operation::ConditionalDelete { resource_type, criteria })
+            }
+            (Method::Get | Method::Head, target, _) => match target {
+                Target::Instance(key) => Ok(Operation::Read(key)),
+                Target::Version(key, version_id) => Ok(Operation::Vread { key, version_id }),
+                Target::Type(name) => {
+                    Ok(Operation::Search { scope: SearchScope::Type(name), parameters: query })
+                }
+                Target::Compartment(key, member) => Ok(Operation::Search {
+                    scope: SearchScope::Compartment { key, member },
+                    parameters: query,
+                }),
+                Target::Base => Ok(Operation::Search { scope: SearchScope::System, parameters: query }),
+                Target::InstanceHistory(key) => history(HistoryScope::Key(key)),
+                Target::TypeHistory(kind) => history(HistoryScope::Kind(kind.into())),
+                Target::SystemHistory => history(HistoryScope::All),
+                Target::Metadata => Ok(Operation::Capabilities(CapabilityMode::Full)),
+            },
+            _ => Err(impossible()),
+        }
+    }
+
+    /// The patch in an entry: Parameters, or a Binary with a patch of another format.
+    fn patch_in(&self, resource: Option<Value>) -> Result<Patch, Failure> {
+        const OFFERED: &str = "Parameters, or a Binary of type application/json-patch+json, \
+            application/merge-patch+json or application/xml-patch+xml";
+        let resource = resource.unwrap_or_default();
+        let bytes = Bytes::from(resource.to_bytes());
+        let resource_type = resource.get("resourceType").and_then(Value::as_str).unwrap_or_default();
+        if resource_type == PARAMETERS {
+            return Ok(Patch { format: PatchFormat::FhirPath(Format::Json), bytes });
+        }
+        let sent = resource.get("contentType").and_then(Value::as_str).unwrap_or(resource_type);
+        let unsupported =
+            || Failure::UnsupportedMediaType { sent: sent.chars().take(200).collect(), offered: OFFERED };
+        if resource_type != binary::BINARY || !self.rulebook.patches_freely() {
+            return Err(unsupported());
+        }
+        let format = match sent.split(';').next().unwrap_or_default().trim() {
+            "application/json-patch+json" => PatchFormat::Json,
+            "application/merge-patch+json" => PatchFormat::Merge,
+            "application/xml-patch+xml" => PatchFormat::Xml,
+            _ => return Err(unsupported()),
+        };
+        match binary::unwrap(&bytes, self.rulebook.version(), &self.limits) {
+            Some(Payload::Native { bytes, .. }) => Ok(Patch { format, bytes }),
+            _ => Err(Failure::PatchMalformed { why: "the Binary's data is not base64".to_owned() }),
+        }
+    }
+
+    /// An answer in the part that the entry asked for; HEAD shows nothing.
+    pub(crate) fn entry_answer(&self, entry: &Entry, answer: Answer, subset: Subset, trace: &str) -> Answer {
+        if entry.method == Method::Head {
+            return Answer { payload: None, ..answer };
+        }
+        self.present(answer, &Presentation { subset, ..Presentation::default() }, trace)
+    }
+}
+
+/// The answer to a Bundle, from the answers to its entries in the order of the request.
+fn bundle_answer(kind: Kind, answers: Vec<Answer>, context: &Context) -> Answer {
+    let room = answers.iter().map(|answer| 512 + answer.payload.as_ref().map_or(0, payload_len)).sum();
+    let mut writer = ResponseWriter::start(kind, Some(&context.trace), room);
+    let mut changes = Vec::new();
+    let preferred = context.preferences.returning;
+    let mut applied = None;
+    for answer in answers {
+        let json = answer.payload.as_ref().and_then(|payload| match payload {
+            Payload::Json(bytes) => Some(&bytes[..]),
+            Payload::Xml(_) | Payload::Native { .. } => None,
+        });
+        let is_outcome = json.is_some_and(|json| json.starts_with(br#"{"resourceType":"OperationOutcome""#))
+            && answer.about.as_ref().is_none_or(|about| about.body.is_none());
+        let (outcome, resource) = if is_outcome { (json, None) } else { (None, json) };
+        let full_url = answer.about.as_ref().map(|about| format!("{}/{}", context.base, about.key));
+        writer.entry(&ResponseEntry {
+            status: answer.status,
+            full_url: full_url.as_deref(),
+            location: answer.location.as_deref(),
+            version_id: answer.etag.as_ref().map(versioning_core::VersionId::as_str),
+            last_modified: answer.last_modified.map(|at| Instant::from_micros(at.0)),
+            resource,
+            outcome,
+        });
+        applied = applied.or(answer.applied.filter(|applied| Some(*applied) == preferred));
+        changes.extend(answer.changes);
+    }
+    Answer {
+        status: Success::Shown.status(true),
+        payload: Some(Payload::Json(Bytes::from(writer.finish()))),
+        applied,
+        changes,
+        ..Answer::default()
+    }
+}
+
+/// The context of one entry.
+pub(crate) fn entry_context(precondition: Precondition, planned: Planned, bundle: &Context) -> Context {
+    Context {
+        precondition,
+        preferences: bundle.preferences,
+        base: bundle.base.clone(),
+        trace: bundle.trace.clone(),
+        claim: None,
+        caller: bundle.caller.clone(),
+        planned,
+    }
+}
+
+fn payload_len(payload: &Payload) -> usize {
+    match payload {
+        Payload::Json(bytes) | Payload::Xml(bytes) | Payload::Native { bytes, .. } => bytes.len(),
+    }
+}
+
+/// Takes the parameters that say how an answer is shown. A Bundle has one format, so that of an entry is passed over.
+fn take_subset(query: &mut Vec<(String, String)>) -> Result<Subset, Failure> {
+    let mut subset = Subset::Whole;
+    let mut wrong = None;
+    query.retain(|(name, value)| {
+        match (name.as_str(), value.as_str()) {
+            ("_format" | "_pretty", _) | ("_summary", "false") => {}
+            ("_summary", "true") => subset = Subset::Summary,
+            ("_summary", "text") => subset = Subset::Text,
+            ("_summary", "data") => subset = Subset::Data,
+            // That is for the search to say.
+            ("_summary", "count") => return true,
+            ("_summary", _) => wrong = Some(value.chars().take(64).collect()),
+            ("_elements", _) => {
+                let names = value.split(',').map(str::trim).filter(|name| !name.is_empty());
+                subset = Subset::Elements(
+                    names.map(|name| name.rsplit('.').next().unwrap_or(name).to_owned()).collect(),
+                );
+            }
+            _ => return true,
+        }
+        false
+    });
+    match wrong {
+        None => Ok(subset),
+        Some(value) => Err(Failure::Parameter {
+            name: "_summary".to_owned(),
+            problem: ParameterProblem::Malformed { value, expected: "true, text, data, count or false" },
+        }),
+    }
+}
+
+/// An entry that cannot be carried out, in the words of single requests where they have some.
+pub(crate) fn bad_entry(problem: &Problem, version: FhirVersion) -> Failure {
+    match problem {
+        Problem::UnknownType(name) => Failure::UnknownType { name: name.clone(), version },
+        Problem::NoRoute(path) => Failure::NoRoute { path: path.clone() },
+        Problem::Condition(error) => Failure::MalformedField(*error),
+        Problem::IllegalId(id) => Failure::IllegalId { id: id.clone() },
+        Problem::NoResource(_) => Failure::EmptyBody,
+        problem => Failure::BadEntry { why: problem.to_string() },
+    }
+}
+
+fn no_bundle(error: BundleError) -> Failure {
+    let why = match error {
+        BundleError::TooMany { max, found } => return Failure::TooManyEntries { max, found },
+        BundleError::NotABundle { found } => {
+            format!("The body is \"{found}\". POST to the base takes a Bundle of type transaction or batch.")
+        }
+        BundleError::Type { found } => {
+            format!("The Bundle has the type \"{found}\". Its type has to be transaction or batch.")
+        }
+        BundleError::Entries => "Bundle.entry has to be a list.".to_owned(),
+    };
+    Failure::NoBundle { why }
+}
+
+pub(crate) fn unplanned(error: PlanError, version: FhirVersion) -> Failure {
+    match error {
+        PlanError::Entry(EntryError { index, problem }) => Failure::Entry {
+            index,
+            request: "unread".to_owned(),
+            failure: Box::new(bad_entry(&problem, version)),
+        },
+        PlanError::SameResource { key, entries } => {
+            Failure::SameInTransaction { what: key.to_string(), entries }
+        }
+        PlanError::SameFullUrl { full_url, entries } => {
+            Failure::SameInTransaction { what: full_url, entries }
+        }
+    }
+}
+
+/// The failure of one entry, which is that of the transaction. Findings say in which entry they are.
+pub(crate) fn entry_failure(entry: &Entry, failure: Failure) -> Failure {
+    let index = entry.index;
+    let failure = match failure {
+        Failure::Invalid(mut findings) => {
+            for finding in &mut findings {
+                let below = finding.expression.split_once('.').map(|(_, below)| below);
+                let below = below.map(|below| format!(".{below}")).unwrap_or_default();
+                finding.expression = format!("Bundle.entry[{index}].resource{below}");
+            }
+            Failure::Invalid(findings)
+        }
+        other => other,
+    };
+    Failure::Entry { index, request: entry.label(), failure: Box::new(failure) }
+}

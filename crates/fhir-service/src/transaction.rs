@@ -1,0 +1,550 @@
+//! transaction: all entries or none.
+//!
+//! The entries are carried out on an overlay of the store, each by the code of its single request. What they read and
+//! wrote becomes one write set. If anything that an entry looked at has changed by then, nothing is written and all of
+//! it is decided again on what is there now; so a client's own precondition is judged again, too.
+//!
+//! References between entries need names before the entries are carried out: ids that are drawn beforehand, and what
+//! criteria are assumed to find. A round that finds something else is repeated with what it found.
+
+use std::collections::btree_map::Entry as BTreeEntry;
+use std::collections::hash_map::Entry as HashEntry;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use fhir_definitions::{Definitions, FhirVersion};
+use fhir_model::json::Value;
+use fhir_model::{Id, Reference, Target as Named};
+use fhir_validate::Finding;
+use rulebook::{Failure, Interaction};
+use storage_api::{Commit, Guard, HeadGuard, Key, Now, Timestamp, VersionSelector, VersionTag};
+use transaction_engine::{Entry, EntryError, Links, Method, Overlay, Phase, Plan, Target};
+use versioning_core::{LockPolicy, Precondition, Refusal};
+
+use crate::answer::Answer;
+use crate::bundle::{entry_context, entry_failure, unplanned};
+use crate::request::Criteria;
+use crate::service::{Context, Planned, Service, resource, store_failure};
+
+/// Rounds in which names are settled. Names that still change then depend on each other in a circle.
+const ROUNDS_MAX: usize = 6;
+
+/// What a round takes for granted.
+#[derive(Default)]
+struct Assumed {
+    /// The id of an entry's resource, if it turns out to be a new one.
+    drawn: HashMap<usize, Id>,
+    /// The tag of an entry's version.
+    tags: HashMap<usize, VersionTag>,
+    /// What an entry writes, or finds.
+    keys: HashMap<usize, Key>,
+    /// What conditional references mean.
+    references: BTreeMap<String, Key>,
+    /// The versions of resources that are referred to with their versions.
+    versions: HashMap<Key, String>,
+}
+
+/// A transaction that was tried out.
+struct Tried {
+    overlay: Overlay,
+    /// By places of entries.
+    answers: Vec<Option<Answer>>,
+}
+
+/// How a commit ended.
+enum Settled {
+    Committed(Timestamp),
+    Again(Option<Key>),
+}
+
+impl Service {
+    /// The answers to the entries, in their order.
+    pub(crate) async fn transaction(
+        &self,
+        entries: Vec<Result<Entry, EntryError>>,
+        context: &Context,
+    ) -> Result<Vec<Answer>, Failure> {
+        let plan = Plan::new(entries).map_err(|error| unplanned(error, self.rulebook.version()))?;
+        let references = conditional_references(&plan, Definitions::of(self.rulebook.version()));
+        let mut assumed = Assumed::default();
+        let mut attempts = 0;
+        loop {
+            let tried = self.try_out((&plan, &references), &mut assumed, context).await?;
+            match self.commit_overlay(&tried.overlay).await? {
+                Settled::Committed(at) => return self.answers(&plan, tried, at, context).await,
+                Settled::Again(key) => {
+                    self.counters.conflicts.add(1);
+                    attempts += 1;
+                    if attempts > LockPolicy::fhir().retries_max {
+                        let key = key.unwrap_or_else(|| Key::new("Bundle", "transaction"));
+                        let contended = Refusal::Contended { attempts };
+                        return Err(self.refused(
+                            contended,
+                            &key,
+                            Interaction::Transaction,
+                            &Precondition::NONE,
+                        ));
+                    }
+                    self.counters.retries.add(1);
+                    self.pause(attempts).await;
+                }
+            }
+        }
+    }
+
+    /// Lets others go first before another attempt, more of them after many, so that transactions that disturb each
+    /// other fall out of step.
+    async fn pause(&self, attempts: u16) {
+        const STEPS_MAX: u64 = 64;
+        let steps = u64::from(attempts.saturating_sub(1)).min(STEPS_MAX);
+        for _ in 0..self.ids.version_tag().0 % (steps + 1) {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Carries out everything but searches on an overlay, in rounds, until all names are settled.
+    async fn try_out(
+        &self,
+        (plan, references): (&Plan, &BTreeMap<String, &Entry>),
+        assumed: &mut Assumed,
+        context: &Context,
+    ) -> Result<Tried, Failure> {
+        for _ in 0..ROUNDS_MAX {
+            let overlay = Overlay::new(self.store.clone(), self.ids.now());
+            let staged = Self { store: Arc::new(overlay.clone()), ..self.clone() };
+            let answers = vec![None; plan.entries().len()];
+            let mut round =
+                Round { service: &staged, below: self, plan, references, overlay, answers, context };
+            if round.run(assumed).await? {
+                let Round { overlay, answers, .. } = round;
+                return Ok(Tried { overlay, answers });
+            }
+        }
+        Err(Failure::BadEntry {
+            why: "What the criteria and conditional references of the entries find depends on each other in a circle. \
+                  Name the resources by fullUrl."
+                .to_owned(),
+        })
+    }
+
+    /// Commits what was tried out.
+    async fn commit_overlay(&self, overlay: &Overlay) -> Result<Settled, Failure> {
+        let request = self.ids.request_id();
+        let set = overlay.write_set(request, self.store.index_generation());
+        if set.guards.is_empty() && set.writes.is_empty() {
+            return Ok(Settled::Committed(self.ids.now()));
+        }
+        let guards = set.guards.clone();
+        match self.store.commit(set).await.map_err(store_failure)? {
+            Commit::Committed(committed) => Ok(Settled::Committed(committed.at)),
+            Commit::StaleIndex(_) => Ok(Settled::Again(None)),
+            Commit::Lost(lost) => {
+                for lost in &lost {
+                    match (guards.get(lost.guard), &lost.now) {
+                        (Some(Guard::Head(key, HeadGuard::Live)), _) => return Err(missing(key)),
+                        (Some(Guard::Unreferred { key, .. }), Now::Referred(by)) => {
+                            let by = by.iter().map(resource).collect();
+                            return Err(Failure::StillReferred { resource: resource(key), by });
+                        }
+                        _ => {}
+                    }
+                }
+                let key = lost.iter().find_map(|lost| match (&lost.now, guards.get(lost.guard)) {
+                    (_, Some(Guard::Head(key, _))) => Some(key.clone()),
+                    (Now::Matched(keys), _) => keys.first().cloned(),
+                    _ => None,
+                });
+                Ok(Settled::Again(key))
+            }
+            Commit::Unknown => {
+                // All of it is one commit: one version of it tells of all.
+                let (key, next) = overlay.first_version().ok_or(Failure::Unavailable)?;
+                match self.store.read_version(&key, VersionSelector::Number(next.number)).await {
+                    Ok(Some(version)) if version.request == request => Ok(Settled::Committed(version.at)),
+                    _ => Err(Failure::OutcomeUnknown { resource: resource(&key) }),
+                }
+            }
+        }
+    }
+
+    /// Puts the time of the commit into the answers, and answers the searches.
+    async fn answers(
+        &self,
+        plan: &Plan,
+        tried: Tried,
+        at: Timestamp,
+        context: &Context,
+    ) -> Result<Vec<Answer>, Failure> {
+        let Tried { overlay, answers } = tried;
+        let mut done = Vec::with_capacity(answers.len());
+        for (entry, answer) in plan.entries().iter().zip(answers) {
+            let Some(mut answer) = answer else {
+                // The transaction is committed, so a failure that nobody could foresee is one of the entry.
+                let looked = self.look_at(entry, context).await;
+                done.push(looked.unwrap_or_else(|failure| self.refuse(&failure, &context.trace)));
+                continue;
+            };
+            if let Some(about) = &answer.about
+                && overlay.written(&about.key).is_some_and(|(version, _)| version == about.version)
+            {
+                answer.last_modified = answer.last_modified.map(|_| at);
+                if let Some(body) = &about.body {
+                    answer.payload = Some(self.represent(&about.key, about.version, at, body)?);
+                }
+            }
+            let subset = self.asked_subset(entry)?;
+            done.push(self.entry_answer(entry, answer, subset, &context.trace));
+        }
+        Ok(done)
+    }
+
+    fn asked_subset(&self, entry: &Entry) -> Result<crate::Subset, Failure> {
+        if entry.method.is_safe() { Ok(self.asked_by(entry, None)?.subset) } else { Ok(crate::Subset::Whole) }
+    }
+
+    /// Answers a search, a history, an old version or a statement.
+    async fn look_at(&self, entry: &Entry, context: &Context) -> Result<Answer, Failure> {
+        let asked = self.asked_by(entry, None)?;
+        let own = entry_context(asked.precondition, Planned::default(), context);
+        let answer = self.dispatch(asked.operation, &own).await?;
+        Ok(self.entry_answer(entry, answer, asked.subset, &context.trace))
+    }
+}
+
+/// One attempt to carry out the entries with the names that are assumed.
+struct Round<'a> {
+    /// On the overlay.
+    service: &'a Service,
+    /// On what is stored.
+    below: &'a Service,
+    plan: &'a Plan,
+    references: &'a BTreeMap<String, &'a Entry>,
+    overlay: Overlay,
+    answers: Vec<Option<Answer>>,
+    context: &'a Context,
+}
+
+impl Round<'_> {
+    fn definitions(&self) -> Definitions {
+        Definitions::of(self.service.rulebook.version())
+    }
+
+    /// Whether the names were as assumed; if not, they are corrected.
+    async fn run(&mut self, assumed: &mut Assumed) -> Result<bool, Failure> {
+        let plan = self.plan;
+        for entry in plan.in_phases(&[Phase::Delete]) {
+            self.carry_out(entry, None, Planned::default())
+                .await
+                .map_err(|failure| entry_failure(entry, failure))?;
+        }
+        self.assume(assumed).await?;
+        self.check_twice(assumed)?;
+        let mut links = self.links(assumed);
+        self.assume_references(assumed, &mut links).await?;
+        let open = self.write(assumed, &links).await?;
+        let mut settled = self.confirm(assumed);
+        settled &= self.confirm_references(assumed, settled).await?;
+        settled &= self.confirm_versions(assumed, open).await?;
+        if settled {
+            self.check_twice(assumed)?;
+            if let Some(key) = self.overlay.missing().first() {
+                return Err(missing(key));
+            }
+            self.read().await?;
+        }
+        Ok(settled)
+    }
+
+    /// Draws ids and asks criteria for what is not known yet.
+    async fn assume(&self, assumed: &mut Assumed) -> Result<(), Failure> {
+        let mut same: HashMap<(String, Vec<(String, String)>), Key> = HashMap::new();
+        for entry in self.plan.in_phases(&[Phase::Create, Phase::Update]) {
+            let index = entry.index;
+            assumed.tags.entry(index).or_insert_with(|| self.service.ids.version_tag());
+            let Target::Type(resource_type) = &entry.target else { continue };
+            if let HashEntry::Vacant(vacant) = assumed.drawn.entry(index) {
+                let id = self.service.new_id(resource_type, &Planned::default());
+                vacant.insert(id.map_err(|failure| entry_failure(entry, failure))?);
+            }
+            let Some(drawn) =
+                assumed.drawn.get(&index).map(|id| Key::new(resource_type.as_str(), id.as_str()))
+            else {
+                continue;
+            };
+            if assumed.keys.contains_key(&index) {
+                continue;
+            }
+            let Some(criteria) = entry.criteria() else {
+                assumed.keys.insert(index, drawn);
+                continue;
+            };
+            let found = self.find(resource_type, criteria.clone(), interaction(entry)).await;
+            let key = match found.map_err(|failure| entry_failure(entry, failure))? {
+                Found::One(key) => key,
+                // Where several match, carrying it out says so.
+                Found::None | Found::Several(_) if entry.method == Method::Post => {
+                    same.entry((resource_type.clone(), criteria)).or_insert(drawn).clone()
+                }
+                Found::None | Found::Several(_) => match self.own_id(entry) {
+                    Some(id) => Key::new(resource_type.as_str(), id),
+                    None => drawn,
+                },
+            };
+            assumed.keys.insert(index, key);
+        }
+        Ok(())
+    }
+
+    /// The id that a conditional update without match creates under (R4 and later).
+    fn own_id<'e>(&self, entry: &'e Entry) -> Option<&'e str> {
+        let later = self.service.rulebook.version() != FhirVersion::Stu3;
+        let id = entry.resource.as_ref().filter(|_| later && entry.method == Method::Put)?.get("id")?;
+        id.as_str()
+    }
+
+    async fn find(
+        &self,
+        resource_type: &str,
+        criteria: Vec<(String, String)>,
+        interaction: Interaction,
+    ) -> Result<Found, Failure> {
+        let own = entry_context(Precondition::NONE, Planned::default(), self.context);
+        match self.service.find_one(resource_type, &Criteria(criteria), interaction, &own).await {
+            Ok(found) => Ok(found.map_or(Found::None, Found::One)),
+            Err(failure @ Failure::MultipleMatches { .. }) => Ok(Found::Several(failure)),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// No resource is written by two entries. Creates that find a resource do not write it.
+    fn check_twice(&self, assumed: &Assumed) -> Result<(), Failure> {
+        let mut seen: HashMap<&Key, usize> = HashMap::new();
+        for entry in self.plan.in_phases(&[Phase::Delete, Phase::Update]) {
+            let about = self
+                .answers
+                .get(entry.index)
+                .and_then(Option::as_ref)
+                .and_then(|answer| answer.about.as_ref());
+            let key = match &entry.target {
+                Target::Instance(key) => Some(key),
+                _ => about.map(|about| &about.key).or_else(|| assumed.keys.get(&entry.index)),
+            };
+            let Some(key) = key else { continue };
+            if let Some(first) = seen.insert(key, entry.index) {
+                return Err(Failure::SameInTransaction {
+                    what: key.to_string(),
+                    entries: [first, entry.index],
+                });
+            }
+        }
+        if let Some(transaction_engine::Twice(key)) = self.overlay.twice() {
+            let why = format!(
+                "The rules of this API change {key} more than once in this transaction. Send it in parts."
+            );
+            return Err(Failure::BadEntry { why });
+        }
+        Ok(())
+    }
+
+    /// What references between the entries mean.
+    fn links(&self, assumed: &Assumed) -> Links {
+        let mut links = Links::default();
+        for entry in self.plan.in_phases(&[Phase::Create, Phase::Update]) {
+            let key = entry.key().or_else(|| assumed.keys.get(&entry.index));
+            if let (Some(full_url), Some(key)) = (&entry.full_url, key) {
+                links.add(full_url, key.clone());
+            }
+        }
+        for (key, version_id) in &assumed.versions {
+            links.add_version(key.clone(), version_id);
+        }
+        links
+    }
+
+    async fn resolve(&self, text: &str) -> Result<Found, Failure> {
+        let Ok(Reference { target: Named::Conditional { resource_type, query }, .. }) =
+            Reference::parse(text)
+        else {
+            return Err(Failure::UnresolvedReference { reference: text.to_owned() });
+        };
+        let criteria = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        self.find(resource_type, criteria, Interaction::ConditionalCreate).await
+    }
+
+    /// Asks what conditional references mean before anything is written. What only the transaction itself creates is
+    /// not found yet, and gets a name that lasts for this round.
+    async fn assume_references(&self, assumed: &mut Assumed, links: &mut Links) -> Result<(), Failure> {
+        for (text, entry) in self.references {
+            let BTreeEntry::Vacant(vacant) = assumed.references.entry(text.clone()) else { continue };
+            let failed = |failure| entry_failure(entry, failure);
+            vacant.insert(match self.resolve(text).await.map_err(failed)? {
+                Found::One(key) => key,
+                Found::None | Found::Several(_) => {
+                    let resource_type = text.split('?').next().unwrap_or_default();
+                    let id = self.service.new_id(resource_type, &Planned::default()).map_err(failed)?;
+                    Key::new(resource_type, id.as_str())
+                }
+            });
+        }
+        for (text, key) in &assumed.references {
+            links.add_conditional(text, key.clone());
+        }
+        Ok(())
+    }
+
+    /// Carries out the writes. If resources are not valid, it goes on to find all that are not. Gives the resources
+    /// whose versions have to be known.
+    async fn write(&mut self, assumed: &Assumed, links: &Links) -> Result<HashSet<Key>, Failure> {
+        let plan = self.plan;
+        let mut open = HashSet::new();
+        let mut invalid: Option<(usize, String, Vec<Finding>)> = None;
+        for entry in plan.in_phases(&[Phase::Create, Phase::Update]) {
+            let resource = entry.resource.clone().map(|mut resource| {
+                let unknown = links.rewrite(&mut resource, entry.full_url.as_deref(), self.definitions());
+                open.extend(unknown.versions);
+                resource
+            });
+            let planned = Planned {
+                id: assumed.drawn.get(&entry.index).cloned(),
+                tag: assumed.tags.get(&entry.index).copied(),
+            };
+            let Err(failure) = self.carry_out(entry, resource, planned).await else { continue };
+            match entry_failure(entry, failure) {
+                Failure::Entry { index, request, failure } => match (*failure, &mut invalid) {
+                    (Failure::Invalid(findings), None) => invalid = Some((index, request, findings)),
+                    (Failure::Invalid(findings), Some((_, _, all))) => all.extend(findings),
+                    // The others may fail only because of what is missing.
+                    (_, Some(_)) => {}
+                    (failure, None) => {
+                        return Err(Failure::Entry { index, request, failure: Box::new(failure) });
+                    }
+                },
+                failure => return Err(failure),
+            }
+        }
+        open.extend(assumed.versions.keys().cloned());
+        match invalid {
+            None => Ok(open),
+            Some((index, request, findings)) => {
+                Err(Failure::Entry { index, request, failure: Box::new(Failure::Invalid(findings)) })
+            }
+        }
+    }
+
+    async fn carry_out(
+        &mut self,
+        entry: &Entry,
+        resource: Option<Value>,
+        planned: Planned,
+    ) -> Result<(), Failure> {
+        let asked = self.service.asked_by(entry, resource)?;
+        let own = entry_context(asked.precondition, planned, self.context);
+        let answer = self.service.dispatch(asked.operation, &own).await?;
+        if let Some(place) = self.answers.get_mut(entry.index) {
+            *place = Some(answer);
+        }
+        Ok(())
+    }
+
+    /// Whether the entries wrote what was assumed.
+    fn confirm(&self, assumed: &mut Assumed) -> bool {
+        let mut settled = true;
+        for entry in self.plan.in_phases(&[Phase::Create, Phase::Update]) {
+            let about = self
+                .answers
+                .get(entry.index)
+                .and_then(Option::as_ref)
+                .and_then(|answer| answer.about.as_ref());
+            let Some(about) = about else { continue };
+            if matches!(entry.target, Target::Type(_)) && assumed.keys.get(&entry.index) != Some(&about.key) {
+                assumed.keys.insert(entry.index, about.key.clone());
+                settled = false;
+            }
+        }
+        settled
+    }
+
+    /// Whether conditional references mean what was assumed, now that all is written. Only then it is an error that
+    /// one does not mean exactly one resource.
+    async fn confirm_references(&self, assumed: &mut Assumed, settled: bool) -> Result<bool, Failure> {
+        let mut same = true;
+        for (text, entry) in self.references {
+            let failed = |failure| entry_failure(entry, failure);
+            match self.resolve(text).await.map_err(failed)? {
+                Found::One(key) => same &= assumed.references.insert(text.clone(), key.clone()) == Some(key),
+                Found::None if settled => {
+                    return Err(failed(Failure::UnresolvedReference { reference: text.clone() }));
+                }
+                Found::Several(failure) if settled => return Err(failed(failure)),
+                Found::None | Found::Several(_) => {}
+            }
+        }
+        Ok(same)
+    }
+
+    /// Whether the versions that references name are those that the transaction leaves behind.
+    async fn confirm_versions(&self, assumed: &mut Assumed, asked: HashSet<Key>) -> Result<bool, Failure> {
+        let mut same = true;
+        for key in asked {
+            let record = self.service.store.read(&key).await.map_err(store_failure)?;
+            let Some(head) = record.current.head() else {
+                let reference = key.to_string();
+                return Err(Failure::UnresolvedReference { reference });
+            };
+            let version_id = self.service.version_id(&key.kind, head.version).to_string();
+            same &= assumed.versions.insert(key, version_id.clone()) == Some(version_id);
+        }
+        Ok(same)
+    }
+
+    /// Answers reads, and looks whether searches can be answered at all.
+    async fn read(&mut self) -> Result<(), Failure> {
+        let plan = self.plan;
+        for entry in plan.in_phases(&[Phase::Read]) {
+            self.carry_out(entry, None, Planned::default())
+                .await
+                .map_err(|failure| entry_failure(entry, failure))?;
+        }
+        for entry in plan.in_phases(&[Phase::Look]) {
+            let written = entry.key().is_some_and(|key| self.overlay.written(key).is_some());
+            if !written {
+                let looked = self.below.look_at(entry, self.context).await;
+                looked.map_err(|failure| entry_failure(entry, failure))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The conditional references of the entries that are written, each with the first entry that has it.
+fn conditional_references(plan: &Plan, definitions: Definitions) -> BTreeMap<String, &Entry> {
+    let mut found = BTreeMap::new();
+    for entry in plan.in_phases(&[Phase::Create, Phase::Update]) {
+        let Some(resource) = &entry.resource else { continue };
+        for text in Links::conditional_references(resource, definitions) {
+            found.entry(text).or_insert(entry);
+        }
+    }
+    found
+}
+
+/// A resource that another one refers to does not exist.
+fn missing(key: &Key) -> Failure {
+    Failure::ReferenceMissing { path: "Bundle.entry".to_owned(), target: resource(key) }
+}
+
+/// What criteria find.
+enum Found {
+    None,
+    One(Key),
+    Several(Failure),
+}
+
+fn interaction(entry: &Entry) -> Interaction {
+    match entry.method {
+        Method::Put => Interaction::ConditionalUpdate,
+        Method::Patch => Interaction::ConditionalPatch,
+        Method::Delete => Interaction::ConditionalDelete,
+        Method::Post | Method::Get | Method::Head => Interaction::ConditionalCreate,
+    }
+}

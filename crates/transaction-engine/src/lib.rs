@@ -1,0 +1,18 @@
+#![doc = include_str!("../README.md")]
+
+mod bundle;
+mod entry;
+mod found_by;
+mod links;
+mod overlay;
+mod plan;
+mod response;
+mod target;
+
+pub use bundle::{BundleError, BundleRequest, Kind, check_bundle};
+pub use entry::{Conditions, Entry, EntryError, Method, Problem};
+pub use links::Links;
+pub use overlay::{Overlay, Twice};
+pub use plan::{Phase, Plan, PlanError};
+pub use response::{ResponseEntry, ResponseWriter};
+pub use target::Target;

@@ -1,0 +1,381 @@
+//! The state before a transaction with the transaction's own writes on top, as a store.
+//!
+//! Whatever writes to the store writes to an overlay in the same way, so an entry is decided by the code that
+//! decides a single request. Everything that is read through the overlay is remembered as a guard on what lies below:
+//! a head for each key, the keys found for each query. What comes out is one write set: it commits exactly if
+//! nothing that any entry looked at has changed meanwhile.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use storage_api::{
+    Answer, Body, Candidate, Clause, Commit, Committed, Condition, Current, Guard, HeadGuard, HistoryPage,
+    HistoryRequest, Index, IndexGeneration, Key, Lost, Method, Now, Others, Query, Record, RequestId, Scope,
+    SearchPage, SearchRequest, Seq, Store, StoreError, StoredVersion, Timestamp, VersionSelector,
+    VersionWrite, Write, WriteSet, matches,
+};
+use versioning_core::Head;
+
+use crate::found_by::FoundBy;
+
+/// A query that finds more below an overlay is refused: a commit compares all that it found.
+const FOUND_MAX: usize = 1000;
+
+/// A resource that was written twice, which one commit cannot do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Twice(pub Key);
+
+/// A store on which a transaction is tried out. Cloning gives another handle to the same one.
+#[derive(Clone)]
+pub struct Overlay(Arc<Inner>);
+
+struct Inner {
+    below: Arc<dyn Store>,
+    /// The time of versions that are not committed yet.
+    now: Timestamp,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// What is below, as it was when it was first looked at.
+    below: BTreeMap<Key, Record>,
+    /// What must hold of keys below.
+    heads: BTreeMap<Key, HeadGuard>,
+    /// Keys that must exist below.
+    live: BTreeSet<Key>,
+    /// What queries find below.
+    matched: HashMap<Query, Vec<Key>>,
+    /// Guards that are taken over as they are.
+    others: Vec<Guard>,
+    claimed: BTreeSet<(Scope, Bytes)>,
+    claims: Vec<Write>,
+    written: BTreeMap<Key, Written>,
+    found_by: FoundBy,
+    twice: Option<Key>,
+}
+
+/// A version that is not committed yet.
+struct Written {
+    record: Record,
+    version: VersionWrite,
+}
+
+impl State {
+    /// A key as the transaction sees it, as far as it has been looked at.
+    fn current(&self, key: &Key) -> Option<Current> {
+        let written = self.written.get(key).map(|written| written.record.current);
+        written.or_else(|| self.below.get(key).map(|record| record.current))
+    }
+
+    /// Remembers what is below a key.
+    fn seen(&mut self, key: &Key, record: Record) {
+        let guard = match record.current {
+            Current::Absent { floor } => HeadGuard::Absent { floor },
+            Current::Live(head) | Current::Deleted(head) => HeadGuard::Exactly(head.version.number),
+        };
+        self.heads.entry(key.clone()).or_insert(guard);
+        self.below.entry(key.clone()).or_insert(record);
+    }
+
+    /// The resources of the transaction that match.
+    fn own_matches(&self, query: &Query, now: Timestamp) -> Vec<StoredVersion> {
+        let fits = |(key, written): &(&Key, &Written)| {
+            let candidate = Candidate { key, at: now, terms: &written.version.terms };
+            written.version.method != Method::Delete && matches(query, &candidate, &Own { state: self, now })
+        };
+        let own = |(key, written): (&Key, &Written)| stored(key, &written.version, now);
+        if let Some(keys) = self.found_by.candidates(query) {
+            let found = keys.iter().filter_map(|key| self.written.get_key_value(key));
+            return found.filter(fits).map(own).collect();
+        }
+        let first = Key::new(query.kind.clone(), "");
+        let of_kind = self.written.range(first..).take_while(|(key, _)| key.kind == query.kind);
+        of_kind.filter(fits).map(own).collect()
+    }
+
+    fn judge(&mut self, place: usize, guard: &Guard, now: Timestamp) -> Option<Lost> {
+        match guard {
+            // What is referred to may be written by a later entry: this is judged when all are written.
+            Guard::Head(key, HeadGuard::Live) => {
+                self.live.insert(key.clone());
+                None
+            }
+            Guard::Head(key, wanted) => match self.current(key) {
+                Some(current) if wanted.holds(&current) => None,
+                Some(current) => Some(Lost { guard: place, now: Now::Head(current) }),
+                None => {
+                    self.heads.insert(key.clone(), *wanted);
+                    None
+                }
+            },
+            Guard::Matches(query, expected) => {
+                let found = self.found(query, now);
+                (found != *expected).then_some(Lost { guard: place, now: Now::Matched(found) })
+            }
+            Guard::Unclaimed(scope, value) => {
+                if self.claimed.contains(&(*scope, value.clone())) {
+                    return Some(Lost { guard: place, now: Now::Claimed(Seq::default()) });
+                }
+                self.others.push(guard.clone());
+                None
+            }
+            Guard::Unreferred { .. } => {
+                self.others.push(guard.clone());
+                None
+            }
+        }
+    }
+
+    /// The keys that match, of a query that was asked below before.
+    fn found(&self, query: &Query, now: Timestamp) -> Vec<Key> {
+        let below = self.matched.get(query).map(Vec::as_slice);
+        let below = below.unwrap_or_default().iter().filter(|key| !self.written.contains_key(*key)).cloned();
+        let own = self.own_matches(query, now).into_iter().map(|version| version.key);
+        let found: BTreeSet<Key> = below.chain(own).collect();
+        found.into_iter().collect()
+    }
+
+    fn apply(&mut self, write: Write, now: Timestamp) -> Result<(), StoreError> {
+        match write {
+            Write::Version(version) => {
+                if self.written.contains_key(&version.key) {
+                    self.twice = Some(version.key.clone());
+                    return Ok(());
+                }
+                let previous_at =
+                    self.below.get(&version.key).and_then(|record| record.current.head().map(|head| head.at));
+                let head = Head { version: version.next, at: now, previous_at };
+                let current = if version.method == Method::Delete {
+                    Current::Deleted(head)
+                } else {
+                    Current::Live(head)
+                };
+                let record = Record { current, body: version.body.clone() };
+                self.found_by.add(&version.key, &version.terms);
+                self.written.insert(version.key.clone(), Written { record, version });
+                Ok(())
+            }
+            Write::Claim { scope, value, expires } => {
+                self.claimed.insert((scope, value.clone()));
+                self.claims.push(Write::Claim { scope, value, expires });
+                Ok(())
+            }
+            // What a request writes has none of these.
+            Write::Terms { .. } | Write::Purge(_) | Write::Index(_) => Err(StoreError::Unguarded),
+        }
+    }
+}
+
+/// The resources of the transaction, for queries that follow references.
+struct Own<'a> {
+    state: &'a State,
+    now: Timestamp,
+}
+
+impl Own<'_> {
+    fn candidates(&self) -> impl Iterator<Item = Candidate<'_>> {
+        let live = self.state.written.iter().filter(|(_, written)| written.version.method != Method::Delete);
+        live.map(|(key, written)| Candidate { key, at: self.now, terms: &written.version.terms })
+    }
+}
+
+impl Others for Own<'_> {
+    fn one(&self, key: &Key, passes: &mut dyn FnMut(&Candidate<'_>) -> bool) -> bool {
+        self.candidates().any(|candidate| candidate.key == key && passes(&candidate))
+    }
+
+    fn any(&self, kind: &str, passes: &mut dyn FnMut(&Candidate<'_>) -> bool) -> bool {
+        self.candidates().any(|candidate| candidate.key.kind == kind && passes(&candidate))
+    }
+}
+
+/// Whether what a query finds depends on other resources than those it finds.
+fn follows_references(query: &Query) -> bool {
+    fn follows(condition: &Condition) -> bool {
+        condition.any.iter().any(|clause| match clause {
+            Clause::Refers { .. } | Clause::Referred { .. } => true,
+            Clause::All(conditions) => conditions.iter().any(follows),
+            Clause::Term { .. } | Clause::Id(_) | Clause::Updated(_) => false,
+        })
+    }
+    query.conditions.iter().any(follows)
+}
+
+fn stored(key: &Key, version: &VersionWrite, now: Timestamp) -> StoredVersion {
+    StoredVersion {
+        key: key.clone(),
+        version: version.next,
+        seq: Seq::default(),
+        at: now,
+        previous_at: None,
+        method: version.method,
+        request: RequestId([0; 16]),
+        body: version.body.clone(),
+    }
+}
+
+impl Overlay {
+    /// Nothing written yet. Versions carry the time `now` until they are committed.
+    pub fn new(below: Arc<dyn Store>, now: Timestamp) -> Self {
+        Self(Arc::new(Inner { below, now, state: Mutex::default() }))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The resource that was written twice, if one was.
+    pub fn twice(&self) -> Option<Twice> {
+        self.state().twice.clone().map(Twice)
+    }
+
+    /// Resources that must exist, and that the transaction deletes or does not find.
+    pub fn missing(&self) -> Vec<Key> {
+        let state = self.state();
+        let gone = |key: &&Key| !matches!(state.current(key), None | Some(Current::Live(_)));
+        state.live.iter().filter(gone).cloned().collect()
+    }
+
+    /// The content that the transaction gives a resource, if it writes it; nothing for a deletion.
+    pub fn written(&self, key: &Key) -> Option<(storage_api::VersionToken, Option<Body>)> {
+        let state = self.state();
+        let written = state.written.get(key)?;
+        Some((written.version.next, written.version.body.clone()))
+    }
+
+    /// All of it as one write set, sorted by key.
+    pub fn write_set(&self, request: RequestId, index: IndexGeneration) -> WriteSet {
+        let state = self.state();
+        let heads = state.heads.iter().map(|(key, guard)| Guard::Head(key.clone(), *guard));
+        // A head that is pinned, or that the transaction writes, needs no second guard.
+        let live = state.live.iter().filter(|key| !state.heads.contains_key(*key));
+        let live = live.map(|key| Guard::Head(key.clone(), HeadGuard::Live));
+        let matched = state.matched.iter().map(|(query, keys)| Guard::Matches(query.clone(), keys.clone()));
+        let guards = heads.chain(live).chain(matched).chain(state.others.iter().cloned()).collect();
+        let versions = state.written.values().map(|written| Write::Version(written.version.clone()));
+        let writes = versions.chain(state.claims.iter().cloned()).collect();
+        WriteSet { request, index, guards, writes }
+    }
+
+    /// The key that is written first, for the look at a commit whose outcome is unknown.
+    pub fn first_version(&self) -> Option<(Key, storage_api::VersionToken)> {
+        let state = self.state();
+        state.written.iter().next().map(|(key, written)| (key.clone(), written.version.next))
+    }
+
+    async fn read_below(&self, key: &Key) -> Result<Record, StoreError> {
+        {
+            let state = self.state();
+            if let Some(written) = state.written.get(key) {
+                return Ok(written.record.clone());
+            }
+            if let Some(record) = state.below.get(key) {
+                return Ok(record.clone());
+            }
+        }
+        let record = self.0.below.read(key).await?;
+        self.state().seen(key, record.clone());
+        Ok(record)
+    }
+
+    /// What a query finds below, remembered with everything that it depends on.
+    async fn search_below(&self, query: &Query) -> Result<Vec<StoredVersion>, StoreError> {
+        if follows_references(query) && !self.state().written.is_empty() {
+            // The state in between exists nowhere: neither below nor here.
+            return Err(StoreError::TooCostly);
+        }
+        let mut found: Vec<StoredVersion> = Vec::new();
+        let mut request = SearchRequest::of(query.clone(), 100);
+        loop {
+            let page = self.0.below.search(&request).await?;
+            found.extend(page.found);
+            if found.len() > FOUND_MAX {
+                return Err(StoreError::TooCostly);
+            }
+            request.after = page.next;
+            if request.after.is_none() {
+                break;
+            }
+        }
+        let keys: BTreeSet<Key> = found.iter().map(|version| version.key.clone()).collect();
+        let mut state = self.state();
+        state.matched.entry(query.clone()).or_insert_with(|| keys.into_iter().collect());
+        Ok(found)
+    }
+
+    async fn commit_here(self, set: WriteSet) -> Result<Commit, StoreError> {
+        for guard in &set.guards {
+            if let Guard::Matches(query, _) = guard
+                && !self.state().matched.contains_key(query)
+            {
+                self.search_below(query).await?;
+            }
+        }
+        let now = self.0.now;
+        let mut state = self.state();
+        let judged =
+            set.guards.iter().enumerate().filter_map(|(place, guard)| state.judge(place, guard, now));
+        let lost: Vec<Lost> = judged.collect();
+        if !lost.is_empty() {
+            return Ok(Commit::Lost(lost));
+        }
+        for write in set.writes {
+            state.apply(write, now)?;
+        }
+        Ok(Commit::Committed(Committed { seq: Seq::default(), at: now }))
+    }
+}
+
+impl Store for Overlay {
+    fn read<'a>(&'a self, key: &'a Key) -> Answer<'a, Record> {
+        Box::pin(self.read_below(key))
+    }
+
+    fn read_version<'a>(
+        &'a self,
+        key: &'a Key,
+        version: VersionSelector,
+    ) -> Answer<'a, Option<StoredVersion>> {
+        self.0.below.read_version(key, version)
+    }
+
+    fn history<'a>(&'a self, request: &'a HistoryRequest) -> Answer<'a, HistoryPage> {
+        self.0.below.history(request)
+    }
+
+    /// All that match on one page: what is below and not written, then what is written.
+    fn search<'a>(&'a self, request: &'a SearchRequest) -> Answer<'a, SearchPage> {
+        Box::pin(async move {
+            if request.after.is_some() {
+                return Ok(SearchPage::default());
+            }
+            let mut found = Vec::new();
+            for query in &request.queries {
+                let below = self.search_below(query).await?;
+                let state = self.state();
+                found.extend(below.into_iter().filter(|version| !state.written.contains_key(&version.key)));
+                found.extend(state.own_matches(query, self.0.now));
+            }
+            let total = request.total.then_some(found.len() as u64);
+            Ok(SearchPage { found, total, ..SearchPage::default() })
+        })
+    }
+
+    fn commit(&self, set: WriteSet) -> Answer<'static, Commit> {
+        Box::pin(self.clone().commit_here(set))
+    }
+
+    fn index_generation(&self) -> IndexGeneration {
+        self.0.below.index_generation()
+    }
+
+    fn index(&self) -> Answer<'_, Index> {
+        self.0.below.index()
+    }
+
+    fn close(&self) -> Answer<'static, ()> {
+        Box::pin(async { Ok(()) })
+    }
+}
