@@ -72,8 +72,8 @@ impl Client {
 
     async fn update(&mut self, place: usize, change: Change) -> Result<()> {
         let request = self.put(&self.owned[place], change);
-        let seen = self.wire.send(request.as_bytes(), false).await?;
-        ensure!(matches!(seen.status, 200 | 201), "a PUT was answered with {}", seen.status);
+        let seen = self.wire.send(request.as_bytes(), true).await?;
+        ensure!(matches!(seen.status, 200 | 201), "a PUT was answered with {} {}", seen.status, seen.shown());
         let resource = &mut self.owned[place];
         resource.value += 1;
         resource.etag = seen.etag.context("a success without an ETag")?;

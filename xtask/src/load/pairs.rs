@@ -165,7 +165,7 @@ fn entry(id: &str, value: u64, etag: &str) -> String {
 /// An Observation as monitors send them.
 pub(crate) fn observation(id: &str, value: u64) -> String {
     format!(
-        r#"{{"resourceType":"Observation","id":"{id}","status":"final","code":{{"coding":[{{"system":"http://loinc.org","code":"8867-4"}}],"text":"{}"}},"subject":{{"reference":"Patient/{id}"}},"effectiveDateTime":"2018-05-25T16:09:50Z","valueQuantity":{{"value":{value},"unit":"beats/minute","system":"http://unitsofmeasure.org","code":"/min"}}}}"#,
+        r#"{{"resourceType":"Observation","id":"{id}","status":"final","code":{{"coding":[{{"system":"http://loinc.org","code":"8867-4"}}]}},"subject":{{"reference":"Patient/{id}"}},"effectiveDateTime":"2018-05-25T16:09:50Z","valueQuantity":{{"value":{value},"unit":"beats/minute","system":"http://unitsofmeasure.org","code":"/min"}},"bodySite":{{"text":"{}"}}}}"#,
         "x".repeat(PADDING)
     )
 }

@@ -214,13 +214,15 @@ impl Plan {
         )
     }
 
+    /// What fills the resource is in an element that no search parameter covers.
     fn put(&self, id: &str, value: u64, etag: Option<&str>) -> String {
         let body = format!(
             "{{\"resourceType\":\"Observation\",\"id\":\"{id}\",\"status\":\"final\",\
-             \"code\":{{\"coding\":[{{\"system\":\"http://loinc.org\",\"code\":\"8867-4\"}}],\"text\":\"{}\"}},\
+             \"code\":{{\"coding\":[{{\"system\":\"http://loinc.org\",\"code\":\"8867-4\"}}]}},\
              \"subject\":{{\"reference\":\"Patient/{id}\"}},\"effectiveDateTime\":\"2018-05-25T16:09:50Z\",\
              \"valueQuantity\":{{\"value\":{value},\"unit\":\"beats/minute\",\
-             \"system\":\"http://unitsofmeasure.org\",\"code\":\"/min\"}}}}",
+             \"system\":\"http://unitsofmeasure.org\",\"code\":\"/min\"}},\
+             \"bodySite\":{{\"text\":\"{}\"}}}}",
             self.padding
         );
         let condition = etag.map(|etag| format!("if-match: {etag}\r\n")).unwrap_or_default();
