@@ -87,6 +87,7 @@ pub(super) struct FileMount {
     pub(super) lenient_tags: Option<bool>,
     pub(super) conditional_delete: Option<FileConditionalDelete>,
     pub(super) conflict_body: Option<FileConflictBody>,
+    pub(super) bundle_if_match: Option<FileBundleIfMatch>,
     pub(super) validation: Option<FileValidation>,
     pub(super) referential_integrity: Option<FileIntegrity>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -390,6 +391,14 @@ impl FileSeverity {
             _ => Self::Information,
         }
     }
+}
+
+/// Whether update entries of transactions need `ifMatch`.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum FileBundleIfMatch {
+    Required,
+    Optional,
 }
 
 /// Named as the codes are.

@@ -19,7 +19,8 @@ use rulebook::{ConflictBody, LockSettings, SpineRulebook};
 use serde::{Deserialize, Serialize};
 
 use self::file::{
-    File, FileConflictBody, FileLimits, FileLock, FileMount, FileSeverity, FileSqlite, FileTls,
+    File, FileBundleIfMatch, FileConflictBody, FileLimits, FileLock, FileMount, FileSeverity, FileSqlite,
+    FileTls,
 };
 use crate::audit;
 use crate::cli::ServeArguments;
@@ -325,6 +326,13 @@ impl FileMount {
             );
             locks.conditional_delete = wanted.into();
         }
+        if let Some(wanted) = self.bundle_if_match {
+            ensure!(
+                self.rulebook == RulebookKind::Spine,
+                "mount {path}: bundle_if_match belongs to the rulebook spine"
+            );
+            locks.bundle_if_match_optional = wanted == FileBundleIfMatch::Optional;
+        }
         let conflict_body = match self.conflict_body {
             None | Some(FileConflictBody::Conflict) => ConflictBody::Conflict,
             Some(FileConflictBody::ResourceVersionMismatch) => ConflictBody::ResourceVersionMismatch,
@@ -367,6 +375,11 @@ impl FileMount {
     fn of(mount: &MountConfig) -> Self {
         let locks = &mount.locks;
         let types = locks.by_type.iter().map(|(name, policy)| (name.clone(), FileLock::of(policy)));
+        let bundle_if_match = if locks.bundle_if_match_optional {
+            FileBundleIfMatch::Optional
+        } else {
+            FileBundleIfMatch::Required
+        };
         let conflict_body = match mount.conflict_body {
             ConflictBody::Conflict => FileConflictBody::Conflict,
             ConflictBody::ResourceVersionMismatch => FileConflictBody::ResourceVersionMismatch,
@@ -397,6 +410,7 @@ impl FileMount {
                 .map(|(rule, severity)| (rule.code().to_owned(), FileSeverity::of(*severity)))
                 .collect(),
             conflict_body: (mount.rulebook != RulebookKind::Fhir).then_some(conflict_body),
+            bundle_if_match: (mount.rulebook == RulebookKind::Spine).then_some(bundle_if_match),
             lock: FileLock::of(&locks.policy),
             types: types.collect(),
             ..Self::default()
