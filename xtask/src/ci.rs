@@ -16,6 +16,10 @@ const STEPS: &[(&str, &[&str])] = &[
     ("test scripts", &["xtask", "testscript"]),
     ("crashes", &["xtask", "crash", "--kills", "5"]),
     ("contention", &["xtask", "contention", "--rounds", "3", "--changes", "5"]),
+    (
+        "transactions",
+        &["xtask", "load", "transactions", "memory", "pairs", "large", "--seconds", "1", "--entries", "500"],
+    ),
     ("power loss", &["xtask", "powerloss", "--rounds", "4", "--points", "6"]),
     ("requests", &["xtask", "requests", "--count", "20000"]),
 ];

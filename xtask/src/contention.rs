@@ -3,6 +3,8 @@
 //! Each storm begins on a barrier. What must come of it is exact: so many resources, a counter as high as there were
 //! successes, every acknowledged change there. Only the statuses of success and of a lost race may be answered.
 
+mod transactions;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -76,6 +78,8 @@ impl Storms<'_> {
                 self.creates(round).await.context("conditional creates"),
                 self.updates(round).await.context("conditional updates"),
                 self.deletions(round).await.context("conditional deletions"),
+                self.bundled_creates(round).await.context("conditional creates in transactions"),
+                self.bundled_updates(round).await.context("conditional updates in transactions"),
             ];
             for statuses in storms {
                 add(&mut all, &statuses?);
@@ -83,6 +87,7 @@ impl Storms<'_> {
         }
         add(&mut all, &self.counter().await.context("counter")?);
         add(&mut all, &self.patches().await.context("patches")?);
+        add(&mut all, &self.transfers().await.context("transfers")?);
         let seconds = started.elapsed().as_secs_f64();
         let shown: Vec<String> =
             all.iter().map(|(status, count)| format!("{count} times {status}")).collect();

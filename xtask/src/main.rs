@@ -6,6 +6,7 @@ mod conformance;
 mod contention;
 mod crash;
 mod disk;
+mod groups;
 mod http;
 mod load;
 mod packages;

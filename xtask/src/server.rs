@@ -48,6 +48,21 @@ pub(crate) fn check(binary: &Path, data: &Path) -> Result<()> {
     Ok(())
 }
 
+/// The peak of a process's resident memory, in bytes: since its start, or since [`forget_peak`].
+pub(crate) fn peak(process: u32) -> Result<u64> {
+    let status =
+        std::fs::read_to_string(format!("/proc/{process}/status")).context("the server has ended")?;
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = peak.and_then(|text| text.split_whitespace().next()).context("no VmHWM")?;
+    Ok(kib.parse::<u64>()? * 1024)
+}
+
+/// Lets the peak begin anew at what is resident now. Linux may be built without that; then the peak is the one since
+/// the start, which is never less.
+pub(crate) fn forget_peak(process: u32) {
+    let _ = std::fs::write(format!("/proc/{process}/clear_refs"), "5");
+}
+
 /// A server process. Dropping it kills it.
 pub(crate) struct Server {
     child: Child,

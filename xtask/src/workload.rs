@@ -18,7 +18,8 @@ use tokio::task::JoinHandle;
 
 use crate::http::{Client, Reply};
 
-const BASE: &str = "/R4";
+/// The API that clients write to.
+pub(crate) const BASE: &str = "/R4";
 
 /// How many clients write to how many resources.
 #[derive(Clone, Copy, Debug)]
@@ -196,7 +197,7 @@ pub(crate) async fn update(client: &mut Client, id: &str, write: &str, notes: &N
 }
 
 /// A resource of some hundred bytes or up to two thousand, so that stores treat some as large if they are told to.
-fn body(id: &str, value: u64, write: &str) -> String {
+pub(crate) fn body(id: &str, value: u64, write: &str) -> String {
     let method = "by hand ".repeat(write.bytes().fold(0, |sum, byte| (sum * 31 + usize::from(byte)) % 240));
     format!(
         r#"{{"resourceType":"Observation","id":"{id}","status":"final","code":{{"text":"{write}"}},"valueInteger":{value},"method":{{"text":"{method}."}}}}"#
@@ -204,7 +205,7 @@ fn body(id: &str, value: u64, write: &str) -> String {
 }
 
 /// What a read shows.
-fn fact(id: &str, reply: &Reply) -> Option<Fact> {
+pub(crate) fn fact(id: &str, reply: &Reply) -> Option<Fact> {
     let version = reply.etag.as_deref().and_then(number)?;
     let json: serde_json::Value = serde_json::from_slice(&reply.body).ok()?;
     let write = json["code"]["text"].as_str()?.to_owned();
@@ -213,7 +214,7 @@ fn fact(id: &str, reply: &Reply) -> Option<Fact> {
 
 /// The code of a refusal that a client can understand: an OperationOutcome with a text for people and nothing from
 /// the engine room.
-fn refusal(reply: &Reply) -> Option<String> {
+pub(crate) fn refusal(reply: &Reply) -> Option<String> {
     let json: serde_json::Value = serde_json::from_slice(&reply.body).ok()?;
     let issue = &json["issue"][0];
     let text = issue["diagnostics"].as_str()?;
@@ -223,7 +224,7 @@ fn refusal(reply: &Reply) -> Option<String> {
     is_clear.then(|| issue["details"]["coding"][0]["code"].as_str().map(str::to_owned))?
 }
 
-fn number(etag: &str) -> Option<u64> {
+pub(crate) fn number(etag: &str) -> Option<u64> {
     etag.strip_prefix("W/\"")?.strip_suffix('"')?.parse().ok()
 }
 
@@ -238,15 +239,20 @@ pub(crate) struct Stored {
 /// All histories, oldest version first.
 pub(crate) type Histories = BTreeMap<String, Vec<Stored>>;
 
-/// Reads every history.
+/// Reads the history of every counter.
 pub(crate) async fn histories(address: SocketAddr, resources: u32) -> Result<Histories> {
+    let ids: Vec<String> = (0..resources).map(|resource| format!("counter-{resource}")).collect();
+    histories_of(address, &ids).await
+}
+
+/// Reads the histories of these resources.
+pub(crate) async fn histories_of(address: SocketAddr, ids: &[String]) -> Result<Histories> {
     let mut client = Client::connect(address).await?;
     let mut histories = Histories::new();
-    for resource in 0..resources {
-        let id = format!("counter-{resource}");
-        let mut history = history(&mut client, &id).await?;
+    for id in ids {
+        let mut history = history(&mut client, id).await?;
         history.reverse();
-        histories.insert(id, history);
+        histories.insert(id.clone(), history);
     }
     Ok(histories)
 }
@@ -294,6 +300,8 @@ pub(crate) enum Fault {
     Seen { fact: Fact, stored: Option<String> },
     /// A write that was said not to be done is there.
     Refused { write: String },
+    /// Only a part of a transaction is there.
+    Torn { write: String, there: usize, of: usize },
     /// An answer that should never be.
     Unexpected(String),
 }
@@ -322,6 +330,9 @@ impl fmt::Display for Fault {
                 write!(f, "{id}: version {version} by {write} was read; {}", other(stored))
             }
             Self::Refused { write } => write!(f, "write {write} was refused and is stored"),
+            Self::Torn { write, there, of } => {
+                write!(f, "transaction {write} is there in {there} of {of} resources")
+            }
             Self::Unexpected(what) => write!(f, "unexpected: {what}"),
         }
     }

@@ -23,6 +23,13 @@ pub(crate) struct Seen {
     pub(crate) body: Vec<u8>,
 }
 
+impl Seen {
+    /// The beginning of the body, for messages.
+    pub(crate) fn shown(&self) -> String {
+        String::from_utf8_lossy(&self.body).chars().take(500).collect()
+    }
+}
+
 impl Wire {
     pub(crate) async fn connect(authority: &str) -> Result<Self> {
         let stream =
