@@ -51,6 +51,8 @@ pub(super) struct FileLimits {
     pub(super) uri_bytes_max: Option<usize>,
     pub(super) header_bytes_max: Option<usize>,
     pub(super) body_bytes_max: Option<usize>,
+    pub(super) bundle_entries_max: Option<usize>,
+    pub(super) batch_parallel_max: Option<usize>,
     pub(super) header_time_max_s: Option<u64>,
     pub(super) body_time_max_s: Option<u64>,
     pub(super) send_time_max_s: Option<u64>,

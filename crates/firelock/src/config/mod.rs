@@ -202,6 +202,8 @@ impl Config {
                 uri_bytes_max: Some(http.uri_bytes_max),
                 header_bytes_max: Some(http.header_bytes_max),
                 body_bytes_max: Some(http.body_bytes_max),
+                bundle_entries_max: Some(service.bundle_entries_max),
+                batch_parallel_max: Some(service.batch_parallel_max),
                 header_time_max_s: Some(http.header_time_max.as_secs()),
                 body_time_max_s: Some(http.body_time_max.as_secs()),
                 send_time_max_s: Some(http.send_time_max.as_secs()),
@@ -235,6 +237,8 @@ impl FileLimits {
         set(&mut http.uri_bytes_max, self.uri_bytes_max);
         set(&mut http.header_bytes_max, self.header_bytes_max);
         set(&mut http.body_bytes_max, self.body_bytes_max);
+        set(&mut service.bundle_entries_max, self.bundle_entries_max);
+        set(&mut service.batch_parallel_max, self.batch_parallel_max);
         set(&mut service.json.depth_max, self.depth_max);
         set(&mut service.page_default, self.page_default);
         set(&mut service.page_max, self.page_max);
