@@ -385,6 +385,8 @@ pub(crate) struct Planned {
     pub(crate) id: Option<Id>,
     /// The tag of the version.
     pub(crate) tag: Option<VersionTag>,
+    /// Whether the write is part of a transaction.
+    pub(crate) in_transaction: bool,
 }
 
 /// A write that went well.

@@ -407,6 +407,7 @@ impl Round<'_> {
             let planned = Planned {
                 id: assumed.drawn.get(&entry.index).cloned(),
                 tag: assumed.tags.get(&entry.index).copied(),
+                in_transaction: true,
             };
             let Err(failure) = self.carry_out(entry, resource, planned).await else { continue };
             match entry_failure(entry, failure) {
@@ -438,6 +439,7 @@ impl Round<'_> {
         planned: Planned,
     ) -> Result<(), Failure> {
         let asked = self.service.asked_by(entry, resource)?;
+        let planned = Planned { in_transaction: true, ..planned };
         let own = entry_context(asked.precondition, planned, self.context);
         let answer = self.service.dispatch(asked.operation, &own).await?;
         if let Some(place) = self.answers.get_mut(entry.index) {

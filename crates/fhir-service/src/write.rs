@@ -224,7 +224,9 @@ impl Service {
         prepare: impl Fn(Loaded<'_>) -> Result<Incoming, Failure>,
         in_doubt: &mut bool,
     ) -> Result<Driven, Failure> {
-        let policy = self.rulebook.lock_policy(&write.key.kind);
+        let in_transaction = write.context.planned.in_transaction;
+        let relaxed = in_transaction.then(|| self.rulebook.transaction_lock_policy(&write.key.kind));
+        let policy = relaxed.as_ref().unwrap_or_else(|| self.rulebook.lock_policy(&write.key.kind));
         let mut prepared: Option<Prepared> = None;
         let mut stored: Option<Body> = None;
         let mut before: Option<VersionToken> = None;

@@ -27,6 +27,8 @@ pub struct LockSettings {
     pub missing: u16,
     /// Whether bare tokens are accepted as entity tags on writes.
     pub lenient_tags: bool,
+    /// Whether If-Match is optional for entries of transactions even where it is compulsory otherwise.
+    pub bundle_if_match_optional: bool,
     /// What a conditional delete does where several resources match.
     pub conditional_delete: ConditionalDelete,
     /// Whether a stale update may be merged with what was written meanwhile, if its client asks for that. Not on
@@ -68,6 +70,7 @@ impl LockSettings {
             stale,
             missing,
             lenient_tags: false,
+            bundle_if_match_optional: false,
             conditional_delete: ConditionalDelete::default(),
             rebase: false,
         }

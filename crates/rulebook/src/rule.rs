@@ -290,6 +290,11 @@ pub trait Rulebook: Debug + Send + Sync {
     /// The locking rules of one resource type.
     fn lock_policy(&self, resource_type: &str) -> &LockPolicy;
 
+    /// The same for entries of transactions.
+    fn transaction_lock_policy(&self, resource_type: &str) -> LockPolicy {
+        *self.lock_policy(resource_type)
+    }
+
     /// Whether bare tokens are accepted as entity tags on writes too.
     fn lenient_tags(&self) -> bool;
 

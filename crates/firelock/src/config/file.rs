@@ -51,6 +51,8 @@ pub(super) struct FileLimits {
     pub(super) uri_bytes_max: Option<usize>,
     pub(super) header_bytes_max: Option<usize>,
     pub(super) body_bytes_max: Option<usize>,
+    pub(super) bundle_entries_max: Option<usize>,
+    pub(super) batch_parallel_max: Option<usize>,
     pub(super) header_time_max_s: Option<u64>,
     pub(super) body_time_max_s: Option<u64>,
     pub(super) send_time_max_s: Option<u64>,
@@ -87,6 +89,7 @@ pub(super) struct FileMount {
     pub(super) lenient_tags: Option<bool>,
     pub(super) conditional_delete: Option<FileConditionalDelete>,
     pub(super) conflict_body: Option<FileConflictBody>,
+    pub(super) bundle_if_match: Option<FileBundleIfMatch>,
     pub(super) validation: Option<FileValidation>,
     pub(super) referential_integrity: Option<FileIntegrity>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -390,6 +393,14 @@ impl FileSeverity {
             _ => Self::Information,
         }
     }
+}
+
+/// Whether update entries of transactions need `ifMatch`.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum FileBundleIfMatch {
+    Required,
+    Optional,
 }
 
 /// Named as the codes are.

@@ -19,7 +19,8 @@ use rulebook::{ConflictBody, LockSettings, SpineRulebook};
 use serde::{Deserialize, Serialize};
 
 use self::file::{
-    File, FileConflictBody, FileLimits, FileLock, FileMount, FileSeverity, FileSqlite, FileTls,
+    File, FileBundleIfMatch, FileConflictBody, FileLimits, FileLock, FileMount, FileSeverity, FileSqlite,
+    FileTls,
 };
 use crate::audit;
 use crate::cli::ServeArguments;
@@ -201,6 +202,8 @@ impl Config {
                 uri_bytes_max: Some(http.uri_bytes_max),
                 header_bytes_max: Some(http.header_bytes_max),
                 body_bytes_max: Some(http.body_bytes_max),
+                bundle_entries_max: Some(service.bundle_entries_max),
+                batch_parallel_max: Some(service.batch_parallel_max),
                 header_time_max_s: Some(http.header_time_max.as_secs()),
                 body_time_max_s: Some(http.body_time_max.as_secs()),
                 send_time_max_s: Some(http.send_time_max.as_secs()),
@@ -234,6 +237,8 @@ impl FileLimits {
         set(&mut http.uri_bytes_max, self.uri_bytes_max);
         set(&mut http.header_bytes_max, self.header_bytes_max);
         set(&mut http.body_bytes_max, self.body_bytes_max);
+        set(&mut service.bundle_entries_max, self.bundle_entries_max);
+        set(&mut service.batch_parallel_max, self.batch_parallel_max);
         set(&mut service.json.depth_max, self.depth_max);
         set(&mut service.page_default, self.page_default);
         set(&mut service.page_max, self.page_max);
@@ -325,6 +330,13 @@ impl FileMount {
             );
             locks.conditional_delete = wanted.into();
         }
+        if let Some(wanted) = self.bundle_if_match {
+            ensure!(
+                self.rulebook == RulebookKind::Spine,
+                "mount {path}: bundle_if_match belongs to the rulebook spine"
+            );
+            locks.bundle_if_match_optional = wanted == FileBundleIfMatch::Optional;
+        }
         let conflict_body = match self.conflict_body {
             None | Some(FileConflictBody::Conflict) => ConflictBody::Conflict,
             Some(FileConflictBody::ResourceVersionMismatch) => ConflictBody::ResourceVersionMismatch,
@@ -367,6 +379,11 @@ impl FileMount {
     fn of(mount: &MountConfig) -> Self {
         let locks = &mount.locks;
         let types = locks.by_type.iter().map(|(name, policy)| (name.clone(), FileLock::of(policy)));
+        let bundle_if_match = if locks.bundle_if_match_optional {
+            FileBundleIfMatch::Optional
+        } else {
+            FileBundleIfMatch::Required
+        };
         let conflict_body = match mount.conflict_body {
             ConflictBody::Conflict => FileConflictBody::Conflict,
             ConflictBody::ResourceVersionMismatch => FileConflictBody::ResourceVersionMismatch,
@@ -397,6 +414,7 @@ impl FileMount {
                 .map(|(rule, severity)| (rule.code().to_owned(), FileSeverity::of(*severity)))
                 .collect(),
             conflict_body: (mount.rulebook != RulebookKind::Fhir).then_some(conflict_body),
+            bundle_if_match: (mount.rulebook == RulebookKind::Spine).then_some(bundle_if_match),
             lock: FileLock::of(&locks.policy),
             types: types.collect(),
             ..Self::default()

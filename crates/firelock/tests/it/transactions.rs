@@ -188,3 +188,19 @@ fn the_same_if_none_exist_makes_one_resource() {
         }
     });
 }
+
+/// A Bundle with more entries than the limit is refused as a whole.
+#[test]
+fn too_many_entries_are_refused() {
+    on_every_store(|service| async move {
+        let limits = Limits { bundle_entries_max: 2, ..Limits::default() };
+        let rulebook = Arc::new(FhirRulebook::new(FhirVersion::R4, LockSettings::of(FhirVersion::R4)));
+        let service = Service::new(rulebook, service.store().clone(), Ids::system(), limits)
+            .with_validation(Validation::Off);
+        let [a, b, c] = ["a", "b", "c"].map(|id| put(id, 1, ""));
+        assert_eq!(transaction(&service, &[a.clone(), b.clone(), c]).await.status, 413);
+        let read = ask(&service, Operation::Read(Key::new("Observation", "a"))).await;
+        assert_eq!(read.status, 404, "nothing was written");
+        assert_eq!(transaction(&service, &[a, b]).await.status, 200);
+    });
+}

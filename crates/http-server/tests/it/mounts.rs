@@ -60,6 +60,7 @@ pub(crate) fn parse(line: &str) -> Rules {
             ("removal_reason", "optional") => removal_reason = RemovalReason::Optional,
             ("nrl_spec", "2.8.0") => nrl_spec = NrlSpec::V2_8_0,
             ("lenient_tags", "") => locks.lenient_tags = true,
+            ("bundle_if_match", "optional") => locks.bundle_if_match_optional = true,
             ("conditional_delete", "multiple") => locks.conditional_delete = ConditionalDelete::Multiple,
             ("rebase", "") => locks.rebase = true,
             ("conflict", "mismatch") => conflict = ConflictBody::ResourceVersionMismatch,

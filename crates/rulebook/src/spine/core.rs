@@ -4,7 +4,7 @@
 use fhir_definitions::FhirVersion;
 use fhir_model::{IssueSeverity, IssueType};
 use fhir_validate::Finding;
-use versioning_core::{LockPolicy, Refusal};
+use versioning_core::{IfMatchPolicy, LockPolicy, Refusal};
 
 use crate::fhir::LockSettings;
 use crate::rule::{ClientId, LocationForm, OutcomeShape, Return, Rule, RuleCoding, Rulebook};
@@ -107,6 +107,14 @@ impl Rulebook for SpineRulebook {
             | Interaction::Operation
             | Interaction::Reindex => false,
         }
+    }
+
+    fn transaction_lock_policy(&self, resource_type: &str) -> LockPolicy {
+        let policy = *self.lock_policy(resource_type);
+        if self.locks.bundle_if_match_optional && policy.if_match == IfMatchPolicy::Compulsory {
+            return LockPolicy { if_match: IfMatchPolicy::Optional, ..policy };
+        }
+        policy
     }
 
     fn lock_policy(&self, resource_type: &str) -> &LockPolicy {
