@@ -57,8 +57,8 @@ impl Service {
         answers
     }
 
-    async fn batch_entry(&self, mut entry: Entry, context: &Context) -> Result<Answer, Failure> {
-        let resource = entry.resource.take();
+    async fn batch_entry(&self, entry: Entry, context: &Context) -> Result<Answer, Failure> {
+        let resource = self.sent_by(&entry)?;
         let asked = self.asked_by(&entry, resource)?;
         let own = entry_context(asked.precondition, Planned::default(), context);
         let answer = self.dispatch(asked.operation, &own).await?;

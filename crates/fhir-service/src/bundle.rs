@@ -7,14 +7,17 @@ use fhir_model::json::Value;
 use rulebook::{Failure, Interaction, ParameterProblem, Success};
 use storage_api::HistoryScope;
 use transaction_engine::{
-    BundleError, BundleRequest, Entry, EntryError, Kind, Method, PlanError, Problem, ResponseEntry,
+    BundleError, BundleRequest, Entry, EntryError, Kind, Method, PlanError, Problem, Reading, ResponseEntry,
     ResponseWriter, Target,
 };
 use versioning_core::Precondition;
 
 use crate::answer::{Answer, Payload};
+use crate::content::expect_content;
 use crate::present::{Format, Presentation};
-use crate::request::{CapabilityMode, Content, Criteria, Operation, Patch, PatchFormat, SearchScope};
+use crate::request::{
+    CapabilityMode, Content, Criteria, Encoding, Operation, Patch, PatchFormat, SearchScope,
+};
 use crate::service::{Context, Planned, Service};
 use crate::subset::Subset;
 use crate::{HistoryParameters, binary};
@@ -46,8 +49,15 @@ impl Service {
             return Err(Failure::ConditionalNotOffered { header: "A conditional header field on a Bundle" });
         }
         let definitions = Definitions::of(self.rulebook.version());
-        let bundle = self.parse(body)?;
-        let bundle = BundleRequest::read(bundle, definitions, &context.base, self.limits.bundle_entries_max);
+        let entries_max = self.limits.bundle_entries_max;
+        let reading = Reading { definitions, base: &context.base, entries_max };
+        let bundle = match &body.encoding {
+            Encoding::Fhir(Format::Json) => {
+                expect_content(body)?;
+                BundleRequest::parse(&body.bytes, &self.limits.json, reading)
+            }
+            _ => BundleRequest::read(self.parse(body)?, reading),
+        };
         let BundleRequest { kind, entries } = bundle.map_err(no_bundle)?;
         let interaction = match kind {
             Kind::Transaction => Interaction::Transaction,
@@ -61,6 +71,12 @@ impl Service {
             Kind::Batch => self.batch(entries, context).await,
         };
         Ok(bundle_answer(kind, answers, context))
+    }
+
+    /// The resource that an entry sends, as a tree.
+    pub(crate) fn sent_by(&self, entry: &Entry) -> Result<Option<Value>, Failure> {
+        let tree = entry.resource.as_ref().map(|sent| sent.tree(&self.limits.json));
+        tree.transpose().map_err(Failure::Json)
     }
 
     /// What an entry asks for. `resource` is the one that it sends, with its references resolved.
@@ -277,6 +293,7 @@ pub(crate) fn bad_entry(problem: &Problem, version: FhirVersion) -> Failure {
 
 fn no_bundle(error: BundleError) -> Failure {
     let why = match error {
+        BundleError::Json(error) => return Failure::Json(error),
         BundleError::TooMany { max, found } => return Failure::TooManyEntries { max, found },
         BundleError::NotABundle { found } => {
             format!("The body is \"{found}\". POST to the base takes a Bundle of type transaction or batch.")

@@ -65,7 +65,7 @@ impl Service {
         context: &Context,
     ) -> Result<Vec<Answer>, Failure> {
         let plan = Plan::new(entries).map_err(|error| unplanned(error, self.rulebook.version()))?;
-        let references = conditional_references(&plan, Definitions::of(self.rulebook.version()));
+        let references = conditional_references(&plan);
         let mut assumed = Assumed::default();
         let mut attempts = 0;
         loop {
@@ -298,8 +298,7 @@ impl Round<'_> {
     /// The id that a conditional update without match creates under (R4 and later).
     fn own_id<'e>(&self, entry: &'e Entry) -> Option<&'e str> {
         let later = self.service.rulebook.version() != FhirVersion::Stu3;
-        let id = entry.resource.as_ref().filter(|_| later && entry.method == Method::Put)?.get("id")?;
-        id.as_str()
+        entry.resource.as_ref().filter(|_| later && entry.method == Method::Put)?.id()
     }
 
     async fn find(
@@ -399,7 +398,7 @@ impl Round<'_> {
         let mut open = HashSet::new();
         let mut invalid: Option<(usize, String, Vec<Finding>)> = None;
         for entry in plan.in_phases(&[Phase::Create, Phase::Update]) {
-            let resource = entry.resource.clone().map(|mut resource| {
+            let resource = self.service.sent_by(entry)?.map(|mut resource| {
                 let unknown = links.rewrite(&mut resource, entry.full_url.as_deref(), self.definitions());
                 open.extend(unknown.versions);
                 resource
@@ -519,12 +518,12 @@ impl Round<'_> {
 }
 
 /// The conditional references of the entries that are written, each with the first entry that has it.
-fn conditional_references(plan: &Plan, definitions: Definitions) -> BTreeMap<String, &Entry> {
+fn conditional_references(plan: &Plan) -> BTreeMap<String, &Entry> {
     let mut found = BTreeMap::new();
     for entry in plan.in_phases(&[Phase::Create, Phase::Update]) {
         let Some(resource) = &entry.resource else { continue };
-        for text in Links::conditional_references(resource, definitions) {
-            found.entry(text).or_insert(entry);
+        for text in resource.conditional_references() {
+            found.entry(text.clone()).or_insert(entry);
         }
     }
     found

@@ -8,6 +8,7 @@ use fhir_model::json::{Object, Value};
 use storage_api::Key;
 use versioning_core::{ConditionalFields, Field, FieldError, HttpDate, Precondition, Usage};
 
+use crate::sent::Sent;
 use crate::target::{Target, short};
 
 /// `Entry.request.method`.
@@ -83,7 +84,7 @@ pub struct Entry {
     /// On which conditions.
     pub conditions: Conditions,
     /// The resource that is sent.
-    pub resource: Option<Value>,
+    pub resource: Option<Sent>,
 }
 
 /// An entry that cannot be read.
@@ -179,21 +180,29 @@ impl fmt::Display for Problem {
 }
 
 impl Entry {
+    /// `resource` makes of what stands there the resource that was sent, if it can be one.
     pub(crate) fn read(
         index: usize,
         entry: Value,
+        resource: impl FnOnce(Value) -> Option<Sent>,
         definitions: Definitions,
         base: &str,
     ) -> Result<Self, EntryError> {
-        Self::parts(index, entry, definitions, base).map_err(|problem| EntryError { index, problem })
+        Self::parts(index, entry, resource, definitions, base)
+            .map_err(|problem| EntryError { index, problem })
     }
 
-    fn parts(index: usize, entry: Value, definitions: Definitions, base: &str) -> Result<Self, Problem> {
+    fn parts(
+        index: usize,
+        entry: Value,
+        resource: impl FnOnce(Value) -> Option<Sent>,
+        definitions: Definitions,
+        base: &str,
+    ) -> Result<Self, Problem> {
         let Value::Object(mut entry) = entry else { return Err(Problem::Form("entry")) };
         let resource = match entry.remove("resource") {
             None => None,
-            Some(resource @ Value::Object(_)) => Some(resource),
-            Some(_) => return Err(Problem::Form("resource")),
+            Some(value) => Some(resource(value).ok_or(Problem::Form("resource"))?),
         };
         let full_url = text(&entry, "fullUrl")?;
         let request = match entry.get("request") {

@@ -52,7 +52,8 @@ struct State {
     claimed: BTreeSet<(Scope, Bytes)>,
     claims: Vec<Write>,
     written: BTreeMap<Key, Written>,
-    found_by: FoundBy,
+    /// What `written` is found by, from the first query on.
+    found_by: Option<FoundBy>,
     twice: Option<Key>,
 }
 
@@ -79,6 +80,18 @@ impl State {
         self.below.entry(key.clone()).or_insert(record);
     }
 
+    /// Makes the index of what is written, once a query asks for it: most transactions have none.
+    fn index_written(&mut self) {
+        if self.found_by.is_some() {
+            return;
+        }
+        let mut found_by = FoundBy::default();
+        for (key, written) in &self.written {
+            found_by.add(key, &written.version.terms);
+        }
+        self.found_by = Some(found_by);
+    }
+
     /// The resources of the transaction that match.
     fn own_matches(&self, query: &Query, now: Timestamp) -> Vec<StoredVersion> {
         let fits = |(key, written): &(&Key, &Written)| {
@@ -86,7 +99,7 @@ impl State {
             written.version.method != Method::Delete && matches(query, &candidate, &Own { state: self, now })
         };
         let own = |(key, written): (&Key, &Written)| stored(key, &written.version, now);
-        if let Some(keys) = self.found_by.candidates(query) {
+        if let Some(keys) = self.found_by.as_ref().and_then(|found_by| found_by.candidates(query)) {
             let found = keys.iter().filter_map(|key| self.written.get_key_value(key));
             return found.filter(fits).map(own).collect();
         }
@@ -111,6 +124,7 @@ impl State {
                 }
             },
             Guard::Matches(query, expected) => {
+                self.index_written();
                 let found = self.found(query, now);
                 (found != *expected).then_some(Lost { guard: place, now: Now::Matched(found) })
             }
@@ -153,7 +167,9 @@ impl State {
                     Current::Live(head)
                 };
                 let record = Record { current, body: version.body.clone() };
-                self.found_by.add(&version.key, &version.terms);
+                if let Some(found_by) = &mut self.found_by {
+                    found_by.add(&version.key, &version.terms);
+                }
                 self.written.insert(version.key.clone(), Written { record, version });
                 Ok(())
             }
@@ -354,7 +370,8 @@ impl Store for Overlay {
             let mut found = Vec::new();
             for query in &request.queries {
                 let below = self.search_below(query).await?;
-                let state = self.state();
+                let mut state = self.state();
+                state.index_written();
                 found.extend(below.into_iter().filter(|version| !state.written.contains_key(&version.key)));
                 found.extend(state.own_matches(query, self.0.now));
             }
