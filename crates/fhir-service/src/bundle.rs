@@ -217,6 +217,8 @@ pub(crate) fn entry_context(precondition: Precondition, planned: Planned, bundle
     Context {
         precondition,
         preferences: bundle.preferences,
+        // What others did to a transaction shows when it is committed, not in its entries.
+        retries_max: bundle.retries_max.filter(|_| !planned.in_transaction),
         base: bundle.base.clone(),
         trace: bundle.trace.clone(),
         claim: None,

@@ -19,15 +19,19 @@ use fhir_validate::Finding;
 use rulebook::{Failure, Interaction};
 use storage_api::{Commit, Guard, HeadGuard, Key, Now, Timestamp, VersionSelector, VersionTag};
 use transaction_engine::{Entry, EntryError, Links, Method, Overlay, Phase, Plan, Target};
-use versioning_core::{LockPolicy, Precondition, Refusal};
+use versioning_core::{Precondition, Refusal};
 
 use crate::answer::Answer;
 use crate::bundle::{entry_context, entry_failure, unplanned};
 use crate::request::Criteria;
 use crate::service::{Context, Planned, Service, resource, store_failure};
+use crate::write::RESTARTS_MAX;
 
 /// Rounds in which names are settled. Names that still change then depend on each other in a circle.
 const ROUNDS_MAX: usize = 6;
+
+/// The type whose lock policy says how often a transaction is decided again.
+const BUNDLE: &str = "Bundle";
 
 /// What a round takes for granted.
 #[derive(Default)]
@@ -54,7 +58,10 @@ struct Tried {
 /// How a commit ended.
 enum Settled {
     Committed(Timestamp),
+    /// Something that it looked at is otherwise by now.
     Again(Option<Key>),
+    /// The index generation changed under it.
+    Stale,
 }
 
 impl Service {
@@ -67,16 +74,25 @@ impl Service {
         let plan = Plan::new(entries).map_err(|error| unplanned(error, self.rulebook.version()))?;
         let references = conditional_references(&plan, Definitions::of(self.rulebook.version()));
         let mut assumed = Assumed::default();
-        let mut attempts = 0;
+        let (mut attempts, mut restarts) = (0, 0);
         loop {
             let tried = self.try_out((&plan, &references), &mut assumed, context).await?;
             match self.commit_overlay(&tried.overlay).await? {
                 Settled::Committed(at) => return self.answers(&plan, tried, at, context).await,
+                Settled::Stale => {
+                    self.follow_generation().await?;
+                    restarts += 1;
+                    if restarts > RESTARTS_MAX {
+                        return Err(Failure::Busy);
+                    }
+                }
                 Settled::Again(key) => {
                     self.counters.conflicts.add(1);
                     attempts += 1;
-                    if attempts > LockPolicy::fhir().retries_max {
-                        let key = key.unwrap_or_else(|| Key::new("Bundle", "transaction"));
+                    if attempts > self.retries_max(BUNDLE, context) {
+                        // Whoever named a version is told of that one, not of the contention.
+                        self.try_out((&plan, &references), &mut assumed, context).await?;
+                        let key = key.unwrap_or_else(|| Key::new(BUNDLE, "transaction"));
                         let contended = Refusal::Contended { attempts };
                         return Err(self.refused(
                             contended,
@@ -130,14 +146,14 @@ impl Service {
     /// Commits what was tried out.
     async fn commit_overlay(&self, overlay: &Overlay) -> Result<Settled, Failure> {
         let request = self.ids.request_id();
-        let set = overlay.write_set(request, self.store.index_generation());
+        let set = overlay.write_set(request);
         if set.guards.is_empty() && set.writes.is_empty() {
             return Ok(Settled::Committed(self.ids.now()));
         }
         let guards = set.guards.clone();
         match self.store.commit(set).await.map_err(store_failure)? {
             Commit::Committed(committed) => Ok(Settled::Committed(committed.at)),
-            Commit::StaleIndex(_) => Ok(Settled::Again(None)),
+            Commit::StaleIndex(_) => Ok(Settled::Stale),
             Commit::Lost(lost) => {
                 for lost in &lost {
                     match (guards.get(lost.guard), &lost.now) {

@@ -170,6 +170,7 @@ impl Rulebook for FhirRulebook {
             Failure::NotAcceptable { .. } => (406, IssueType::NotSupported, "not-acceptable"),
             Failure::UnsupportedMediaType { .. } => (415, IssueType::NotSupported, "unsupported-media-type"),
             Failure::MalformedField(_) => (400, IssueType::Invalid, "malformed-header"),
+            Failure::MalformedRetry => (400, IssueType::Invalid, "malformed-retry"),
             Failure::MalformedIdempotencyKey => (400, IssueType::Invalid, "malformed-idempotency-key"),
             Failure::IdempotencyKeyReused => (422, IssueType::BusinessRule, "idempotency-key-reused"),
             Failure::FirstResultGone => (410, IssueType::Deleted, "first-result-gone"),

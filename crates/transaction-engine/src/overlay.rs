@@ -53,6 +53,8 @@ struct State {
     claims: Vec<Write>,
     written: BTreeMap<Key, Written>,
     found_by: FoundBy,
+    /// The generation of what was written first.
+    index: Option<IndexGeneration>,
     twice: Option<Key>,
 }
 
@@ -245,9 +247,10 @@ impl Overlay {
         Some((written.version.next, written.version.body.clone()))
     }
 
-    /// All of it as one write set, sorted by key.
-    pub fn write_set(&self, request: RequestId, index: IndexGeneration) -> WriteSet {
+    /// All of it as one write set, sorted by key, of the generation that its terms were made with.
+    pub fn write_set(&self, request: RequestId) -> WriteSet {
         let state = self.state();
+        let index = state.index.unwrap_or_else(|| self.0.below.index_generation());
         let heads = state.heads.iter().map(|(key, guard)| Guard::Head(key.clone(), *guard));
         // A head that is pinned, or that the transaction writes, needs no second guard.
         let live = state.live.iter().filter(|key| !state.heads.contains_key(*key));
@@ -306,6 +309,10 @@ impl Overlay {
     }
 
     async fn commit_here(self, set: WriteSet) -> Result<Commit, StoreError> {
+        let generation = self.0.below.index_generation();
+        if set.index != generation {
+            return Ok(Commit::StaleIndex(generation));
+        }
         for guard in &set.guards {
             if let Guard::Matches(query, _) = guard
                 && !self.state().matched.contains_key(query)
@@ -321,6 +328,8 @@ impl Overlay {
         if !lost.is_empty() {
             return Ok(Commit::Lost(lost));
         }
+        // If another generation begins between two entries, the store refuses both.
+        state.index.get_or_insert(set.index);
         for write in set.writes {
             state.apply(write, now)?;
         }

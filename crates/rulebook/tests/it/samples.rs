@@ -84,6 +84,7 @@ fn requests() -> Vec<Sample> {
         same(field(Field::IfMatch), 400),
         same(field(Field::IfUnmodifiedSince), 400),
         same(Failure::MalformedIdempotencyKey, 400),
+        same(Failure::MalformedRetry, 400),
         same(Failure::IdempotencyKeyReused, 422),
         sample(Failure::FirstResultGone, 410, 410, 404),
         sample(Failure::Parameter { name: text(), problem: ParameterProblem::Repeated }, 400, 400, 422),
@@ -212,6 +213,7 @@ pub(crate) fn name(failure: &Failure) -> &'static str {
         Failure::UnsupportedMediaType { .. } => "UnsupportedMediaType",
         Failure::MalformedField(_) => "MalformedField",
         Failure::MalformedIdempotencyKey => "MalformedIdempotencyKey",
+        Failure::MalformedRetry => "MalformedRetry",
         Failure::IdempotencyKeyReused => "IdempotencyKeyReused",
         Failure::FirstResultGone => "FirstResultGone",
         Failure::Parameter { .. } => "Parameter",
@@ -275,4 +277,4 @@ pub(crate) fn name(failure: &Failure) -> &'static str {
 }
 
 /// How many names [`name`] can give.
-pub(crate) const NAMES: usize = 71;
+pub(crate) const NAMES: usize = 72;
