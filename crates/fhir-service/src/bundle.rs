@@ -45,6 +45,7 @@ impl Service {
             // It could be meant for any entry.
             return Err(Failure::ConditionalNotOffered { header: "A conditional header field on a Bundle" });
         }
+        let deadline = self.bundle_deadline();
         let definitions = Definitions::of(self.rulebook.version());
         let bundle = self.parse(body)?;
         let bundle = BundleRequest::read(bundle, definitions, &context.base, self.limits.bundle_entries_max);
@@ -57,8 +58,8 @@ impl Service {
             return Err(Failure::NotOffered(interaction));
         }
         let answers = match kind {
-            Kind::Transaction => self.transaction(entries, context).await?,
-            Kind::Batch => self.batch(entries, context).await,
+            Kind::Transaction => self.transaction(entries, deadline, context).await?,
+            Kind::Batch => self.batch(entries, deadline, context).await,
         };
         Ok(bundle_answer(kind, answers, context))
     }
@@ -319,6 +320,8 @@ pub(crate) fn entry_failure(entry: &Entry, failure: Failure) -> Failure {
             }
             Failure::Invalid(findings)
         }
+        // That is nothing that the entry did.
+        Failure::TransactionTooSlow { .. } => return failure,
         other => other,
     };
     Failure::Entry { index, request: entry.label(), failure: Box::new(failure) }

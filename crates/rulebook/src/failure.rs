@@ -257,6 +257,16 @@ pub enum Failure {
         /// What was sent.
         found: usize,
     },
+    /// A transaction took too long.
+    TransactionTooSlow {
+        /// Limit in seconds.
+        max_s: u64,
+    },
+    /// An entry was not carried out, because those before it took too long.
+    EntryNotBegun {
+        /// Limit of the Bundle in seconds.
+        max_s: u64,
+    },
     /// An entry of a Bundle is no request that can be carried out.
     BadEntry {
         /// What to change.
@@ -475,6 +485,8 @@ impl fmt::Display for Failure {
             | Self::OutcomeUnknown { .. } => self.store(f),
             Self::NoBundle { .. }
             | Self::TooManyEntries { .. }
+            | Self::TransactionTooSlow { .. }
+            | Self::EntryNotBegun { .. }
             | Self::BadEntry { .. }
             | Self::SameInTransaction { .. }
             | Self::UnresolvedReference { .. }
@@ -502,6 +514,17 @@ impl Failure {
             Self::TooManyEntries { max, found } => write!(
                 f,
                 "The Bundle has {found} entries, and one may have {max}. Nothing was written; send it in parts."
+            ),
+            Self::TransactionTooSlow { max_s } => {
+                write!(
+                    f,
+                    "The transaction was not done after {max_s} seconds. Nothing was written; send it in parts."
+                )
+            }
+            Self::EntryNotBegun { max_s } => write!(
+                f,
+                "The Bundle was not done after {max_s} seconds, so this entry was not carried out. Send it again, in \
+                 another Bundle."
             ),
             Self::SameInTransaction { what, entries: [first, second] } => write!(
                 f,

@@ -146,6 +146,9 @@ impl Rulebook for FhirRulebook {
         let (status, issue, code) = match failure {
             Failure::NoBundle { .. } => (400, IssueType::Structure, "no-bundle"),
             Failure::TooManyEntries { .. } => (413, IssueType::TooCostly, "too-many-entries"),
+            Failure::TransactionTooSlow { .. } | Failure::EntryNotBegun { .. } => {
+                (413, IssueType::TooCostly, "bundle-too-slow")
+            }
             Failure::BadEntry { .. } => (400, IssueType::Value, "bad-entry"),
             Failure::SameInTransaction { .. } => (400, IssueType::Invalid, "same-resource-twice"),
             Failure::UnresolvedReference { .. } => (400, IssueType::Value, "unresolved-reference"),

@@ -153,6 +153,9 @@ impl Rulebook for SpineRulebook {
                 (400, IssueType::Value, INVALID_REQUEST_MESSAGE)
             }
             Failure::TooManyEntries { .. } => (413, IssueType::TooLong, INVALID_REQUEST_MESSAGE),
+            Failure::TransactionTooSlow { .. } | Failure::EntryNotBegun { .. } => {
+                (413, IssueType::TooCostly, INVALID_REQUEST_MESSAGE)
+            }
             Failure::Refused(refused) => self.refusal(&refused.refusal, refused.interaction),
             Failure::Conflict(conflict) => {
                 self.refusal(&conflict.refused.refusal, conflict.refused.interaction)

@@ -120,6 +120,8 @@ fn requests() -> Vec<Sample> {
         same(Failure::OutcomeUnknown { resource: flag() }, 503),
         same(Failure::NoBundle { why: "The body is no Bundle.".to_owned() }, 400),
         same(Failure::TooManyEntries { max: 1, found: 2 }, 413),
+        same(Failure::TransactionTooSlow { max_s: 1 }, 413),
+        same(Failure::EntryNotBegun { max_s: 1 }, 413),
         same(Failure::BadEntry { why: "The entry has no request.".to_owned() }, 400),
         same(Failure::SameInTransaction { what: text(), entries: [0, 1] }, 400),
         sample(Failure::UnresolvedReference { reference: text() }, 400, 400, 422),
@@ -267,6 +269,8 @@ pub(crate) fn name(failure: &Failure) -> &'static str {
         Failure::OutcomeUnknown { .. } => "OutcomeUnknown",
         Failure::NoBundle { .. } => "NoBundle",
         Failure::TooManyEntries { .. } => "TooManyEntries",
+        Failure::TransactionTooSlow { .. } => "TransactionTooSlow",
+        Failure::EntryNotBegun { .. } => "EntryNotBegun",
         Failure::BadEntry { .. } => "BadEntry",
         Failure::SameInTransaction { .. } => "SameInTransaction",
         Failure::UnresolvedReference { .. } => "UnresolvedReference",
@@ -277,4 +281,4 @@ pub(crate) fn name(failure: &Failure) -> &'static str {
 }
 
 /// How many names [`name`] can give.
-pub(crate) const NAMES: usize = 72;
+pub(crate) const NAMES: usize = 74;
