@@ -146,9 +146,8 @@ impl Rulebook for FhirRulebook {
         let (status, issue, code) = match failure {
             Failure::NoBundle { .. } => (400, IssueType::Structure, "no-bundle"),
             Failure::TooManyEntries { .. } => (413, IssueType::TooCostly, "too-many-entries"),
-            Failure::TransactionTooSlow { .. } | Failure::EntryNotBegun { .. } => {
-                (413, IssueType::TooCostly, "bundle-too-slow")
-            }
+            Failure::TransactionTooSlow { .. } => (413, IssueType::TooCostly, "transaction-too-slow"),
+            Failure::EntryNotBegun { .. } => (413, IssueType::TooCostly, "entry-not-begun"),
             Failure::BadEntry { .. } => (400, IssueType::Value, "bad-entry"),
             Failure::SameInTransaction { .. } => (400, IssueType::Invalid, "same-resource-twice"),
             Failure::UnresolvedReference { .. } => (400, IssueType::Value, "unresolved-reference"),
