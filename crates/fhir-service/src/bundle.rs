@@ -7,7 +7,7 @@ use fhir_model::json::Value;
 use rulebook::{Failure, Interaction, ParameterProblem, Success};
 use storage_api::HistoryScope;
 use transaction_engine::{
-    BundleError, BundleRequest, Entry, EntryError, Kind, Method, PlanError, Problem, ResponseEntry,
+    Accepts, BundleError, BundleRequest, Entry, EntryError, Kind, Method, PlanError, Problem, ResponseEntry,
     ResponseWriter, Target,
 };
 use versioning_core::Precondition;
@@ -48,7 +48,11 @@ impl Service {
         let deadline = self.bundle_deadline();
         let definitions = Definitions::of(self.rulebook.version());
         let bundle = self.parse(body)?;
-        let bundle = BundleRequest::read(bundle, definitions, &context.base, self.limits.bundle_entries_max);
+        let accepts = Accepts {
+            entries_max: self.limits.bundle_entries_max,
+            patch: self.rulebook.takes_patch_entries(),
+        };
+        let bundle = BundleRequest::read(bundle, definitions, &context.base, accepts);
         let BundleRequest { kind, entries } = bundle.map_err(no_bundle)?;
         let interaction = match kind {
             Kind::Transaction => Interaction::Transaction,

@@ -29,11 +29,23 @@ pub struct LockSettings {
     pub lenient_tags: bool,
     /// Whether If-Match is optional for entries of transactions even where it is compulsory otherwise.
     pub bundle_if_match_optional: bool,
+    /// Whether entries of Bundles may be PATCH in a version of FHIR that has no such entries.
+    pub patch_entries: PatchEntries,
     /// What a conditional delete does where several resources match.
     pub conditional_delete: ConditionalDelete,
     /// Whether a stale update may be merged with what was written meanwhile, if its client asks for that. Not on
     /// Spine, whose clients are always told.
     pub rebase: bool,
+}
+
+/// Which APIs take PATCH entries in Bundles.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum PatchEntries {
+    /// Those of R4 and later, as FHIR has it.
+    #[default]
+    FromR4,
+    /// This one, whatever its version.
+    Always,
 }
 
 /// What a conditional delete does where several resources match.
@@ -71,6 +83,7 @@ impl LockSettings {
             missing,
             lenient_tags: false,
             bundle_if_match_optional: false,
+            patch_entries: PatchEntries::default(),
             conditional_delete: ConditionalDelete::default(),
             rebase: false,
         }
@@ -110,6 +123,10 @@ impl Rulebook for FhirRulebook {
 
     fn lenient_tags(&self) -> bool {
         self.locks.lenient_tags
+    }
+
+    fn takes_patch_entries(&self) -> bool {
+        self.version != FhirVersion::Stu3 || self.locks.patch_entries == PatchEntries::Always
     }
 
     fn conditional_delete(&self) -> ConditionalDelete {

@@ -58,6 +58,15 @@ pub enum BundleError {
     },
 }
 
+/// What a server takes of Bundles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accepts {
+    /// Entries at most.
+    pub entries_max: usize,
+    /// Whether entries may be PATCH. FHIR has them from R4 on.
+    pub patch: bool,
+}
+
 impl BundleRequest {
     /// Reads a Bundle. It is taken apart, not copied. `base` is the public URL of the API without
     /// a slash at its end: entries may name resources by absolute URLs below it.
@@ -65,7 +74,7 @@ impl BundleRequest {
         bundle: Value,
         definitions: Definitions,
         base: &str,
-        entries_max: usize,
+        accepts: Accepts,
     ) -> Result<Self, BundleError> {
         let kind = check_bundle(&bundle)?;
         let Value::Object(mut bundle) = bundle else { return Err(BundleError::Entries) };
@@ -74,10 +83,10 @@ impl BundleRequest {
             Some(Value::Array(entries)) => entries,
             Some(_) => return Err(BundleError::Entries),
         };
-        if entries.len() > entries_max {
-            return Err(BundleError::TooMany { max: entries_max, found: entries.len() });
+        if entries.len() > accepts.entries_max {
+            return Err(BundleError::TooMany { max: accepts.entries_max, found: entries.len() });
         }
-        let read = |(index, entry)| Entry::read(index, entry, definitions, base);
+        let read = |(index, entry)| Entry::read(index, entry, definitions, (base, accepts));
         Ok(Self { kind, entries: entries.into_iter().enumerate().map(read).collect() })
     }
 }

@@ -8,6 +8,7 @@ use fhir_model::json::{Object, Value};
 use storage_api::Key;
 use versioning_core::{ConditionalFields, Field, FieldError, HttpDate, Precondition, Usage};
 
+use crate::bundle::Accepts;
 use crate::target::{Target, short};
 
 /// `Entry.request.method`.
@@ -183,12 +184,17 @@ impl Entry {
         index: usize,
         entry: Value,
         definitions: Definitions,
-        base: &str,
+        of: (&str, Accepts),
     ) -> Result<Self, EntryError> {
-        Self::parts(index, entry, definitions, base).map_err(|problem| EntryError { index, problem })
+        Self::parts(index, entry, definitions, of).map_err(|problem| EntryError { index, problem })
     }
 
-    fn parts(index: usize, entry: Value, definitions: Definitions, base: &str) -> Result<Self, Problem> {
+    fn parts(
+        index: usize,
+        entry: Value,
+        definitions: Definitions,
+        (base, accepts): (&str, Accepts),
+    ) -> Result<Self, Problem> {
         let Value::Object(mut entry) = entry else { return Err(Problem::Form("entry")) };
         let resource = match entry.remove("resource") {
             None => None,
@@ -212,13 +218,18 @@ impl Entry {
             if_none_exist: text(request, "ifNoneExist")?,
         };
         let entry = Self { index, full_url, method, url, target, query, conditions, resource };
-        entry.check(definitions.version())?;
+        entry.check(definitions.version(), accepts)?;
         Ok(entry)
     }
 
-    fn check(&self, version: FhirVersion) -> Result<(), Problem> {
+    fn check(&self, version: FhirVersion, accepts: Accepts) -> Result<(), Problem> {
         let method = self.method;
-        if version == FhirVersion::Stu3 && matches!(method, Method::Patch | Method::Head) {
+        let is_known = match method {
+            Method::Patch => accepts.patch,
+            Method::Head => version != FhirVersion::Stu3,
+            _ => true,
+        };
+        if !is_known {
             return Err(Problem::MethodOfLater(method));
         }
         let possible = match (&self.target, method) {

@@ -9,7 +9,7 @@ mod plan;
 mod response;
 mod target;
 
-pub use bundle::{BundleError, BundleRequest, Kind, check_bundle};
+pub use bundle::{Accepts, BundleError, BundleRequest, Kind, check_bundle};
 pub use entry::{Conditions, Entry, EntryError, Method, Problem};
 pub use links::Links;
 pub use overlay::{Overlay, Twice};

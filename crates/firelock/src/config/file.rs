@@ -91,6 +91,7 @@ pub(super) struct FileMount {
     pub(super) conditional_delete: Option<FileConditionalDelete>,
     pub(super) conflict_body: Option<FileConflictBody>,
     pub(super) bundle_if_match: Option<FileBundleIfMatch>,
+    pub(super) stu3_bundle_patch: Option<bool>,
     pub(super) validation: Option<FileValidation>,
     pub(super) referential_integrity: Option<FileIntegrity>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -15,7 +15,7 @@ use fhir_service::{Narratives, ReferentialIntegrity, Validation};
 use fhir_validate::Rule;
 use http_server::{Cors, IpNet, TlsFiles};
 use rulebook::spine::{HeaderMode, JwtTexts, NrlRulebook, NrlSpec, RemovalReason, TimeCheck};
-use rulebook::{ConflictBody, LockSettings, SpineRulebook};
+use rulebook::{ConflictBody, LockSettings, PatchEntries, SpineRulebook};
 use serde::{Deserialize, Serialize};
 
 use self::file::{
@@ -342,6 +342,13 @@ impl FileMount {
             );
             locks.bundle_if_match_optional = wanted == FileBundleIfMatch::Optional;
         }
+        if let Some(wanted) = self.stu3_bundle_patch {
+            ensure!(
+                self.rulebook == RulebookKind::Fhir && version == FhirVersion::Stu3,
+                "mount {path}: stu3_bundle_patch belongs to STU3 with the rulebook fhir; later versions have PATCH entries"
+            );
+            locks.patch_entries = if wanted { PatchEntries::Always } else { PatchEntries::FromR4 };
+        }
         let conflict_body = match self.conflict_body {
             None | Some(FileConflictBody::Conflict) => ConflictBody::Conflict,
             Some(FileConflictBody::ResourceVersionMismatch) => ConflictBody::ResourceVersionMismatch,
@@ -420,6 +427,8 @@ impl FileMount {
                 .collect(),
             conflict_body: (mount.rulebook != RulebookKind::Fhir).then_some(conflict_body),
             bundle_if_match: (mount.rulebook == RulebookKind::Spine).then_some(bundle_if_match),
+            stu3_bundle_patch: (mount.rulebook == RulebookKind::Fhir && mount.version == FhirVersion::Stu3)
+                .then_some(locks.patch_entries == PatchEntries::Always),
             lock: FileLock::of(&locks.policy),
             types: types.collect(),
             ..Self::default()
@@ -649,6 +658,7 @@ mod tests {
             ("[[mount]]\npath = \"a\"\nfhir = \"R4\"", "mount path"),
             ("[[mount]]\npath = \"/../a\"\nfhir = \"R4\"", "mount path"),
             ("[[mount]]\npath = \"/a\"\nfhir = \"R4\"\nrulebook = \"spine\"", "STU3"),
+            ("[[mount]]\npath = \"/a\"\nfhir = \"R4\"\nstu3_bundle_patch = true", "stu3_bundle_patch"),
             ("[[mount]]\npath = \"/a\"\nfhir = \"R4\"\nnrl_spec = \"2.8.0\"", "nrl_spec"),
             (
                 "[[mount]]\npath = \"/a\"\nfhir = \"STU3\"\nrulebook = \"spine-flags\"\nnrl_spec = \"2.8.0\"",
