@@ -48,9 +48,14 @@ impl Service {
             // It could be meant for any entry.
             return Err(Failure::ConditionalNotOffered { header: "A conditional header field on a Bundle" });
         }
+        let deadline = self.bundle_deadline();
         let definitions = Definitions::of(self.rulebook.version());
-        let entries_max = self.limits.bundle_entries_max;
-        let reading = Reading { definitions, base: &context.base, entries_max };
+        let reading = Reading {
+            definitions,
+            base: &context.base,
+            entries_max: self.limits.bundle_entries_max,
+            patch: self.rulebook.takes_patch_entries(),
+        };
         let bundle = match &body.encoding {
             Encoding::Fhir(Format::Json) => {
                 expect_content(body)?;
@@ -67,8 +72,8 @@ impl Service {
             return Err(Failure::NotOffered(interaction));
         }
         let answers = match kind {
-            Kind::Transaction => self.transaction(entries, context).await?,
-            Kind::Batch => self.batch(entries, context).await,
+            Kind::Transaction => self.transaction(entries, deadline, context).await?,
+            Kind::Batch => self.batch(entries, deadline, context).await,
         };
         Ok(bundle_answer(kind, answers, context))
     }
@@ -233,6 +238,8 @@ pub(crate) fn entry_context(precondition: Precondition, planned: Planned, bundle
     Context {
         precondition,
         preferences: bundle.preferences,
+        // What others did to a transaction shows when it is committed, not in its entries.
+        retries_max: bundle.retries_max.filter(|_| !planned.in_transaction),
         base: bundle.base.clone(),
         trace: bundle.trace.clone(),
         claim: None,
@@ -334,6 +341,8 @@ pub(crate) fn entry_failure(entry: &Entry, failure: Failure) -> Failure {
             }
             Failure::Invalid(findings)
         }
+        // That is nothing that the entry did.
+        Failure::TransactionTooSlow { .. } => return failure,
         other => other,
     };
     Failure::Entry { index, request: entry.label(), failure: Box::new(failure) }

@@ -71,6 +71,8 @@ pub struct Reading<'a> {
     pub base: &'a str,
     /// More entries are refused.
     pub entries_max: usize,
+    /// Whether entries may be PATCH. FHIR has them from R4 on.
+    pub patch: bool,
 }
 
 impl BundleRequest {
@@ -115,11 +117,10 @@ impl BundleRequest {
             Some(Value::Array(entries)) => entries,
             Some(_) => return Err(BundleError::Entries),
         };
-        let Reading { definitions, base, entries_max } = reading;
-        if entries.len() > entries_max {
-            return Err(BundleError::TooMany { max: entries_max, found: entries.len() });
+        if entries.len() > reading.entries_max {
+            return Err(BundleError::TooMany { max: reading.entries_max, found: entries.len() });
         }
-        let read = |(index, entry)| Entry::read(index, entry, &mut resource, definitions, base);
+        let read = |(index, entry)| Entry::read(index, entry, &mut resource, reading);
         Ok(Self { kind, entries: entries.into_iter().enumerate().map(read).collect() })
     }
 }
@@ -145,7 +146,12 @@ mod tests {
     use super::*;
 
     fn reading() -> Reading<'static> {
-        Reading { definitions: Definitions::of(FhirVersion::R4), base: "http://h/R4", entries_max: 3 }
+        Reading {
+            definitions: Definitions::of(FhirVersion::R4),
+            base: "http://h/R4",
+            entries_max: 3,
+            patch: true,
+        }
     }
 
     fn parse(text: &'static str) -> Result<BundleRequest, BundleError> {

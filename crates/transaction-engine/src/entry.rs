@@ -2,12 +2,13 @@
 
 use core::fmt;
 
-use fhir_definitions::{Definitions, FhirVersion};
+use fhir_definitions::FhirVersion;
 use fhir_model::Instant;
 use fhir_model::json::{Object, Value};
 use storage_api::Key;
 use versioning_core::{ConditionalFields, Field, FieldError, HttpDate, Precondition, Usage};
 
+use crate::bundle::Reading;
 use crate::sent::Sent;
 use crate::target::{Target, short};
 
@@ -185,19 +186,16 @@ impl Entry {
         index: usize,
         entry: Value,
         resource: impl FnOnce(Value) -> Option<Sent>,
-        definitions: Definitions,
-        base: &str,
+        reading: Reading<'_>,
     ) -> Result<Self, EntryError> {
-        Self::parts(index, entry, resource, definitions, base)
-            .map_err(|problem| EntryError { index, problem })
+        Self::parts(index, entry, resource, reading).map_err(|problem| EntryError { index, problem })
     }
 
     fn parts(
         index: usize,
         entry: Value,
         resource: impl FnOnce(Value) -> Option<Sent>,
-        definitions: Definitions,
-        base: &str,
+        reading: Reading<'_>,
     ) -> Result<Self, Problem> {
         let Value::Object(mut entry) = entry else { return Err(Problem::Form("entry")) };
         let resource = match entry.remove("resource") {
@@ -213,7 +211,7 @@ impl Entry {
         let method = text(request, "method")?.unwrap_or_default();
         let method = Method::named(&method).ok_or_else(|| Problem::Method(short(&method)))?;
         let url = text(request, "url")?.ok_or(Problem::NoUrl)?;
-        let (target, query) = Target::parse(&url, definitions, base)?;
+        let (target, query) = Target::parse(&url, reading.definitions, reading.base)?;
         let conditions = Conditions {
             if_match: text(request, "ifMatch")?,
             if_none_match: text(request, "ifNoneMatch")?,
@@ -221,13 +219,18 @@ impl Entry {
             if_none_exist: text(request, "ifNoneExist")?,
         };
         let entry = Self { index, full_url, method, url, target, query, conditions, resource };
-        entry.check(definitions.version())?;
+        entry.check(reading)?;
         Ok(entry)
     }
 
-    fn check(&self, version: FhirVersion) -> Result<(), Problem> {
+    fn check(&self, reading: Reading<'_>) -> Result<(), Problem> {
         let method = self.method;
-        if version == FhirVersion::Stu3 && matches!(method, Method::Patch | Method::Head) {
+        let is_known = match method {
+            Method::Patch => reading.patch,
+            Method::Head => reading.definitions.version() != FhirVersion::Stu3,
+            _ => true,
+        };
+        if !is_known {
             return Err(Problem::MethodOfLater(method));
         }
         let possible = match (&self.target, method) {

@@ -32,7 +32,7 @@
 //! requests. `@token NAME ASID ODS SCOPE` makes the value of Authorization of a clinician at that system
 //! and organisation, `@pointer NAME PLACE = JSON; …` a pointer with edits of the record locator's sample. Before the first section, `@mount PATH API SETTINGS` adds a mount to those that are
 //! there by default (see `mounts::parse`), and `@limit NAME BYTES` sets a limit, and
-//! `@validation structure` validates what is stored, `@narratives refuse` refuses patches that outdate a narrative. Lines with `#` are
+//! `@reads MS` makes every read of a store take so many milliseconds, `@validation structure` validates what is stored, `@narratives refuse` refuses patches that outdate a narrative. Lines with `#` are
 //! for readers.
 
 use std::collections::BTreeMap;
@@ -41,7 +41,7 @@ use std::path::{Path, PathBuf};
 
 use http_server::{Limits, Settings};
 
-use fhir_service::{Narratives, Validation};
+use fhir_service::{Narratives, Service, Validation};
 
 use crate::client::{Request, Response};
 use crate::harness::TestServer;
@@ -211,6 +211,7 @@ fn server(preamble: &[&str]) -> TestServer {
     let mut limits = Limits::default();
     let mut validation = Validation::Off;
     let mut narratives = Narratives::Keep;
+    let mut read_ms = 0;
     for line in preamble {
         if let Some(mount) = line.strip_prefix("@mount ") {
             mounts.push(mounts::parse(mount));
@@ -223,6 +224,8 @@ fn server(preamble: &[&str]) -> TestServer {
                 "uri" => limits.uri_bytes_max = bytes,
                 other => panic!("no limit {other}"),
             }
+        } else if let Some(millis) = line.strip_prefix("@reads ") {
+            read_ms = millis.parse().expect("milliseconds");
         } else if *line == "@narratives refuse" {
             narratives = Narratives::Refuse;
         } else if let Some(level) = line.strip_prefix("@validation ") {
@@ -236,9 +239,11 @@ fn server(preamble: &[&str]) -> TestServer {
         }
     }
     let settings = Settings { limits, ..Settings::default() };
-    TestServer::adjusted(&mounts, settings, &|service| {
-        service.with_validation(validation).with_narratives(narratives)
-    })
+    let adjust = |service: Service| service.with_validation(validation).with_narratives(narratives);
+    match read_ms {
+        0 => TestServer::adjusted(&mounts, settings, &adjust),
+        millis => TestServer::slow(&mounts, settings, &adjust, millis),
+    }
 }
 
 fn substitute(line: &str, names: &BTreeMap<String, String>) -> String {
