@@ -216,10 +216,13 @@ fn of_transactions_on_one_version_one_wins() {
     }
 }
 
-/// Notes the keys and version numbers of every commit.
+/// The keys and version numbers that a commit writes.
+type Versions = Vec<(Key, u64)>;
+
+/// Notes what every commit writes.
 struct Noted {
     store: Arc<dyn Store>,
-    commits: Arc<Mutex<Vec<Vec<(Key, u64)>>>>,
+    commits: Arc<Mutex<Vec<Versions>>>,
 }
 
 impl Store for Noted {
@@ -325,7 +328,7 @@ fn failure_19_a_reentrant_write_inside_the_transaction() {
             let first = r#"{"resource":{"resourceType":"Flag"},"request":{"method":"POST","url":"Flag"}}"#;
             let answer = bundle(&server, path, TRANSACTION, &[first.to_owned(), last.clone()]);
             assert!(answer.status >= 400, "{path} {last}");
-            assert_eq!(taken(), Vec::<Vec<(Key, u64)>>::new(), "{path} {last}");
+            assert_eq!(taken(), Vec::<Versions>::new(), "{path} {last}");
         }
     }
 }
