@@ -126,6 +126,8 @@ pub enum Problem {
     NoResource(Method),
     /// `ifNoneExist` where nothing is created.
     IfNoneExist(Method),
+    /// `ifModifiedSince` where nothing is read.
+    IfModifiedSince(Method),
     /// A condition that cannot be understood.
     Condition(FieldError),
     /// `ifModifiedSince` is no instant.
@@ -168,6 +170,13 @@ impl fmt::Display for Problem {
             Self::NoResource(method) => write!(f, "A {} entry needs a resource.", method.code()),
             Self::IfNoneExist(method) => {
                 write!(f, "ifNoneExist goes with POST, not with {}.", method.code())
+            }
+            Self::IfModifiedSince(method) => {
+                write!(
+                    f,
+                    "ifModifiedSince goes with GET and HEAD, not with {}. Write ifMatch.",
+                    method.code()
+                )
             }
             Self::Condition(error) => write!(f, "{error}."),
             Self::Instant(text) => write!(
@@ -238,6 +247,10 @@ impl Entry {
         }
         if self.conditions.if_none_exist.is_some() && method != Method::Post {
             return Err(Problem::IfNoneExist(method));
+        }
+        // A write that ignored it would overwrite what the client wanted to keep.
+        if self.conditions.if_modified_since.is_some() && !method.is_safe() {
+            return Err(Problem::IfModifiedSince(method));
         }
         Ok(())
     }

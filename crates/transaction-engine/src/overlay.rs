@@ -54,6 +54,8 @@ struct State {
     written: BTreeMap<Key, Written>,
     found_by: FoundBy,
     twice: Option<Key>,
+    /// Keys that were written and not asked for yet.
+    fresh: Vec<Key>,
 }
 
 /// A version that is not committed yet.
@@ -140,6 +142,7 @@ impl State {
     fn apply(&mut self, write: Write, now: Timestamp) -> Result<(), StoreError> {
         match write {
             Write::Version(version) => {
+                self.fresh.push(version.key.clone());
                 if self.written.contains_key(&version.key) {
                     self.twice = Some(version.key.clone());
                     return Ok(());
@@ -229,6 +232,11 @@ impl Overlay {
     /// The resource that was written twice, if one was.
     pub fn twice(&self) -> Option<Twice> {
         self.state().twice.clone().map(Twice)
+    }
+
+    /// The keys that were written since this was asked for the last time, also those that were written already.
+    pub fn take_fresh(&self) -> Vec<Key> {
+        std::mem::take(&mut self.state().fresh)
     }
 
     /// Resources that must exist, and that the transaction deletes or does not find.
