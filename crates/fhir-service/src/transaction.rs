@@ -535,11 +535,16 @@ impl Round<'_> {
                 .map_err(|failure| entry_failure(entry, failure))?;
         }
         for entry in plan.in_phases(&[Phase::Look]) {
-            let written = entry.key().is_some_and(|key| self.overlay.written(key).is_some());
-            if !written {
-                let looked = self.below.look_at(entry, self.context).await;
-                looked.map_err(|failure| entry_failure(entry, failure))?;
-            }
+            let looked = match &entry.target {
+                // The overlay has the version that the transaction writes.
+                Target::Version(..) => self.service.look_at(entry, self.context).await.map(drop),
+                // It has no history, but will have one.
+                Target::InstanceHistory(key) if self.overlay.written(key).is_some() => {
+                    self.service.asked_by(entry, None).map(drop)
+                }
+                _ => self.below.look_at(entry, self.context).await.map(drop),
+            };
+            looked.map_err(|failure| entry_failure(entry, failure))?;
         }
         Ok(())
     }

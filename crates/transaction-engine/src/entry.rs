@@ -91,6 +91,8 @@ pub struct Entry {
 pub struct EntryError {
     /// Its place in the Bundle, from 0.
     pub index: usize,
+    /// As much of its method and URL as there is, for people.
+    pub request: String,
     /// What is wrong.
     pub problem: Problem,
 }
@@ -190,21 +192,25 @@ impl fmt::Display for Problem {
 impl Entry {
     pub(crate) fn read(
         index: usize,
-        entry: Value,
+        mut entry: Value,
         definitions: Definitions,
         base: &str,
     ) -> Result<Self, EntryError> {
-        Self::parts(index, entry, definitions, base).map_err(|problem| EntryError { index, problem })
+        Self::parts(index, &mut entry, definitions, base).map_err(|problem| EntryError {
+            index,
+            request: request_in(&entry),
+            problem,
+        })
     }
 
-    fn parts(index: usize, entry: Value, definitions: Definitions, base: &str) -> Result<Self, Problem> {
-        let Value::Object(mut entry) = entry else { return Err(Problem::Form("entry")) };
+    fn parts(index: usize, entry: &mut Value, definitions: Definitions, base: &str) -> Result<Self, Problem> {
+        let Value::Object(entry) = entry else { return Err(Problem::Form("entry")) };
         let resource = match entry.remove("resource") {
             None => None,
             Some(resource @ Value::Object(_)) => Some(resource),
             Some(_) => return Err(Problem::Form("resource")),
         };
-        let full_url = text(&entry, "fullUrl")?;
+        let full_url = text(entry, "fullUrl")?;
         let request = match entry.get("request") {
             None => return Err(Problem::NoRequest),
             Some(Value::Object(request)) => request,
@@ -299,6 +305,15 @@ impl Entry {
         let Some(since) = &self.conditions.if_modified_since else { return Ok(precondition) };
         let instant: Instant = since.parse().map_err(|_| Problem::Instant(short(since)))?;
         Ok(precondition.with_if_modified_since(HttpDate(instant.micros().div_euclid(1_000_000))))
+    }
+}
+
+/// The request of an entry in short, as far as it can be read.
+fn request_in(entry: &Value) -> String {
+    let part = |name| entry.get("request").and_then(|request| request.get(name)).and_then(Value::as_str);
+    match (part("method"), part("url")) {
+        (None, None) => "no request".to_owned(),
+        (method, url) => format!("{} {}", short(method.unwrap_or("?")), short(url.unwrap_or("?"))),
     }
 }
 

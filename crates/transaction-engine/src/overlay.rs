@@ -22,6 +22,9 @@ use crate::found_by::FoundBy;
 /// A query that finds more below an overlay is refused: a commit compares all that it found.
 const FOUND_MAX: usize = 1000;
 
+/// The low 48 bits of a tag.
+const TAG48: u64 = (1 << 48) - 1;
+
 /// A resource that was written twice, which one commit cannot do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Twice(pub Key);
@@ -79,6 +82,16 @@ impl State {
         };
         self.heads.entry(key.clone()).or_insert(guard);
         self.below.entry(key.clone()).or_insert(record);
+    }
+
+    /// The version that the transaction writes, if it is the one that is asked for.
+    fn own_version(&self, key: &Key, asked: VersionSelector, now: Timestamp) -> Option<StoredVersion> {
+        let written = self.written.get(key)?;
+        let is_asked = match asked {
+            VersionSelector::Number(number) => number == written.version.next.number,
+            VersionSelector::Tag48(tag) => tag == written.version.next.tag.0 & TAG48,
+        };
+        is_asked.then(|| stored(key, &written.version, now))
     }
 
     /// The resources of the transaction that match.
@@ -346,7 +359,11 @@ impl Store for Overlay {
         key: &'a Key,
         version: VersionSelector,
     ) -> Answer<'a, Option<StoredVersion>> {
-        self.0.below.read_version(key, version)
+        let own = self.state().own_version(key, version, self.0.now);
+        match own {
+            Some(own) => Box::pin(async { Ok(Some(own)) }),
+            None => self.0.below.read_version(key, version),
+        }
     }
 
     fn history<'a>(&'a self, request: &'a HistoryRequest) -> Answer<'a, HistoryPage> {
