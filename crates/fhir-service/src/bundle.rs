@@ -1,5 +1,7 @@
 //! Bundles of requests: what a batch and a transaction have in common.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use fhir_definitions::{Definitions, FhirVersion};
 use fhir_model::Instant;
@@ -203,6 +205,8 @@ fn bundle_answer(kind: Kind, answers: Vec<Answer>, context: &Context) -> Answer 
     let mut changes = Vec::new();
     let preferred = context.preferences.returning;
     let mut applied = None;
+    // A Bundle names a version by fullUrl once (rule bdl-7), however often it shows it.
+    let mut named = HashSet::new();
     for answer in answers {
         let json = answer.payload.as_ref().and_then(|payload| match payload {
             Payload::Json(bytes) => Some(&bytes[..]),
@@ -211,7 +215,9 @@ fn bundle_answer(kind: Kind, answers: Vec<Answer>, context: &Context) -> Answer 
         let is_outcome = json.is_some_and(|json| json.starts_with(br#"{"resourceType":"OperationOutcome""#))
             && answer.about.as_ref().is_none_or(|about| about.body.is_none());
         let (outcome, resource) = if is_outcome { (json, None) } else { (None, json) };
-        let full_url = answer.about.as_ref().map(|about| format!("{}/{}", context.base, about.key));
+        let shown = answer.about.as_ref().filter(|_| resource.is_some());
+        let named_first = shown.filter(|about| named.insert((about.key.clone(), about.version)));
+        let full_url = named_first.map(|about| format!("{}/{}", context.base, about.key));
         writer.entry(&ResponseEntry {
             status: answer.status,
             full_url: full_url.as_deref(),
@@ -315,11 +321,9 @@ fn no_bundle(error: BundleError) -> Failure {
 
 pub(crate) fn unplanned(error: PlanError, version: FhirVersion) -> Failure {
     match error {
-        PlanError::Entry(EntryError { index, problem }) => Failure::Entry {
-            index,
-            request: "unread".to_owned(),
-            failure: Box::new(bad_entry(&problem, version)),
-        },
+        PlanError::Entry(EntryError { index, request, problem }) => {
+            Failure::Entry { index, request, failure: Box::new(bad_entry(&problem, version)) }
+        }
         PlanError::SameResource { key, entries } => {
             Failure::SameInTransaction { what: key.to_string(), entries }
         }

@@ -93,6 +93,8 @@ pub struct Entry {
 pub struct EntryError {
     /// Its place in the Bundle, from 0.
     pub index: usize,
+    /// As much of its method and URL as there is, for people.
+    pub request: String,
     /// What is wrong.
     pub problem: Problem,
 }
@@ -128,6 +130,8 @@ pub enum Problem {
     NoResource(Method),
     /// `ifNoneExist` where nothing is created.
     IfNoneExist(Method),
+    /// `ifModifiedSince` where nothing is read.
+    IfModifiedSince(Method),
     /// A condition that cannot be understood.
     Condition(FieldError),
     /// `ifModifiedSince` is no instant.
@@ -171,6 +175,13 @@ impl fmt::Display for Problem {
             Self::IfNoneExist(method) => {
                 write!(f, "ifNoneExist goes with POST, not with {}.", method.code())
             }
+            Self::IfModifiedSince(method) => {
+                write!(
+                    f,
+                    "ifModifiedSince goes with GET and HEAD, not with {}. Write ifMatch.",
+                    method.code()
+                )
+            }
             Self::Condition(error) => write!(f, "{error}."),
             Self::Instant(text) => write!(
                 f,
@@ -184,25 +195,29 @@ impl Entry {
     /// `resource` makes of what stands there the resource that was sent, if it can be one.
     pub(crate) fn read(
         index: usize,
-        entry: Value,
+        mut entry: Value,
         resource: impl FnOnce(Value) -> Option<Sent>,
         reading: Reading<'_>,
     ) -> Result<Self, EntryError> {
-        Self::parts(index, entry, resource, reading).map_err(|problem| EntryError { index, problem })
+        Self::parts(index, &mut entry, resource, reading).map_err(|problem| EntryError {
+            index,
+            request: request_in(&entry),
+            problem,
+        })
     }
 
     fn parts(
         index: usize,
-        entry: Value,
+        entry: &mut Value,
         resource: impl FnOnce(Value) -> Option<Sent>,
         reading: Reading<'_>,
     ) -> Result<Self, Problem> {
-        let Value::Object(mut entry) = entry else { return Err(Problem::Form("entry")) };
+        let Value::Object(entry) = entry else { return Err(Problem::Form("entry")) };
         let resource = match entry.remove("resource") {
             None => None,
             Some(value) => Some(resource(value).ok_or(Problem::Form("resource"))?),
         };
-        let full_url = text(&entry, "fullUrl")?;
+        let full_url = text(entry, "fullUrl")?;
         let request = match entry.get("request") {
             None => return Err(Problem::NoRequest),
             Some(Value::Object(request)) => request,
@@ -251,6 +266,10 @@ impl Entry {
         if self.conditions.if_none_exist.is_some() && method != Method::Post {
             return Err(Problem::IfNoneExist(method));
         }
+        // A write that ignored it would overwrite what the client wanted to keep.
+        if self.conditions.if_modified_since.is_some() && !method.is_safe() {
+            return Err(Problem::IfModifiedSince(method));
+        }
         Ok(())
     }
 
@@ -298,6 +317,15 @@ impl Entry {
         let Some(since) = &self.conditions.if_modified_since else { return Ok(precondition) };
         let instant: Instant = since.parse().map_err(|_| Problem::Instant(short(since)))?;
         Ok(precondition.with_if_modified_since(HttpDate(instant.micros().div_euclid(1_000_000))))
+    }
+}
+
+/// The request of an entry in short, as far as it can be read.
+fn request_in(entry: &Value) -> String {
+    let part = |name| entry.get("request").and_then(|request| request.get(name)).and_then(Value::as_str);
+    match (part("method"), part("url")) {
+        (None, None) => "no request".to_owned(),
+        (method, url) => format!("{} {}", short(method.unwrap_or("?")), short(url.unwrap_or("?"))),
     }
 }
 

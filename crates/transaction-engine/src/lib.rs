@@ -6,6 +6,7 @@ mod found_by;
 mod links;
 mod overlay;
 mod plan;
+mod prose;
 mod response;
 mod sent;
 mod target;

@@ -22,6 +22,9 @@ use crate::found_by::FoundBy;
 /// A query that finds more below an overlay is refused: a commit compares all that it found.
 const FOUND_MAX: usize = 1000;
 
+/// The low 48 bits of a tag.
+const TAG48: u64 = (1 << 48) - 1;
+
 /// A resource that was written twice, which one commit cannot do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Twice(pub Key);
@@ -59,6 +62,8 @@ struct State {
     /// The generation of what was written first.
     index: Option<IndexGeneration>,
     twice: Option<Key>,
+    /// Keys that were written and not asked for yet.
+    fresh: Vec<Key>,
 }
 
 /// A version that is not committed yet.
@@ -105,6 +110,16 @@ impl State {
             found_by.add(key, &written.version.terms);
         }
         self.found_by = Some(found_by);
+    }
+
+    /// The version that the transaction writes, if it is the one that is asked for.
+    fn own_version(&self, key: &Key, asked: VersionSelector, now: Timestamp) -> Option<StoredVersion> {
+        let written = self.written.get(key)?;
+        let is_asked = match asked {
+            VersionSelector::Number(number) => number == written.version.next.number,
+            VersionSelector::Tag48(tag) => tag == written.version.next.tag.0 & TAG48,
+        };
+        is_asked.then(|| stored(key, &written.version, now))
     }
 
     /// The resources of the transaction that match.
@@ -169,6 +184,7 @@ impl State {
     fn apply(&mut self, write: Write) -> Result<(), StoreError> {
         match write {
             Write::Version(version) => {
+                self.fresh.push(version.key.clone());
                 if self.written.contains_key(&version.key) {
                     self.twice = Some(version.key.clone());
                     return Ok(());
@@ -253,6 +269,11 @@ impl Overlay {
     /// The resource that was written twice, if one was.
     pub fn twice(&self) -> Option<Twice> {
         self.state().twice.clone().map(Twice)
+    }
+
+    /// The keys that were written since this was asked for the last time, also those that were written already.
+    pub fn take_fresh(&self) -> Vec<Key> {
+        std::mem::take(&mut self.state().fresh)
     }
 
     /// Resources that must exist, and that the transaction deletes or does not find.
@@ -366,7 +387,11 @@ impl Store for Overlay {
         key: &'a Key,
         version: VersionSelector,
     ) -> Answer<'a, Option<StoredVersion>> {
-        self.0.below.read_version(key, version)
+        let own = self.state().own_version(key, version, self.0.now);
+        match own {
+            Some(own) => Box::pin(async { Ok(Some(own)) }),
+            None => self.0.below.read_version(key, version),
+        }
     }
 
     fn history<'a>(&'a self, request: &'a HistoryRequest) -> Answer<'a, HistoryPage> {
