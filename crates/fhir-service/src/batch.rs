@@ -58,6 +58,7 @@ impl Service {
     }
 
     async fn batch_entry(&self, mut entry: Entry, context: &Context) -> Result<Answer, Failure> {
+        self.admit_entry(&entry, context)?;
         let resource = entry.resource.take();
         let asked = self.asked_by(&entry, resource)?;
         let own = entry_context(asked.precondition, Planned::default(), context);

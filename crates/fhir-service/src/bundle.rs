@@ -56,6 +56,7 @@ impl Service {
         if !self.rulebook.offers(interaction) {
             return Err(Failure::NotOffered(interaction));
         }
+        self.admit_bundle(&entries, context)?;
         let answers = match kind {
             Kind::Transaction => self.transaction(entries, context).await?,
             Kind::Batch => self.batch(entries, context).await,
@@ -71,15 +72,7 @@ impl Service {
         let mut query = entry.query.clone();
         let subset = if entry.method.is_safe() { take_subset(&mut query)? } else { Subset::Whole };
         let operation = self.operation_of(entry, query, resource)?;
-        let interaction = operation.interaction();
-        let offered = match entry.target.resource_type() {
-            Some(resource_type) => self.rulebook.offers_on(interaction, resource_type),
-            None => self.rulebook.offers(interaction),
-        };
-        if !offered {
-            return Err(Failure::NotOffered(interaction));
-        }
-        self.rulebook.check_query(interaction, &entry.query)?;
+        self.rulebook.check_query(operation.interaction(), &entry.query)?;
         Ok(Asked { operation, precondition, subset })
     }
 

@@ -14,6 +14,7 @@ mod cursor;
 mod delete;
 mod delete_several;
 mod diff;
+mod entry_admission;
 mod history;
 mod idempotency;
 mod ids;

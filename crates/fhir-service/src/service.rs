@@ -359,9 +359,15 @@ impl Service {
     }
 
     fn location(&self, key: &Key, version: VersionId, context: &Context) -> String {
-        match self.rulebook.location_form() {
+        let form = if context.planned.in_transaction {
+            self.rulebook.entry_location_form()
+        } else {
+            self.rulebook.location_form()
+        };
+        match form {
             LocationForm::Versioned => format!("{}/{key}/_history/{version}", context.base),
             LocationForm::Plain => format!("{}/{key}", context.base),
+            LocationForm::Relative => key.to_string(),
         }
     }
 }
@@ -387,6 +393,8 @@ pub(crate) struct Planned {
     pub(crate) tag: Option<VersionTag>,
     /// Whether the write is part of a transaction.
     pub(crate) in_transaction: bool,
+    /// What the rules of the API see of the other writes.
+    pub(crate) together: Arc<[Value]>,
 }
 
 /// A write that went well.

@@ -16,13 +16,14 @@ use fhir_definitions::{Definitions, FhirVersion};
 use fhir_model::json::Value;
 use fhir_model::{Id, Reference, Target as Named};
 use fhir_validate::Finding;
-use rulebook::{Failure, Interaction};
+use rulebook::{Failure, Interaction, Rulebook};
 use storage_api::{Commit, Guard, HeadGuard, Key, Now, Timestamp, VersionSelector, VersionTag};
 use transaction_engine::{Entry, EntryError, Links, Method, Overlay, Phase, Plan, Target};
 use versioning_core::{LockPolicy, Precondition, Refusal};
 
 use crate::answer::Answer;
 use crate::bundle::{entry_context, entry_failure, unplanned};
+use crate::entry_admission;
 use crate::request::Criteria;
 use crate::service::{Context, Planned, Service, resource, store_failure};
 
@@ -65,6 +66,9 @@ impl Service {
         context: &Context,
     ) -> Result<Vec<Answer>, Failure> {
         let plan = Plan::new(entries).map_err(|error| unplanned(error, self.rulebook.version()))?;
+        for entry in plan.entries() {
+            self.admit_entry(entry, context).map_err(|failure| entry_failure(entry, failure))?;
+        }
         let references = conditional_references(&plan, Definitions::of(self.rulebook.version()));
         let mut assumed = Assumed::default();
         let mut attempts = 0;
@@ -395,19 +399,29 @@ impl Round<'_> {
     /// Carries out the writes. If resources are not valid, it goes on to find all that are not. Gives the resources
     /// whose versions have to be known.
     async fn write(&mut self, assumed: &Assumed, links: &Links) -> Result<HashSet<Key>, Failure> {
-        let plan = self.plan;
         let mut open = HashSet::new();
+        let definitions = self.definitions();
+        let mut linked = |entry: &Entry| {
+            let mut resource = entry.resource.clone()?;
+            let unknown = links.rewrite(&mut resource, entry.full_url.as_deref(), definitions);
+            open.extend(unknown.versions);
+            Some(without_placeholder(entry, resource))
+        };
+        let entries = ranked(self.plan, self.service.rulebook());
+        // Only rules look at what else is written.
+        let together: Arc<[Value]> = if entries.iter().any(|entry| self.is_judged(entry)) {
+            entries.iter().filter_map(|entry| linked(entry)).collect()
+        } else {
+            Arc::default()
+        };
         let mut invalid: Option<(usize, String, Vec<Finding>)> = None;
-        for entry in plan.in_phases(&[Phase::Create, Phase::Update]) {
-            let resource = entry.resource.clone().map(|mut resource| {
-                let unknown = links.rewrite(&mut resource, entry.full_url.as_deref(), self.definitions());
-                open.extend(unknown.versions);
-                resource
-            });
+        for entry in entries {
+            let resource = linked(entry);
             let planned = Planned {
                 id: assumed.drawn.get(&entry.index).cloned(),
                 tag: assumed.tags.get(&entry.index).copied(),
                 in_transaction: true,
+                together: together.clone(),
             };
             let Err(failure) = self.carry_out(entry, resource, planned).await else { continue };
             match entry_failure(entry, failure) {
@@ -430,6 +444,11 @@ impl Round<'_> {
                 Err(Failure::Entry { index, request, failure: Box::new(Failure::Invalid(findings)) })
             }
         }
+    }
+
+    fn is_judged(&self, entry: &Entry) -> bool {
+        let resource_type = entry.target.resource_type().unwrap_or_default();
+        self.service.rulebook.judges(entry_admission::interaction(entry), resource_type)
     }
 
     async fn carry_out(
@@ -533,6 +552,28 @@ fn conditional_references(plan: &Plan, definitions: Definitions) -> BTreeMap<Str
 /// A resource that another one refers to does not exist.
 fn missing(key: &Key) -> Failure {
     Failure::ReferenceMissing { path: "Bundle.entry".to_owned(), target: resource(key) }
+}
+
+/// The writes in the order in which the rules of the API want them.
+fn ranked<'p>(plan: &'p Plan, rulebook: &dyn Rulebook) -> Vec<&'p Entry> {
+    let rank = |entry: &&Entry| {
+        let resource_type = entry.target.resource_type().unwrap_or_default();
+        (entry.phase(), rulebook.entry_rank(entry_admission::interaction(entry), resource_type))
+    };
+    let mut entries: Vec<&Entry> = plan.in_phases(&[Phase::Create, Phase::Update]).collect();
+    entries.sort_by_cached_key(rank);
+    entries
+}
+
+/// A resource that is to be created, without an id that only repeats what other entries call it.
+fn without_placeholder(entry: &Entry, mut resource: Value) -> Value {
+    let repeats = |resource: &Value| resource.get("id").and_then(Value::as_str) == entry.full_url.as_deref();
+    if entry.method == Method::Post && entry.full_url.is_some() && repeats(&resource) {
+        if let Some(object) = resource.as_object_mut() {
+            object.remove("id");
+        }
+    }
+    resource
 }
 
 /// What criteria find.

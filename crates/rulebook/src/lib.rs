@@ -12,7 +12,7 @@ mod rule;
 pub mod spine;
 mod success;
 
-pub use admission::{Caller, RequestHead};
+pub use admission::{Caller, EntryHead, RequestHead};
 pub use change::{Breach, Change, Found, Lookup, SideWrite, Transition, Unique, Warning, scopes};
 pub use conflict::{ChangedElement, ChangesSince, Conflict, ExplanationCode, OwnChange};
 pub use difference::{StatusChange, StatusRule, differences};

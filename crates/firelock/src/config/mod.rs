@@ -332,8 +332,8 @@ impl FileMount {
         }
         if let Some(wanted) = self.bundle_if_match {
             ensure!(
-                self.rulebook == RulebookKind::Spine,
-                "mount {path}: bundle_if_match belongs to the rulebook spine"
+                matches!(self.rulebook, RulebookKind::Spine | RulebookKind::SpineFlags),
+                "mount {path}: bundle_if_match belongs to the rulebooks spine and spine-flags"
             );
             locks.bundle_if_match_optional = wanted == FileBundleIfMatch::Optional;
         }
@@ -414,7 +414,8 @@ impl FileMount {
                 .map(|(rule, severity)| (rule.code().to_owned(), FileSeverity::of(*severity)))
                 .collect(),
             conflict_body: (mount.rulebook != RulebookKind::Fhir).then_some(conflict_body),
-            bundle_if_match: (mount.rulebook == RulebookKind::Spine).then_some(bundle_if_match),
+            bundle_if_match: matches!(mount.rulebook, RulebookKind::Spine | RulebookKind::SpineFlags)
+                .then_some(bundle_if_match),
             lock: FileLock::of(&locks.policy),
             types: types.collect(),
             ..Self::default()

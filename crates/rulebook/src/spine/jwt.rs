@@ -74,6 +74,8 @@ pub struct Claims {
     pub patient: Option<String>,
     /// `reason_for_request`.
     pub reason: String,
+    /// `scope`, at its blanks.
+    pub scopes: Vec<String>,
 }
 
 /// A refusal with these words.
@@ -109,9 +111,9 @@ pub fn check(
     let alone = user.is_none() && patient.is_none();
     let asid = check_system(&token, subject, alone, (from_asid, rules.texts), directory)?;
     let reason = check_reason(&token, rules)?.to_owned();
-    check_scope(&token, rules)?;
+    let scopes = check_scope(&token, rules)?;
     let organization = check_organization(&token, &asid, rules, directory)?;
-    Ok(Claims { asid, organization, user, patient, reason })
+    Ok(Claims { asid, organization, user, patient, reason, scopes })
 }
 
 /// The claims of a token that was taken apart.
@@ -296,7 +298,7 @@ fn check_reason<'a>(token: &'a Token, rules: &TokenRules<'_>) -> Result<&'a str,
     }))
 }
 
-fn check_scope(token: &Token, rules: &TokenRules<'_>) -> Result<(), Failure> {
+fn check_scope(token: &Token, rules: &TokenRules<'_>) -> Result<Vec<String>, Failure> {
     let scope = token.mandatory("scope")?;
     let granted = |required: &&str| {
         if rules.scope_alone {
@@ -306,15 +308,20 @@ fn check_scope(token: &Token, rules: &TokenRules<'_>) -> Result<(), Failure> {
         }
     };
     if rules.scopes.is_empty() || rules.scopes.iter().any(granted) {
-        return Ok(());
+        return Ok(scope.split_whitespace().map(str::to_owned).collect());
     }
-    Err(invalid(match rules.texts {
+    Err(out_of_scope(scope, rules.texts))
+}
+
+/// The refusal of a token whose `scope` lacks what a request needs.
+pub fn out_of_scope(scope: &str, texts: JwtTexts) -> Failure {
+    invalid(match texts {
         JwtTexts::SpineCore => format!("Required scopes not found in token ({scope})"),
         JwtTexts::Nrl230 => {
             "scope must match either patient/DocumentReference.read or patient/DocumentReference.write"
                 .to_owned()
         }
-    }))
+    })
 }
 
 /// `requesting_organization`: a known organisation, and the one that runs the system. The published

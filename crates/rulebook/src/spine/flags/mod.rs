@@ -1,6 +1,7 @@
 //! The Reasonable Adjustment Flag API (STU3): Consent, Flag, List and Condition of one patient's
 //! record, each of which can only be ended and made anew.
 
+mod entries;
 mod lists;
 mod offers;
 mod profiles;
@@ -24,8 +25,8 @@ use crate::spine::core::{ConflictBody, SpineRulebook};
 use crate::spine::headers::{self, Security};
 use crate::spine::identifiers;
 use crate::{
-    Breach, Caller, Change, Failure, Found, Interaction, Lookup, OperationOffer, RequestHead, Resource,
-    StatementOffer, Success, Transition, TypeOffer, Unique, Warning,
+    Breach, Caller, Change, EntryHead, Failure, Found, Interaction, Lookup, OperationOffer, RequestHead,
+    Resource, StatementOffer, Success, Transition, TypeOffer, Unique, Warning,
 };
 
 /// Whether a removal has to say why.
@@ -108,7 +109,9 @@ impl FlagsRulebook {
                 )),
             }),
             "List" => lists::check_new(&after, &patient, self)?,
-            "Condition" => transition.warnings.push(unlisted(change.id)),
+            "Condition" if !lists::is_listed_together(change) => {
+                transition.warnings.push(unlisted(change.id));
+            }
             _ => {}
         }
         if matches!(kind, "Consent" | "Flag") {
@@ -129,7 +132,8 @@ impl FlagsRulebook {
         record::patient(&after, kind, &self.security.directory, change.caller)?;
         if kind == "List" {
             lists::check_update(before, &after, self)?;
-            return Ok(Transition::to(Some(after)));
+            let warnings = lists::warnings(change, &after, found);
+            return Ok(Transition { warnings, ..Transition::to(Some(after)) });
         }
         let rule = status_rule(kind);
         provenance::restore(&mut after, before);
@@ -145,7 +149,8 @@ impl FlagsRulebook {
                     let reason = removal::reason_of(&after);
                     transition.also = removal::of_record(change, found, reason.as_ref(), Some(change.id));
                 }
-                if kind == "Condition" && found.iter().all(Vec::is_empty) {
+                let listed = found.iter().any(|lists| !lists.is_empty()) || lists::is_listed_together(change);
+                if kind == "Condition" && !listed {
                     transition.warnings.push(unlisted(change.id));
                 }
                 transition.after = Some(after);
@@ -201,6 +206,7 @@ impl Rulebook for FlagsRulebook {
                 | Interaction::Update
                 | Interaction::SearchType
                 | Interaction::Operation
+                | Interaction::Transaction
                 | Interaction::Capabilities
         )
     }
@@ -229,6 +235,18 @@ impl Rulebook for FlagsRulebook {
         offers::admit(head, &self.security)
     }
 
+    fn admit_bundle(&self, caller: &Caller, entries: &[EntryHead<'_>]) -> Result<(), Failure> {
+        entries::admit_bundle(caller, entries)
+    }
+
+    fn admit_entry(&self, caller: &Caller, entry: &EntryHead<'_>) -> Result<(), Failure> {
+        entries::admit_entry(caller, entry, &self.security)
+    }
+
+    fn entry_rank(&self, interaction: Interaction, resource_type: &str) -> u8 {
+        entries::rank(interaction, resource_type)
+    }
+
     fn extractor(&self) -> &Extractor {
         self.extractor
     }
@@ -252,6 +270,10 @@ impl Rulebook for FlagsRulebook {
 
     fn receive(&self, resource_type: &str, resource: &mut Value) -> Vec<Warning> {
         record::receive(resource_type, resource)
+    }
+
+    fn receive_entry(&self, resource_type: &str, resource: &mut Value) -> Vec<Warning> {
+        entries::receive(resource_type, resource)
     }
 
     fn validation(&self) -> Option<&Settings> {
@@ -282,7 +304,7 @@ impl Rulebook for FlagsRulebook {
                 resource_type: "List".to_owned(),
                 criteria: vec![("item".to_owned(), format!("Condition/{}", change.id))],
             }]),
-            (Interaction::Create | Interaction::Update, "List") => Ok(lists::references(change, after)),
+            (Interaction::Create | Interaction::Update, "List") => Ok(lists::lookups(change, after)),
             _ => Ok(Vec::new()),
         }
     }
@@ -311,6 +333,10 @@ impl Rulebook for FlagsRulebook {
         self.core.lock_policy(resource_type)
     }
 
+    fn transaction_lock_policy(&self, resource_type: &str) -> LockPolicy {
+        self.core.transaction_lock_policy(resource_type)
+    }
+
     fn lenient_tags(&self) -> bool {
         self.core.lenient_tags()
     }
@@ -327,6 +353,11 @@ impl Rulebook for FlagsRulebook {
         LocationForm::Versioned
     }
 
+    /// As the examples of 2018 print it.
+    fn entry_location_form(&self) -> LocationForm {
+        LocationForm::Relative
+    }
+
     fn location_on_update(&self) -> bool {
         false
     }
@@ -334,6 +365,9 @@ impl Rulebook for FlagsRulebook {
     fn rule(&self, failure: &Failure) -> Rule {
         match failure {
             Failure::NotOffered(_) => rows::NOT_IMPLEMENTED,
+            Failure::ReferenceMissing { .. } | Failure::UnresolvedReference { .. } => {
+                rows::REFERENCE_NOT_FOUND
+            }
             Failure::Entry { failure, .. } => self.rule(failure),
             _ => self.core.rule(failure),
         }

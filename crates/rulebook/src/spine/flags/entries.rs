@@ -1,0 +1,131 @@
+//! Transactions: the design of 2018, in which a Condition and the List that refers to it are sent together.
+
+use fhir_model::IssueType;
+use fhir_model::json::{Object, Value};
+
+use super::offers::{self, NAMES};
+use super::record;
+use crate::spine::catalogue::{concept, rows};
+use crate::spine::headers::{self, Security};
+use crate::spine::identifiers::{PATIENT_URL, systems};
+use crate::spine::jwt;
+use crate::{Caller, EntryHead, Failure, Interaction, Warning};
+
+/// The extension by which resources of that design refer to a Provenance that they contain.
+const PROVENANCE: &str = "https://fhir.nhs.uk/STU3/StructureDefinition/Extension-RARecord-Provenance-1";
+
+/// What an entry is called in interaction ids and scopes; nothing for what is open to everyone.
+fn demanded<'a>(entry: &EntryHead<'a>) -> Option<(&'a str, &'static str)> {
+    entry.resource_type.map(|kind| (kind, offers::verb(entry.interaction)))
+}
+
+/// Whether the interaction id that was sent is that of an entry, or of Bundles.
+pub(super) fn admit_bundle(caller: &Caller, entries: &[EntryHead<'_>]) -> Result<(), Failure> {
+    let (Some(sent), false) = (&caller.interaction, entries.is_empty()) else { return Ok(()) };
+    let mut ids = Vec::new();
+    for id in entries.iter().filter_map(demanded).map(|(kind, verb)| offers::id(kind, verb)) {
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
+    ids.push(offers::id(offers::BUNDLE, "write"));
+    if ids.contains(sent) { Ok(()) } else { Err(headers::mismatch("InteractionID", sent, &ids)) }
+}
+
+/// Whether token and system are good for an entry, as they would have to be for the single request.
+pub(super) fn admit_entry(
+    caller: &Caller,
+    entry: &EntryHead<'_>,
+    security: &Security,
+) -> Result<(), Failure> {
+    let Some((kind, verb)) = demanded(entry) else { return Ok(()) };
+    if let Some(scopes) = &caller.scopes
+        && !offers::scopes(kind, verb).iter().any(|wanted| scopes.contains(wanted))
+    {
+        return Err(jwt::out_of_scope(&scopes.join(" "), security.jwt_texts));
+    }
+    match &caller.system {
+        Some(asid) if !security.directory.may(asid, &offers::id(kind, verb)) => {
+            Err(headers::not_accredited(asid, &NAMES, rows::ASID_CHECK_FAILED))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Lists come behind what they refer to. A Consent that ends takes with it what is not ended then, so it comes last.
+pub(super) fn rank(interaction: Interaction, resource_type: &str) -> u8 {
+    match (interaction, resource_type) {
+        (Interaction::Update, "Consent") => 2,
+        (_, "List") => 1,
+        _ => 0,
+    }
+}
+
+/// Takes a resource as the examples of 2018 have it: its patient is named by an identifier, and an extension refers to a
+/// Provenance that the server would add.
+pub(super) fn receive(resource_type: &str, resource: &mut Value) -> Vec<Warning> {
+    let mut warnings = record::receive(resource_type, resource);
+    let mut named = refer_to_patient(resource, record::element(resource_type));
+    let contained = resource.as_object_mut().and_then(|object| object.get_mut("contained"));
+    for contained in contained.and_then(Value::as_array_mut).into_iter().flatten() {
+        named |= refer_to_patient(contained, "subject");
+    }
+    if named {
+        warnings.push(told("A patient was named by an identifier, which was replaced by a reference."));
+    }
+    if drop_provenance(resource) {
+        warnings.push(told("A reference to a Provenance that the resource does not contain was left out."));
+    }
+    warnings
+}
+
+fn told(diagnostics: &str) -> Warning {
+    Warning {
+        issue: IssueType::Informational,
+        coding: concept::INVALID_ELEMENT,
+        diagnostics: diagnostics.to_owned(),
+    }
+}
+
+fn text<'a>(object: &'a Object, name: &str) -> Option<&'a str> {
+    object.get(name).and_then(Value::as_str)
+}
+
+/// Makes of an NHS number the reference to its patient, where there is none.
+fn refer_to_patient(resource: &mut Value, element: &str) -> bool {
+    let patient = resource.as_object_mut().and_then(|object| object.get_mut(element));
+    let Some(patient) = patient.and_then(Value::as_object_mut) else { return false };
+    let identifier = patient.get("identifier").and_then(Value::as_object);
+    let number = identifier
+        .filter(|identifier| text(identifier, "system").is_some_and(|is| systems::NHS_NUMBER.contains(&is)))
+        .and_then(|identifier| text(identifier, "value"));
+    let (Some(number), None) = (number, patient.get("reference")) else { return false };
+    let url = format!("{PATIENT_URL}{number}");
+    patient.remove("identifier");
+    patient.insert("reference", url);
+    true
+}
+
+/// Takes extensions out that refer to a Provenance which is not contained.
+fn drop_provenance(resource: &mut Value) -> bool {
+    let Some(object) = resource.as_object_mut() else { return false };
+    let contained = object.get("contained").and_then(Value::as_array).unwrap_or_default();
+    let ids: Vec<String> =
+        contained.iter().filter_map(|inner| inner.get("id")?.as_str().map(str::to_owned)).collect();
+    let dangles = |extension: &Value| {
+        let parts = extension.get("extension").and_then(Value::as_array).unwrap_or_default();
+        let mut references =
+            parts.iter().filter_map(|part| part.get("valueReference")?.get("reference")?.as_str());
+        extension.get("url").and_then(Value::as_str) == Some(PROVENANCE)
+            && references
+                .any(|to| to.strip_prefix('#').is_some_and(|id| !ids.iter().any(|known| known == id)))
+    };
+    let Some(extensions) = object.get_mut("extension").and_then(Value::as_array_mut) else { return false };
+    let count = extensions.len();
+    extensions.retain(|extension| !dangles(extension));
+    let (left, dropped) = (extensions.len(), extensions.len() < count);
+    if left == 0 {
+        object.remove("extension");
+    }
+    dropped
+}
