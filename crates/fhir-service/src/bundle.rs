@@ -56,10 +56,12 @@ impl Service {
         if !self.rulebook.offers(interaction) {
             return Err(Failure::NotOffered(interaction));
         }
-        self.admit_bundle(&entries, context)?;
         let answers = match kind {
             Kind::Transaction => self.transaction(entries, context).await?,
-            Kind::Batch => self.batch(entries, context).await,
+            Kind::Batch => {
+                self.admit_bundle(entries.iter().flatten(), context)?;
+                self.batch(entries, context).await
+            }
         };
         Ok(bundle_answer(kind, answers, context))
     }

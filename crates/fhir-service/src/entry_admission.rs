@@ -1,18 +1,18 @@
 //! Whether the entries of a Bundle may come in: what the API has, and what their sender may ask for.
 
 use rulebook::{EntryHead, Failure, Interaction};
-use transaction_engine::{Entry, EntryError, Method, Target};
+use transaction_engine::{Entry, Method, Target};
 
 use crate::service::{Context, Service};
 
 impl Service {
-    /// Whether the sender may ask for the Bundle as a whole. Entries that cannot be read are refused elsewhere.
-    pub(crate) fn admit_bundle(
+    /// Whether the sender may ask for a Bundle with these entries as a whole.
+    pub(crate) fn admit_bundle<'e>(
         &self,
-        entries: &[Result<Entry, EntryError>],
+        entries: impl IntoIterator<Item = &'e Entry>,
         context: &Context,
     ) -> Result<(), Failure> {
-        let heads: Vec<EntryHead<'_>> = entries.iter().flatten().map(head).collect();
+        let heads: Vec<EntryHead<'_>> = entries.into_iter().map(head).collect();
         self.rulebook.admit_bundle(&context.caller, &heads)
     }
 

@@ -66,6 +66,7 @@ impl Service {
         context: &Context,
     ) -> Result<Vec<Answer>, Failure> {
         let plan = Plan::new(entries).map_err(|error| unplanned(error, self.rulebook.version()))?;
+        self.admit_bundle(plan.entries(), context)?;
         for entry in plan.entries() {
             self.admit_entry(entry, context).map_err(|failure| entry_failure(entry, failure))?;
         }

@@ -399,7 +399,9 @@ impl fmt::Display for Failure {
                 write!(f, "{method} is not possible here. Possible: {}.", allow.join(", "))
             }
             Self::NotOffered(interaction) => {
-                write!(f, "This API does not offer {interaction}: only current versions can be read.")
+                let why =
+                    if interaction.is_about_versions() { ": only current versions can be read" } else { "" };
+                write!(f, "This API does not offer {interaction}{why}.")
             }
             Self::ConditionalNotOffered { header } => {
                 write!(
@@ -515,7 +517,10 @@ impl Failure {
                 reference.chars().take(200).collect::<String>()
             ),
             Self::Entry { index, request, failure } => {
-                write!(f, "Entry {index} ({request}): {failure} Nothing of the transaction was written.")
+                let why = failure.to_string();
+                // Some published sentences have no end.
+                let end = if why.ends_with('.') { "" } else { "." };
+                write!(f, "Entry {index} ({request}): {why}{end} Nothing of the transaction was written.")
             }
             _ => Ok(()),
         }

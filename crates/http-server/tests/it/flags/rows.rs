@@ -10,7 +10,7 @@ use fhir_model::xml;
 
 use super::fixtures::{ASID, Payload, SPINE, claims, demands, token};
 use super::{BASE, Made, make, server};
-use crate::client::{Request, Response, text_at};
+use crate::client::{Request, Response, at, text_at};
 use crate::harness::TestServer;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -184,6 +184,14 @@ impl<'a> Case<'a> {
             text = text.replace("{id}", id).replace("{etag}", &made.etag);
             text = text.replace("{version}", made.etag.trim_start_matches("W/").trim_matches('"'));
         }
+        // Something of the last answer.
+        while let Some((before, (path, after))) =
+            text.split_once("{at ").and_then(|(before, rest)| Some((before, rest.split_once('}')?)))
+        {
+            let body = self.last.as_ref().and_then(|last| self.body(last)).expect("an answer");
+            let found = text_at(&body, path).unwrap_or_else(|| panic!("{}: no {path}", self.row.title));
+            text = format!("{before}{found}{after}");
+        }
         if let Some(etag) = self.last.as_ref().and_then(|last| last.header("etag")) {
             text = text.replace("{last}", etag);
         }
@@ -252,7 +260,12 @@ impl<'a> Case<'a> {
 
     fn compare_text(&self, path: &str, expected: &str) -> Option<String> {
         let body = self.last.as_ref().and_then(|last| self.body(last))?;
-        let found = text_at(&body, path).unwrap_or_default();
+        let found = match at(&body, path) {
+            Some(value) => value
+                .as_str()
+                .map_or_else(|| String::from_utf8_lossy(&value.to_bytes()).into_owned(), str::to_owned),
+            None => String::new(),
+        };
         (!matches(expected, &found)).then(|| format!("{path} is\n  {found}\nnot\n  {expected}"))
     }
 

@@ -1,5 +1,7 @@
 //! The List of a record: entries and Conditions are added to it and ended in it.
 
+use std::collections::HashSet;
+
 use fhir_definitions::{Definitions, FhirVersion};
 use fhir_model::IssueType;
 use fhir_model::json::Value;
@@ -49,11 +51,16 @@ pub(super) fn lookups(change: &Change<'_>, after: Option<&Value>) -> Vec<Lookup>
     added(change, after).into_iter().chain(deleted).map(lookup).collect()
 }
 
-/// References that were in the List before are not asked for again.
-fn added<'a>(change: &Change<'_>, after: &'a Value) -> Vec<(&'a str, &'a str)> {
+/// References that were not in the List before; those that were are not asked for again.
+fn new<'a>(change: &Change<'_>, after: &'a Value) -> Vec<&'a str> {
     let before = change.before.map(|before| items(before, "entry")).unwrap_or_default();
-    let known: Vec<&str> = before.iter().filter_map(item).collect();
-    let new = items(after, "entry").iter().filter_map(item).filter(|reference| !known.contains(reference));
+    let known: HashSet<&str> = before.iter().filter_map(item).collect();
+    items(after, "entry").iter().filter_map(item).filter(|reference| !known.contains(reference)).collect()
+}
+
+/// New references to resources on this server.
+fn added<'a>(change: &Change<'_>, after: &'a Value) -> Vec<(&'a str, &'a str)> {
+    let new = new(change, after).into_iter();
     let mut found: Vec<(&str, &str)> = new.filter_map(|reference| local(reference, change.base)).collect();
     found.sort_unstable();
     found.dedup();
@@ -80,6 +87,11 @@ pub(super) fn check_references(
     found: &[Vec<Found>],
 ) -> Result<(), Failure> {
     const PLACE: &str = "List.entry.item.reference";
+    let urn = new(change, after).into_iter().find(|reference| reference.starts_with("urn:"));
+    if let Some(urn) = urn {
+        let why = format!("{} is no entry's fullUrl.", record::shortened(urn));
+        return Err(Breach::failure_at(rows::REFERENCE_NOT_FOUND, PLACE, why));
+    }
     for ((kind, id), found) in added(change, after).into_iter().zip(found) {
         let Some(found) = found.first() else {
             return Err(Breach::failure_at(
