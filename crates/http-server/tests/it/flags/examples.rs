@@ -109,6 +109,10 @@ fn play(file: &Path) -> Option<String> {
         "Parameters" => {
             Some(format!("operation {}", worded(&send(&format!("{BASE}/$removerarecord"), media, &bytes))))
         }
+        "Bundle" => {
+            let is_transaction = tree.as_ref()?.get("type").and_then(Value::as_str) == Some("transaction");
+            is_transaction.then(|| format!("transaction {}", worded(&send(BASE, media, &bytes))))
+        }
         "Consent" | "Flag" | "List" | "Condition" => {
             let target = format!("{BASE}/{kind}");
             let first = send(&target, media, &bytes);

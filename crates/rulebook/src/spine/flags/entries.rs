@@ -129,3 +129,104 @@ fn drop_provenance(resource: &mut Value) -> bool {
     }
     dropped
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use fhir_model::{array, object};
+
+    use super::*;
+    use crate::spine::directory::Directory;
+
+    const DIRECTORY: &str = r#"
+        spine_asid = "999999999999"
+        [[organization]]
+        code = "RXA"
+        [[system]]
+        asid = "200000000205"
+        organization = "RXA"
+        interactions = ["urn:nhs:names:services:raflags:List.write:1"]
+    "#;
+
+    fn entry(interaction: Interaction, kind: &'static str) -> EntryHead<'static> {
+        EntryHead { interaction, resource_type: Some(kind) }
+    }
+
+    /// A system that may write Lists may not write Conditions by sending them along, and a token for one is none for the
+    /// other.
+    #[test]
+    fn each_entry_needs_its_own_scope_and_accreditation() {
+        let directory = Arc::new(Directory::from_toml(DIRECTORY).unwrap_or_default());
+        let security = Security { directory, ..Security::default() };
+        let caller = |scopes: &[&str]| Caller {
+            system: Some("200000000205".to_owned()),
+            scopes: Some(scopes.iter().map(|scope| (*scope).to_owned()).collect()),
+            ..Caller::default()
+        };
+        let both = caller(&["user/List.write", "user/Condition.write"]);
+        let why = |caller: &Caller, entry| match admit_entry(caller, &entry, &security) {
+            Ok(()) => "admitted".to_owned(),
+            Err(failure) => failure.to_string(),
+        };
+        let (list, condition) = (entry(Interaction::Update, "List"), entry(Interaction::Create, "Condition"));
+        assert_eq!(why(&both, list), "admitted");
+        assert_eq!(
+            why(&both, condition),
+            "The ASID in FromASID (200000000205) is not accredited for this interaction."
+        );
+        assert_eq!(
+            why(&caller(&["user/Condition.write"]), list),
+            "Required scopes not found in token (user/Condition.write)"
+        );
+        assert_eq!(
+            why(&both, entry(Interaction::Read, "List")),
+            "Required scopes not found in token (user/List.write user/Condition.write)"
+        );
+        // Where no header fields are read, nobody is known and everybody is admitted.
+        assert_eq!(why(&Caller::default(), condition), "admitted");
+    }
+
+    /// Only what is the published form is replaced; what cannot be meant so stays, to be refused.
+    #[test]
+    fn a_patient_is_named_by_a_reference_or_a_number() {
+        let number = |system: &str| object! { "system": system, "value": "9876543210" };
+        let nhs = "https://fhir.nhs.uk/Id/nhs-number";
+        for (subject, replaced) in [
+            (object! { "identifier": number(nhs) }, true),
+            (object! { "identifier": number("https://example.org/other") }, false),
+            (object! { "identifier": number(nhs), "reference": "Patient/1" }, false),
+            (object! { "identifier": object! { "value": "9876543210" } }, false),
+            (object! { "display": "A. Patient" }, false),
+        ] {
+            let mut list = Value::from(object! { "resourceType": "List", "subject": subject.clone() });
+            assert_eq!(receive("List", &mut list).len(), usize::from(replaced), "{list:?}");
+            let reference = format!("{PATIENT_URL}9876543210");
+            let expected = if replaced {
+                object! { "reference": reference }
+            } else {
+                subject
+            };
+            assert_eq!(list.get("subject"), Some(&expected.into()));
+        }
+    }
+
+    /// A reference to a Provenance that is contained stays.
+    #[test]
+    fn only_dangling_provenance_is_left_out() {
+        let extension = object! {
+            "url": PROVENANCE,
+            "extension": array![object! { "url": "created", "valueReference": object! { "reference": "#p" } }],
+        };
+        let mut condition = Value::from(object! {
+            "resourceType": "Condition",
+            "contained": array![object! { "resourceType": "Provenance", "id": "p" }],
+            "extension": array![extension],
+        });
+        assert_eq!(receive("Condition", &mut condition), []);
+        assert!(condition.get("extension").is_some());
+        condition.as_object_mut().and_then(|object| object.remove("contained"));
+        assert_eq!(receive("Condition", &mut condition).len(), 1);
+        assert_eq!(condition.get("extension"), None);
+    }
+}

@@ -80,6 +80,19 @@ fn deleted<'a>(change: &Change<'_>, after: &'a Value) -> Vec<(usize, &'a str)> {
     items(after, "entry").iter().enumerate().filter(newly).filter_map(condition).collect()
 }
 
+/// A reference by which a transaction means another entry, and has none. A List that is sent alone may have such
+/// references: published ones name the Conditions that they contain so.
+fn unnamed<'a>(change: &Change<'_>, after: &'a Value) -> Option<&'a str> {
+    if change.together.is_empty() {
+        return None;
+    }
+    let contained: Vec<&str> =
+        items(after, "contained").iter().filter_map(|inner| text(inner, "id")).collect();
+    let is_contained =
+        |urn: &str| contained.iter().any(|id| urn == *id || urn.rsplit(':').next() == Some(*id));
+    new(change, after).into_iter().find(|reference| reference.starts_with("urn:") && !is_contained(reference))
+}
+
 /// Whether every new reference leads somewhere, and to Conditions of the patient.
 pub(super) fn check_references(
     change: &Change<'_>,
@@ -87,8 +100,7 @@ pub(super) fn check_references(
     found: &[Vec<Found>],
 ) -> Result<(), Failure> {
     const PLACE: &str = "List.entry.item.reference";
-    let urn = new(change, after).into_iter().find(|reference| reference.starts_with("urn:"));
-    if let Some(urn) = urn {
+    if let Some(urn) = unnamed(change, after) {
         let why = format!("{} is no entry's fullUrl.", record::shortened(urn));
         return Err(Breach::failure_at(rows::REFERENCE_NOT_FOUND, PLACE, why));
     }
