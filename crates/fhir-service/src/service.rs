@@ -86,9 +86,8 @@ impl Service {
                 let mut both = fhir_validate::Settings { level, ..own.clone() };
                 both.severities.extend(checks.severities);
                 both.required_profiles.extend(checks.required_profiles);
-                if checks.profiles.urls().next().is_some() {
-                    both.profiles = checks.profiles;
-                }
+                // What the API always wants stays as it is.
+                both.profiles = own.profiles.and(&checks.profiles);
                 both
             }
         };

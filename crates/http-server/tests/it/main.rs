@@ -22,6 +22,7 @@ mod rebase;
 mod search;
 mod slow;
 mod spine;
+mod spine_profiles;
 mod store_failures;
 mod testscripts;
 mod tokens;

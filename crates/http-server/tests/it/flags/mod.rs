@@ -2,7 +2,7 @@
 
 mod audit;
 mod examples;
-mod fixtures;
+pub(crate) mod fixtures;
 mod metadata;
 mod races;
 mod record;
