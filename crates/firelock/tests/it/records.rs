@@ -16,6 +16,8 @@ use tokio::runtime::Builder;
 use tokio::task::JoinSet;
 use versioning_core::Precondition;
 
+use crate::process::{Server, request};
+
 const CLIENTS: usize = 16;
 
 /// Runs a test on each store.
@@ -240,4 +242,43 @@ fn a_removal_and_a_transaction_do_not_cross() {
             ("true".into(), "retired".into())
         );
     });
+}
+
+/// The program takes transactions under both names of a mount, and its option for update entries without `ifMatch`.
+#[test]
+fn a_configured_mount_takes_transactions_under_both_its_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("firelock.toml");
+    let mount = |option: &str| {
+        format!(
+            "store = \"memory\"\n[[mount]]\npath = \"/flags/STU3\"\nfhir = \"STU3\"\nrulebook = \"spine-flags\"\nheaders = \"off\"\n{option}\n[[mount]]\npath = \"/flagserver\"\nalias_of = \"/flags/STU3\"\n"
+        )
+    };
+    for (option, status) in [("", 412), ("bundle_if_match = \"optional\"", 200)] {
+        std::fs::write(&file, mount(option)).unwrap();
+        let server = Server::with(&["--config".as_ref(), file.as_ref()]);
+        let post = |path: &str, body: &str| {
+            let answer = request(&server.address, "POST", path, "", body);
+            let tree = json::parse(answer.body.as_bytes(), &json::Limits::default()).unwrap();
+            (answer.status, tree)
+        };
+        let (created, bundle) = post("/flagserver", &fixture("transaction", &[]));
+        assert_eq!(created, 200, "{bundle:?}");
+        let id = |entry: usize| text(&bundle, &format!("entry.{entry}.resource.id"));
+        let full_url = text(&bundle, "entry.0.fullUrl");
+        assert!(full_url.ends_with(&format!("/flagserver/List/{}", id(0))), "{full_url}");
+        assert_eq!(server.get(&format!("/flags/STU3/List/{}", id(0))).status, 200);
+        let ending = fixture(
+            "ending",
+            &[
+                ("Condition/id", &format!("Condition/{}", id(1))),
+                ("List/id", &format!("List/{}", id(0))),
+                ("\"Condition\",\n        \"id\": \"id\"", &format!("\"Condition\", \"id\": \"{}\"", id(1))),
+                ("\"List\",\n        \"id\": \"id\"", &format!("\"List\", \"id\": \"{}\"", id(0))),
+                (",\n        \"ifMatch\": \"W/\\\"0\\\"\"", ""),
+            ],
+        );
+        let (ended, answer) = post("/flags/STU3/", &ending);
+        assert_eq!(ended, status, "{answer:?}");
+    }
 }

@@ -206,3 +206,30 @@ fn comments_of_published_payloads_are_dropped_with_a_warning() {
     let found = server.send(&signed(Request::get(&format!("{BASE}/Flag?patient=9876543210"))));
     assert_eq!(found.json().get("entry").and_then(Value::as_array).map(<[_]>::len), Some(2));
 }
+
+/// Where references are checked, a Condition and its List still come and go together, and what the rules write beside them
+/// is not held up: it refers to nothing new.
+#[test]
+fn referential_integrity_knows_what_a_transaction_creates() {
+    let mount = crate::mounts::parse(&format!("{BASE} flags/STU3"));
+    let server =
+        crate::harness::TestServer::adjusted(&[mount], http_server::Settings::default(), &|service| {
+            service.with_referential_integrity(fhir_service::ReferentialIntegrity::Check)
+        });
+    let post = |payload: Payload| server.send(&signed(Request::post(BASE, payload.bytes())));
+    let consent = make(&server, &Payload::of("consent"));
+    let created = post(Payload::of("transaction"));
+    assert_eq!(created.status, 200, "{}", created.body_text());
+    let missing = Value::from("Condition/none");
+    let refused = post(Payload::of("transaction").with("entry.0.resource.entry.0.item.reference", missing));
+    assert_eq!(
+        (refused.status, refused.text("issue.0.details.coding.0.code")),
+        (422, "REFERENCE_NOT_FOUND".into())
+    );
+    let ended = consent.payload.ended();
+    let ended = server.send(&signed(Request::put(&consent.target, ended.bytes()).if_match(&consent.etag)));
+    assert_eq!(ended.status, 200, "{}", ended.body_text());
+    let list =
+        server.send(&signed(Request::get(&format!("{BASE}/List/{}", created.text("entry.0.resource.id")))));
+    assert_eq!(list.text("status"), "retired", "{}", list.body_text());
+}
