@@ -2,6 +2,7 @@
 //! 412, opaque version ids, Prefer with default minimal, Spine codes in every outcome.
 
 use fhir_definitions::FhirVersion;
+use fhir_model::json::Value;
 use fhir_model::{IssueSeverity, IssueType};
 use fhir_validate::Finding;
 use versioning_core::{IfMatchPolicy, LockPolicy, Refusal};
@@ -15,7 +16,8 @@ use crate::spine::catalogue::concept::{
     RESOURCE_UPDATED, UNSUPPORTED_MEDIA_TYPE,
 };
 use crate::spine::catalogue::{PROFILE, SYSTEM};
-use crate::{Failure, Interaction, Resource, Success};
+use crate::spine::{comments, provenance_link};
+use crate::{Failure, Interaction, Resource, Success, Warning};
 
 /// Which published body a version conflict has. The code list of Spine has no code for it, and
 /// the two documents that show one differ.
@@ -115,6 +117,17 @@ impl Rulebook for SpineRulebook {
             return LockPolicy { if_match: IfMatchPolicy::Optional, ..policy };
         }
         policy
+    }
+
+    /// Without the comments of an older FHIR version, which published payloads have.
+    fn receive(&self, _resource_type: &str, resource: &mut Value) -> Vec<Warning> {
+        comments::drop_from(resource).into_iter().collect()
+    }
+
+    fn receive_entry(&self, resource_type: &str, resource: &mut Value) -> Vec<Warning> {
+        let mut warnings = self.receive(resource_type, resource);
+        warnings.extend(provenance_link::drop_dangling(resource));
+        warnings
     }
 
     fn lock_policy(&self, resource_type: &str) -> &LockPolicy {

@@ -9,6 +9,7 @@ pub mod headers;
 pub mod identifiers;
 pub mod jwt;
 pub mod nrl;
+mod provenance_link;
 mod signature;
 
 pub use self::core::{ConflictBody, SpineRulebook};

@@ -8,11 +8,8 @@ use super::record;
 use crate::spine::catalogue::{concept, rows};
 use crate::spine::headers::{self, Security};
 use crate::spine::identifiers::{PATIENT_URL, systems};
-use crate::spine::jwt;
+use crate::spine::{jwt, provenance_link};
 use crate::{Caller, EntryHead, Failure, Interaction, Warning};
-
-/// The extension by which resources of that design refer to a Provenance that they contain.
-const PROVENANCE: &str = "https://fhir.nhs.uk/STU3/StructureDefinition/Extension-RARecord-Provenance-1";
 
 /// What an entry is called in interaction ids and scopes; nothing for what is open to everyone.
 fn demanded<'a>(entry: &EntryHead<'a>) -> Option<(&'a str, &'static str)> {
@@ -71,20 +68,15 @@ pub(super) fn receive(resource_type: &str, resource: &mut Value) -> Vec<Warning>
         named |= refer_to_patient(contained, "subject");
     }
     if named {
-        warnings.push(told("A patient was named by an identifier, which was replaced by a reference."));
+        warnings.push(Warning {
+            issue: IssueType::Informational,
+            coding: concept::INVALID_ELEMENT,
+            diagnostics: "A patient was named by an identifier, which was replaced by a reference."
+                .to_owned(),
+        });
     }
-    if drop_provenance(resource) {
-        warnings.push(told("A reference to a Provenance that the resource does not contain was left out."));
-    }
+    warnings.extend(provenance_link::drop_dangling(resource));
     warnings
-}
-
-fn told(diagnostics: &str) -> Warning {
-    Warning {
-        issue: IssueType::Informational,
-        coding: concept::INVALID_ELEMENT,
-        diagnostics: diagnostics.to_owned(),
-    }
 }
 
 fn text<'a>(object: &'a Object, name: &str) -> Option<&'a str> {
@@ -106,35 +98,11 @@ fn refer_to_patient(resource: &mut Value, element: &str) -> bool {
     true
 }
 
-/// Takes extensions out that refer to a Provenance which is not contained.
-fn drop_provenance(resource: &mut Value) -> bool {
-    let Some(object) = resource.as_object_mut() else { return false };
-    let contained = object.get("contained").and_then(Value::as_array).unwrap_or_default();
-    let ids: Vec<String> =
-        contained.iter().filter_map(|inner| inner.get("id")?.as_str().map(str::to_owned)).collect();
-    let dangles = |extension: &Value| {
-        let parts = extension.get("extension").and_then(Value::as_array).unwrap_or_default();
-        let mut references =
-            parts.iter().filter_map(|part| part.get("valueReference")?.get("reference")?.as_str());
-        extension.get("url").and_then(Value::as_str) == Some(PROVENANCE)
-            && references
-                .any(|to| to.strip_prefix('#').is_some_and(|id| !ids.iter().any(|known| known == id)))
-    };
-    let Some(extensions) = object.get_mut("extension").and_then(Value::as_array_mut) else { return false };
-    let count = extensions.len();
-    extensions.retain(|extension| !dangles(extension));
-    let (left, dropped) = (extensions.len(), extensions.len() < count);
-    if left == 0 {
-        object.remove("extension");
-    }
-    dropped
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
-    use fhir_model::{array, object};
+    use fhir_model::object;
 
     use super::*;
     use crate::spine::directory::Directory;
@@ -209,24 +177,5 @@ mod tests {
             };
             assert_eq!(list.get("subject"), Some(&expected.into()));
         }
-    }
-
-    /// A reference to a Provenance that is contained stays.
-    #[test]
-    fn only_dangling_provenance_is_left_out() {
-        let extension = object! {
-            "url": PROVENANCE,
-            "extension": array![object! { "url": "created", "valueReference": object! { "reference": "#p" } }],
-        };
-        let mut condition = Value::from(object! {
-            "resourceType": "Condition",
-            "contained": array![object! { "resourceType": "Provenance", "id": "p" }],
-            "extension": array![extension],
-        });
-        assert_eq!(receive("Condition", &mut condition), []);
-        assert!(condition.get("extension").is_some());
-        condition.as_object_mut().and_then(|object| object.remove("contained"));
-        assert_eq!(receive("Condition", &mut condition).len(), 1);
-        assert_eq!(condition.get("extension"), None);
     }
 }
