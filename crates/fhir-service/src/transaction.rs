@@ -568,11 +568,10 @@ fn ranked<'p>(plan: &'p Plan, rulebook: &dyn Rulebook) -> Vec<&'p Entry> {
 
 /// A resource that is to be created, without an id that only repeats what other entries call it.
 fn without_placeholder(entry: &Entry, mut resource: Value) -> Value {
-    let repeats = |resource: &Value| resource.get("id").and_then(Value::as_str) == entry.full_url.as_deref();
-    if entry.method == Method::Post && entry.full_url.is_some() && repeats(&resource) {
-        if let Some(object) = resource.as_object_mut() {
-            object.remove("id");
-        }
+    let id = resource.get("id").and_then(Value::as_str);
+    let repeats = entry.full_url.as_deref().is_some_and(|full_url| id == Some(full_url));
+    if let (Method::Post, true, Some(object)) = (entry.method, repeats, resource.as_object_mut()) {
+        object.remove("id");
     }
     resource
 }

@@ -399,9 +399,7 @@ impl fmt::Display for Failure {
                 write!(f, "{method} is not possible here. Possible: {}.", allow.join(", "))
             }
             Self::NotOffered(interaction) => {
-                let why =
-                    if interaction.is_about_versions() { ": only current versions can be read" } else { "" };
-                write!(f, "This API does not offer {interaction}{why}.")
+                write!(f, "This API does not offer {interaction}{}.", why_not(*interaction))
             }
             Self::ConditionalNotOffered { header } => {
                 write!(
@@ -487,6 +485,11 @@ impl fmt::Display for Failure {
             }
         }
     }
+}
+
+/// Why an API does not have an interaction, where there is something to say.
+const fn why_not(interaction: Interaction) -> &'static str {
+    if interaction.is_about_versions() { ": only current versions can be read" } else { "" }
 }
 
 /// A place in a resource, without the name of its type.
