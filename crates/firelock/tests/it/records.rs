@@ -41,6 +41,7 @@ async fn ask(service: &Service, operation: Operation) -> Answer {
         precondition: Precondition::NONE,
         preferences: Preferences::default(),
         idempotency_key: None,
+        retries_max: None,
         base: "http://server.example/flags/STU3".to_owned(),
         trace: "test".to_owned(),
         caller: Caller::default(),
