@@ -1,6 +1,7 @@
 //! The Reasonable Adjustment Flag API as its clients see it.
 
 mod audit;
+mod bundled;
 mod examples;
 pub(crate) mod fixtures;
 mod metadata;
