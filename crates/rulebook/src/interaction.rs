@@ -125,14 +125,6 @@ impl Interaction {
                 | Self::Batch
         )
     }
-
-    /// Whether it is about versions that are no longer current.
-    pub(crate) const fn is_about_versions(self) -> bool {
-        matches!(
-            self,
-            Self::Vread | Self::Diff | Self::HistoryInstance | Self::HistoryType | Self::HistorySystem
-        )
-    }
 }
 
 impl fmt::Display for Interaction {
