@@ -169,10 +169,10 @@ impl Rulebook for SpineRulebook {
                 (413, IssueType::TooLong, INVALID_REQUEST_MESSAGE)
             }
             Failure::Timeout => (408, IssueType::Timeout, BAD_REQUEST),
-            Failure::NotAcceptable { .. } | Failure::NotRepresentable { .. } => {
-                (406, IssueType::NotSupported, UNSUPPORTED_MEDIA_TYPE)
-            }
-            Failure::UnsupportedMediaType { .. } => (415, IssueType::NotSupported, UNSUPPORTED_MEDIA_TYPE),
+            // Spine has one row for what is sent and for what is asked for.
+            Failure::NotAcceptable { .. }
+            | Failure::NotRepresentable { .. }
+            | Failure::UnsupportedMediaType { .. } => (415, IssueType::NotSupported, UNSUPPORTED_MEDIA_TYPE),
             Failure::InvalidHost | Failure::MalformedField(_) | Failure::MalformedIdempotencyKey => {
                 (400, IssueType::Invalid, MISSING_OR_INVALID_HEADER)
             }

@@ -333,7 +333,9 @@ impl Rulebook for FlagsRulebook {
 
     fn rule(&self, failure: &Failure) -> Rule {
         match failure {
-            Failure::NotOffered(_) => rows::NOT_IMPLEMENTED,
+            Failure::NotOffered(_) | Failure::NoRoute { .. } | Failure::UnknownType { .. } => {
+                rows::NOT_IMPLEMENTED
+            }
             Failure::Entry { failure, .. } => self.rule(failure),
             _ => self.core.rule(failure),
         }

@@ -262,7 +262,7 @@ impl Rulebook for NrlRulebook {
             }
             Failure::IllegalId { .. } => rows::NOT_FOUND,
             // As in every API of Spine.
-            Failure::NotOffered(_) => NOT_IMPLEMENTED,
+            Failure::NotOffered(_) | Failure::NoRoute { .. } | Failure::UnknownType { .. } => NOT_IMPLEMENTED,
             _ => self.core.rule(failure),
         }
     }
