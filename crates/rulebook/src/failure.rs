@@ -382,6 +382,18 @@ impl Failure {
 
 const ONE_HOST: &str = "A request of HTTP/1.1 has exactly one Host field, with a host and perhaps a port.";
 
+/// What there is where an interaction is not offered.
+const fn instead_of(interaction: Interaction) -> &'static str {
+    match interaction {
+        Interaction::Vread
+        | Interaction::Diff
+        | Interaction::HistoryInstance
+        | Interaction::HistoryType
+        | Interaction::HistorySystem => "only current versions can be read.",
+        _ => "see [base]/metadata for what there is.",
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -399,7 +411,7 @@ impl fmt::Display for Failure {
                 write!(f, "{method} is not possible here. Possible: {}.", allow.join(", "))
             }
             Self::NotOffered(interaction) => {
-                write!(f, "This API does not offer {interaction}: only current versions can be read.")
+                write!(f, "This API does not offer {interaction}: {}", instead_of(*interaction))
             }
             Self::ConditionalNotOffered { header } => {
                 write!(

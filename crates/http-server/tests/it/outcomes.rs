@@ -15,7 +15,7 @@ const SYSTEMS: [&str; 4] = [
 ];
 
 /// The codes that the published value set does not have, so that the profile is not claimed.
-const OUTSIDE: [&str; 2] = ["CONFLICT", "RESOURCE_VERSION_MISMATCH"];
+const OUTSIDE: [&str; 3] = ["ACCESS_DENIED", "CONFLICT", "RESOURCE_VERSION_MISMATCH"];
 
 /// What is wrong with an answer that is an outcome; nothing if it is none.
 pub(crate) fn fault(body: &Value) -> Option<String> {

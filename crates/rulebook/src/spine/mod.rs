@@ -9,6 +9,7 @@ pub mod headers;
 pub mod identifiers;
 pub mod jwt;
 pub mod nrl;
+pub mod readings;
 mod signature;
 
 pub use self::core::{ConflictBody, SpineRulebook};
@@ -16,5 +17,6 @@ pub use self::directory::{Directory, DirectoryError};
 pub use self::flags::{FlagsRulebook, RemovalReason};
 pub use self::headers::{HeaderMode, Security};
 pub use self::jwt::{JwtTexts, TimeCheck};
-pub use self::nrl::{NrlRulebook, NrlSpec};
+pub use self::nrl::{NrlErrors, NrlRulebook, NrlSpec};
+pub use self::readings::Readings;
 pub use self::signature::{TokenKeyError, TokenKeys};

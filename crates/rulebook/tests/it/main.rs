@@ -3,6 +3,7 @@
 mod conflicts;
 mod jwt;
 mod outcomes;
+mod readings;
 mod rows;
 mod samples;
 mod spine_codes;
