@@ -8,6 +8,9 @@ fn has(program: &str) -> bool {
     Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success())
 }
 
+/// How the commands end, in their order.
+const LISTED: [u16; 10] = [200, 200, 409, 412, 422, 200, 200, 400, 201, 400];
+
 #[test]
 fn the_printed_commands_end_as_printed() {
     if !has("bash") || !has("curl") {
@@ -25,7 +28,6 @@ fn the_printed_commands_end_as_printed() {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut script = String::new();
     // Nothing comes behind the last command.
-    const LISTED: [u16; 10] = [200, 200, 409, 412, 422, 200, 200, 400, 201, 400];
     let (mut expected, mut commands) = (Vec::new(), 0);
     while let Some(Ok(line)) = lines.next() {
         if let Some(status) = line.strip_prefix("# ").and_then(|rest| rest.split(':').next()) {

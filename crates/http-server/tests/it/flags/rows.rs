@@ -187,7 +187,7 @@ impl<'a> Case<'a> {
                     }
                 }
                 "lacks" => {
-                    let body = self.last.as_ref().and_then(|last| self.body(last)).expect("a body");
+                    let body = self.last.as_ref().and_then(|last| body(last)).expect("a body");
                     if at(&body, rest).is_some() {
                         wrong.push(format!("{rest} is there"));
                     }
@@ -219,7 +219,7 @@ impl<'a> Case<'a> {
     fn payload(&self, name: &str) -> Payload {
         match name {
             "stored" => self.given.last().expect("something given").payload.clone(),
-            "answer" => Payload::from(self.body(self.last.as_ref().expect("an answer")).expect("a body")),
+            "answer" => Payload::from(body(self.last.as_ref().expect("an answer")).expect("a body")),
             _ => Payload::of(name),
         }
     }
@@ -286,7 +286,7 @@ impl<'a> Case<'a> {
             return Some(format!("{}, not {status}: {}", response.status, response.body_text()));
         }
         let paths = ["issue.0.severity", "issue.0.code", "issue.0.details.coding.0.code"];
-        let body = self.body(response);
+        let body = body(response);
         if let Some(fault) = body.as_ref().and_then(outcomes::fault) {
             return Some(format!("{fault}: {}", response.body_text()));
         }
@@ -300,19 +300,19 @@ impl<'a> Case<'a> {
     }
 
     fn compare_text(&self, path: &str, expected: &str) -> Option<String> {
-        let body = self.last.as_ref().and_then(|last| self.body(last));
+        let body = self.last.as_ref().and_then(|last| body(last));
         let found = body.and_then(|body| shown(&body, path)).unwrap_or_default();
         (!matches(expected, &found)).then(|| format!("{path} is\n  {found}\nnot\n  {expected}"))
     }
+}
 
-    /// The answer as a tree, if it has a body and is written in what was asked for.
-    fn body(&self, response: &Response) -> Option<Value> {
-        let is_json = response.header("content-type")?.starts_with(Form::Json.media());
-        if is_json {
-            return parse(&response.body, &Limits::default()).ok();
-        }
-        xml::parse(&response.body, Definitions::of(FhirVersion::Stu3), &Limits::default()).ok()
+/// The answer as a tree, if it has a body and is written in what was asked for.
+fn body(response: &Response) -> Option<Value> {
+    let is_json = response.header("content-type")?.starts_with(Form::Json.media());
+    if is_json {
+        return parse(&response.body, &Limits::default()).ok();
     }
+    xml::parse(&response.body, Definitions::of(FhirVersion::Stu3), &Limits::default()).ok()
 }
 
 /// A text, a number or a boolean at a path.
