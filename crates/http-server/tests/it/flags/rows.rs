@@ -168,7 +168,7 @@ impl<'a> Case<'a> {
                 "authorization" => draft.authorization = Some(rest.to_owned()),
                 "=" => {
                     let response = self.server.send(&self.request(std::mem::take(&mut draft)));
-                    wrong.extend(self.compare(&response, rest));
+                    wrong.extend(compare(&response, rest));
                     self.last = Some(response);
                 }
                 "|" => {
@@ -187,7 +187,7 @@ impl<'a> Case<'a> {
                     }
                 }
                 "lacks" => {
-                    let body = self.last.as_ref().and_then(|last| body(last)).expect("a body");
+                    let body = self.last.as_ref().and_then(body).expect("a body");
                     if at(&body, rest).is_some() {
                         wrong.push(format!("{rest} is there"));
                     }
@@ -278,32 +278,32 @@ impl<'a> Case<'a> {
         request.body(body)
     }
 
-    /// Compares `STATUS SEVERITY ISSUE CODE`, or a status alone.
-    fn compare(&self, response: &Response, expected: &str) -> Option<String> {
-        let mut words = expected.split(' ');
-        let status = words.next().unwrap_or_default();
-        if status != response.status.to_string() {
-            return Some(format!("{}, not {status}: {}", response.status, response.body_text()));
-        }
-        let paths = ["issue.0.severity", "issue.0.code", "issue.0.details.coding.0.code"];
-        let body = body(response);
-        if let Some(fault) = body.as_ref().and_then(outcomes::fault) {
-            return Some(format!("{fault}: {}", response.body_text()));
-        }
-        for (path, expected) in paths.iter().zip(words) {
-            let found = body.as_ref().and_then(|body| text_at(body, path)).unwrap_or_default();
-            if found != expected {
-                return Some(format!("{path} is {found}, not {expected}: {}", response.body_text()));
-            }
-        }
-        None
-    }
-
     fn compare_text(&self, path: &str, expected: &str) -> Option<String> {
-        let body = self.last.as_ref().and_then(|last| body(last));
+        let body = self.last.as_ref().and_then(body);
         let found = body.and_then(|body| shown(&body, path)).unwrap_or_default();
         (!matches(expected, &found)).then(|| format!("{path} is\n  {found}\nnot\n  {expected}"))
     }
+}
+
+/// Compares `STATUS SEVERITY ISSUE CODE`, or a status alone.
+fn compare(response: &Response, expected: &str) -> Option<String> {
+    let mut words = expected.split(' ');
+    let status = words.next().unwrap_or_default();
+    if status != response.status.to_string() {
+        return Some(format!("{}, not {status}: {}", response.status, response.body_text()));
+    }
+    let paths = ["issue.0.severity", "issue.0.code", "issue.0.details.coding.0.code"];
+    let body = body(response);
+    if let Some(fault) = body.as_ref().and_then(outcomes::fault) {
+        return Some(format!("{fault}: {}", response.body_text()));
+    }
+    for (path, expected) in paths.iter().zip(words) {
+        let found = body.as_ref().and_then(|body| text_at(body, path)).unwrap_or_default();
+        if found != expected {
+            return Some(format!("{path} is {found}, not {expected}: {}", response.body_text()));
+        }
+    }
+    None
 }
 
 /// The answer as a tree, if it has a body and is written in what was asked for.
