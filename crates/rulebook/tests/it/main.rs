@@ -1,6 +1,7 @@
 //! What the rulebooks say, as a whole.
 
 mod conflicts;
+mod directory;
 mod jwt;
 mod outcomes;
 mod readings;
