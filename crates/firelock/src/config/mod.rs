@@ -518,8 +518,9 @@ fn check_readings(rulebook: RulebookKind, readings: &Readings, path: &str) -> Re
         "mount {path}: the readings empty_search and transition_issue belong to the rulebook spine-flags"
     );
     ensure!(
-        rulebook != RulebookKind::SpineNrl || readings.displays == default.displays,
-        "mount {path}: the record locator has displays of its own; see nrl_errors"
+        rulebook != RulebookKind::SpineNrl
+            || (readings.displays == default.displays && readings.malformed == default.malformed),
+        "mount {path}: the record locator has displays and rows of its own; see nrl_errors"
     );
     Ok(())
 }

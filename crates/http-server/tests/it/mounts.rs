@@ -10,7 +10,7 @@ use rulebook::{
     ConditionalDelete, ConflictBody, FhirRulebook, LockSettings, NrlRulebook, NrlSpec, Rulebook,
     SpineRulebook,
 };
-use versioning_core::{IdenticalUpdate, IfMatchPolicy, LockPolicy, UpdateCreate};
+use versioning_core::{IdenticalUpdate, IfMatchPolicy, LockPolicy, UpdateCreate, VersionScheme};
 
 /// A path and the rules that hold there.
 pub(crate) type Rules = (String, Arc<dyn Rulebook>);
@@ -36,7 +36,8 @@ pub(crate) fn default_mounts() -> Vec<Rules> {
 
 /// A mount from one line: its path, the API (`STU3`, `R4`, `R4B`, `R5`,
 /// `spine/STU3`, `flags/STU3` or `nrl/STU3`), and settings: `stale=412`, `missing=428`, `if_match=compulsory`,
-/// `if_match.Flag=ignored`, `update_create=off`, `identical=new-version`, `retries=0`, `lenient_tags`, `rebase`,
+/// `if_match.Flag=ignored`, `update_create=off`, `identical=new-version`, `retries=0`, `version_ids=sequential`, `lenient_tags`,
+/// `rebase`,
 /// `conflict=mismatch`, `headers=off`, `jwt_texts=nrl-2.3.0`, `token_times=strict`, `removal_reason=optional`,
 /// `nrl_spec=2.8.0`, `nrl_errors=2.3.0`, `reading.displays=pages` and the like, `conditional_delete=multiple`.
 pub(crate) fn parse(line: &str) -> Rules {
@@ -98,6 +99,10 @@ fn apply(locks: &mut LockSettings, name: &str, value: &str) {
     match name {
         "stale" => locks.stale = value.parse().expect("a status"),
         "missing" => locks.missing = value.parse().expect("a status"),
+        "version_ids" => {
+            assert_eq!(value, "sequential");
+            locks.policy.scheme = VersionScheme::Sequential;
+        }
         "retries" => locks.policy.retries_max = value.parse().expect("a number"),
         "if_match" => locks.policy.if_match = if_match(value),
         "update_create" => {

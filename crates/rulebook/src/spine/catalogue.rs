@@ -180,3 +180,13 @@ rows! {
     WITHDRAWN = 400, Error, Invalid, concept::WITHDRAWN;
     FORBIDDEN_TRANSITION = 422, Error, BusinessRule, concept::INVALID_RESOURCE;
 }
+
+/// What the Spine Security Proxy answers before an API is reached: status and issue type; it has no
+/// codes. Those of 403, 405 and 415 are the API's here, and the last two take a proxy.
+pub const PROXY: &[(u16, IssueType)] = &[
+    (403, IssueType::Forbidden),
+    (405, IssueType::NotSupported),
+    (415, IssueType::NotSupported),
+    (502, IssueType::Transient),
+    (504, IssueType::Transient),
+];

@@ -5,7 +5,7 @@ use fhir_model::IssueType;
 use serde::{Deserialize, Serialize};
 
 use crate::rule::{Rule, RuleCoding};
-use crate::spine::catalogue::{self, SYSTEM, VALUE_SET, concept, pages};
+use crate::spine::catalogue::{self, SYSTEM, VALUE_SET, concept, pages, rows};
 
 /// Declares readings of one question: each with the name that configuration has for it.
 macro_rules! readings {
@@ -82,6 +82,13 @@ readings! {
         /// That of header fields.
         Invalid
     }
+    /// What a body is that is no JSON or XML at all. The error table has two rows for it.
+    Malformed {
+        /// `MESSAGE_NOT_WELL_FORMED`.
+        MessageNotWellFormed,
+        /// `BAD_REQUEST`.
+        BadRequest
+    }
     /// The issue type of a change that the state of a resource forbids.
     TransitionIssue {
         /// What it is by FHIR's own list.
@@ -133,6 +140,8 @@ pub struct Readings {
     pub conflict_issue: ConflictIssue,
     /// The issue type of a precondition that failed, or is missing.
     pub precondition_issue: PreconditionIssue,
+    /// What a body is that is no JSON or XML at all.
+    pub malformed: Malformed,
     /// The issue type of a change that the state of a resource forbids.
     pub transition_issue: TransitionIssue,
     /// What a deletion answers.
@@ -153,6 +162,11 @@ impl Readings {
     /// A row under these readings.
     #[must_use]
     pub fn rule(&self, rule: Rule) -> Rule {
+        let well_formed = rule.coding.code != concept::MESSAGE_NOT_WELL_FORMED.code;
+        let rule = match self.malformed {
+            Malformed::BadRequest if !well_formed => rows::BAD_REQUEST,
+            _ => rule,
+        };
         let code = rule.coding.code;
         let other = match rule.issue {
             IssueType::Structure if code == concept::MISSING_OR_INVALID_HEADER.code => {

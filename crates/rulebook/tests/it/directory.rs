@@ -18,9 +18,12 @@ fn flags(name: &str, verb: &str) -> String {
 fn the_demonstration_knows_who_asks_first() {
     let demo = Directory::demo();
     assert_eq!(demo.spine_asid(), "999999999999");
-    for (asid, organization) in [("200000000118", "RR8"), ("200000000205", "RXA"), ("200000000115", "AMS01")] {
+    for (asid, organization) in [("200000000118", "RR8"), ("200000000205", "RXA"), ("200000000115", "AMS01")]
+    {
         assert_eq!(demo.organization_of(asid), Some(organization));
-        assert!(demo.is_affiliated(asid, organization) && demo.is_affiliated(asid, &organization.to_lowercase()));
+        assert!(
+            demo.is_affiliated(asid, organization) && demo.is_affiliated(asid, &organization.to_lowercase())
+        );
         assert!(!demo.is_affiliated(asid, "RGD"));
         for action in NRL {
             let reads = matches!(action, "read" | "search");
@@ -56,7 +59,9 @@ fn a_directory_of_another_form_is_refused_with_the_key() {
             "system.organization",
         ),
         (
-            format!("{SPINE}[[organization]]\ncode = \"RR8\"\n[[system]]\nasid = \"2\"\norganization = \"RR8\"\ninteractions = []"),
+            format!(
+                "{SPINE}[[organization]]\ncode = \"RR8\"\n[[system]]\nasid = \"2\"\norganization = \"RR8\"\ninteractions = []"
+            ),
             "system.asid",
         ),
     ] {

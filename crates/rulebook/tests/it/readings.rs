@@ -36,6 +36,7 @@ fn each_other_reading_changes_its_rows() {
         ("conflict_issue", "forbidden", vec!["CONFLICT"]),
         ("precondition_issue", "invalid", vec!["PRECONDITION_FAILED"]),
         ("transition_issue", "invalid", vec!["INVALID_RESOURCE"]),
+        ("malformed", "bad-request", vec!["MESSAGE_NOT_WELL_FORMED"]),
     ] {
         assert_eq!(changed(with(question, answer)), codes, "{question}");
     }
