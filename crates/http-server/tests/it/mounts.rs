@@ -7,8 +7,8 @@ use rulebook::spine::{
     FlagsRulebook, HeaderMode, JwtTexts, NrlErrors, Readings, RemovalReason, Security, TimeCheck,
 };
 use rulebook::{
-    ConditionalDelete, ConflictBody, FhirRulebook, LockSettings, NrlRulebook, NrlSpec, Rulebook,
-    SpineRulebook,
+    ConditionalDelete, ConflictBody, FhirRulebook, LockSettings, NrlRulebook, NrlSpec, PatchEntries,
+    Rulebook, SpineRulebook,
 };
 use versioning_core::{IdenticalUpdate, IfMatchPolicy, LockPolicy, UpdateCreate, VersionScheme};
 
@@ -39,7 +39,8 @@ pub(crate) fn default_mounts() -> Vec<Rules> {
 /// `if_match.Flag=ignored`, `update_create=off`, `identical=new-version`, `retries=0`, `version_ids=sequential`, `lenient_tags`,
 /// `rebase`,
 /// `conflict=mismatch`, `headers=off`, `jwt_texts=nrl-2.3.0`, `token_times=strict`, `removal_reason=optional`,
-/// `nrl_spec=2.8.0`, `nrl_errors=2.3.0`, `reading.displays=pages` and the like, `conditional_delete=multiple`.
+/// `nrl_spec=2.8.0`, `nrl_errors=2.3.0`, `reading.displays=pages` and the like, `conditional_delete=multiple`,
+/// `stu3_bundle_patch`.
 pub(crate) fn parse(line: &str) -> Rules {
     let mut words = line.split_whitespace();
     let path = words.next().expect("a path").to_owned();
@@ -71,6 +72,7 @@ pub(crate) fn parse(line: &str) -> Rules {
             ("nrl_errors", "2.3.0") => nrl_errors = NrlErrors::V2_3_0,
             ("nrl_spec", "2.8.0") => nrl_spec = NrlSpec::V2_8_0,
             ("lenient_tags", "") => locks.lenient_tags = true,
+            ("stu3_bundle_patch", "") => locks.patch_entries = PatchEntries::Always,
             ("bundle_if_match", "optional") => locks.bundle_if_match_optional = true,
             ("conditional_delete", "multiple") => locks.conditional_delete = ConditionalDelete::Multiple,
             ("rebase", "") => locks.rebase = true,

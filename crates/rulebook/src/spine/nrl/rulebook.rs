@@ -337,9 +337,10 @@ impl NrlRulebook {
             Failure::UnsupportedMediaType { .. }
             | Failure::NotAcceptable { .. }
             | Failure::NotRepresentable { .. } => rows::MEDIA_TYPE,
-            Failure::InvalidHost | Failure::MalformedField(_) | Failure::MalformedIdempotencyKey => {
-                rows::HEADER
-            }
+            Failure::InvalidHost
+            | Failure::MalformedField(_)
+            | Failure::MalformedIdempotencyKey
+            | Failure::MalformedRetry => rows::HEADER,
             Failure::IllegalId { .. } => rows::NOT_FOUND,
             // As in every API of Spine.
             Failure::NotOffered(_) | Failure::NoRoute { .. } | Failure::UnknownType { .. } => NOT_IMPLEMENTED,
