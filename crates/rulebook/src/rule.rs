@@ -392,6 +392,11 @@ pub trait Rulebook: Debug + Send + Sync {
     /// Status and OperationOutcome of a failure. `trace` becomes the outcome's id where the API
     /// wants one.
     fn refuse(&self, failure: &Failure, trace: &str) -> Verdict {
+        self.refused(failure, trace)
+    }
+
+    #[doc(hidden)]
+    fn refused(&self, failure: &Failure, trace: &str) -> Verdict {
         let rule = self.rule(failure);
         let inner = if let Failure::Entry { failure, .. } = failure { failure } else { failure };
         let issues = match (self.fixed_words(inner), inner) {

@@ -15,6 +15,7 @@ mod metadata;
 mod mounts;
 mod nrl;
 mod operations;
+mod outcomes;
 mod patch;
 mod patch_failures;
 mod pointers;

@@ -12,7 +12,7 @@ use crate::change::Breach;
 use crate::failure::Failure;
 use crate::spine::catalogue::rows::MISSING_OR_INVALID_TOKEN;
 use crate::spine::directory::Directory;
-use crate::spine::identifiers::{is_asid, is_ods_code, systems, value_of};
+use crate::spine::identifiers::{is_asid, is_nhs_number, is_ods_code, systems, value_of};
 use crate::spine::signature::TokenKeys;
 
 /// A token is at most this long, in bytes; header fields are limited before.
@@ -179,7 +179,8 @@ impl Token {
     }
 }
 
-fn absent(name: &str) -> Failure {
+/// The refusal of a token without a claim that must be there.
+pub(super) fn absent(name: &str) -> Failure {
     invalid(format!(
         "The mandatory claim {name} from the JWT associated with the Authorisation header is missing"
     ))
@@ -228,7 +229,7 @@ fn check_user(token: &Token, subject: &str, rules: &TokenRules<'_>) -> Result<Op
 fn check_patient(token: &Token, subject: &str, has_user: bool) -> Result<Option<String>, Failure> {
     let Some(patient) = token.text("requesting_patient") else { return Ok(None) };
     let number = systems::NHS_NUMBER.iter().find_map(|system| value_of(patient, system));
-    let Some(number) = number else {
+    let Some(number) = number.filter(|number| is_nhs_number(number)) else {
         return Err(invalid(format!(
             "requesting_patient ({patient}) must be of the form [https://fhir.nhs.uk/Id/nhs-number/[NHSNumber]]"
         )));

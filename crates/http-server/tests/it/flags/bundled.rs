@@ -50,7 +50,7 @@ const EDITS: [Edit; 13] = [
         payload.with(place, None)
     }),
     ("an element that the profile forbids", |payload| {
-        payload.with("identifier", Value::from(array![object! { "value": "1" }]))
+        payload.with("identifier", array![object! { "value": "1" }])
     }),
     ("a language, which is frozen", |payload| payload.with("language", Value::from("en"))),
     ("a text where a list belongs", |payload| payload.with("extension", Value::from("none"))),

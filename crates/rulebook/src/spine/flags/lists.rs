@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use fhir_definitions::{Definitions, FhirVersion};
 use fhir_model::IssueType;
 use fhir_model::json::Value;
-use fhir_validate::validate;
+use fhir_validate::{Rule, validate};
 
 use super::{CONDITION, FlagsRulebook, LIST, forbidden, record};
 use crate::difference::{StatusChange, differences};
@@ -156,19 +156,8 @@ fn check_conditions<'a>(
     rulebook: &FlagsRulebook,
 ) -> Result<(), Failure> {
     for (index, condition) in conditions {
+        check_profile(index, condition, rulebook)?;
         let place = format!("List.contained[{index}]");
-        let mut findings = validate(
-            condition,
-            Definitions::of(FhirVersion::Stu3),
-            rulebook.validation().unwrap_or(rulebook.validation),
-        );
-        if findings.iter().any(fhir_validate::Finding::is_error) {
-            for finding in &mut findings {
-                let below = finding.expression.strip_prefix("Condition").unwrap_or(&finding.expression);
-                finding.expression = format!("{place}{below}");
-            }
-            return Err(Failure::Invalid(findings));
-        }
         if record::number(condition, "Condition") != Some(patient) {
             return Err(Breach::failure_at(
                 rows::INVALID_RESOURCE,
@@ -180,10 +169,36 @@ fn check_conditions<'a>(
     Ok(())
 }
 
+/// Checks that a contained resource follows the profile of its type, also where it does not claim it.
+fn check_profile(index: usize, resource: &Value, rulebook: &FlagsRulebook) -> Result<(), Failure> {
+    let settings = rulebook.validation().unwrap_or(rulebook.validation);
+    let mut findings = validate(resource, Definitions::of(FhirVersion::Stu3), settings);
+    // What refers to the List around was checked with it.
+    findings.retain(|finding| finding.rule != Rule::ContainedNotFound);
+    if !findings.iter().any(fhir_validate::Finding::is_error) {
+        return Ok(());
+    }
+    let kind = text(resource, "resourceType").unwrap_or_default();
+    for finding in &mut findings {
+        let below = finding.expression.strip_prefix(kind).unwrap_or(&finding.expression);
+        finding.expression = format!("List.contained[{index}]{below}");
+    }
+    Err(Failure::Invalid(findings))
+}
+
+/// A List's Provenance is the client's to make: what is new, from this place on, follows its profile.
+fn check_provenances(list: &Value, from: usize, rulebook: &FlagsRulebook) -> Result<(), Failure> {
+    let contained = items(list, "contained").iter().enumerate().skip(from);
+    contained
+        .filter(|(_, found)| text(found, "resourceType") == Some("Provenance"))
+        .try_for_each(|(index, found)| check_profile(index, found, rulebook))
+}
+
 /// A new List holds active Conditions, and no entry of it is deleted.
 pub(super) fn check_new(list: &Value, patient: &str, rulebook: &FlagsRulebook) -> Result<(), Failure> {
     let contained = items(list, "contained").iter().enumerate();
     check_conditions(contained.filter(|(_, found)| is_condition(found)), patient, rulebook)?;
+    check_provenances(list, 0, rulebook)?;
     check_open(list, 0, 0)
 }
 
@@ -231,6 +246,7 @@ pub(super) fn check_update(before: &Value, after: &Value, rulebook: &FlagsRulebo
     let patient = record::number(after, "List").unwrap_or_default().to_owned();
     let conditions = items(after, "contained").iter().enumerate();
     check_conditions(conditions.filter(|(_, found)| is_condition(found)), &patient, rulebook)?;
+    check_provenances(after, contained, rulebook)?;
     check_open(after, entries, contained)?;
     check_pairs(before, after)
 }

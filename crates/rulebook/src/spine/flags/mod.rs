@@ -24,6 +24,7 @@ use crate::spine::catalogue::{concept, rows};
 use crate::spine::core::{ConflictBody, SpineRulebook};
 use crate::spine::headers::{self, Security};
 use crate::spine::identifiers;
+use crate::spine::readings::{EmptySearch, Readings};
 use crate::{
     Breach, Caller, Change, EntryHead, Failure, Found, Interaction, Lookup, OperationOffer, RequestHead,
     Resource, StatementOffer, Success, Transition, TypeOffer, Unique, Warning,
@@ -85,6 +86,12 @@ impl FlagsRulebook {
     #[must_use]
     pub fn with_removal_reason(self, removal_reason: RemovalReason) -> Self {
         Self { removal_reason, ..self }
+    }
+
+    /// The same with other readings of what the documents say in two ways.
+    #[must_use]
+    pub fn with_readings(self, readings: Readings) -> Self {
+        Self { core: self.core.with_readings(readings), ..self }
     }
 
     fn created(&self, change: &Change<'_>, mut after: Value) -> Result<Transition, Failure> {
@@ -268,6 +275,18 @@ impl Rulebook for FlagsRulebook {
         search::rewrite(resource_type, parameters, &self.security.directory, caller)
     }
 
+    fn judges_searches(&self) -> bool {
+        self.core.readings().empty_search == EmptySearch::NoRecordFound
+    }
+
+    /// Asked where an empty search is a failure.
+    fn searched(&self, _parameters: &[(String, String)], found: &[Value]) -> Result<(), Failure> {
+        match found {
+            [] => Err(Breach::failure(rows::NO_RECORD_FOUND, "Nothing of this patient meets the criteria.")),
+            _ => Ok(()),
+        }
+    }
+
     fn receive(&self, resource_type: &str, resource: &mut Value) -> Vec<Warning> {
         record::receive(resource_type, resource)
     }
@@ -364,9 +383,11 @@ impl Rulebook for FlagsRulebook {
 
     fn rule(&self, failure: &Failure) -> Rule {
         match failure {
-            Failure::NotOffered(_) => rows::NOT_IMPLEMENTED,
+            Failure::NotOffered(_) | Failure::NoRoute { .. } | Failure::UnknownType { .. } => {
+                self.core.readings().rule(rows::NOT_IMPLEMENTED)
+            }
             Failure::ReferenceMissing { .. } | Failure::UnresolvedReference { .. } => {
-                rows::REFERENCE_NOT_FOUND
+                self.core.readings().rule(rows::REFERENCE_NOT_FOUND)
             }
             Failure::Entry { failure, .. } => self.rule(failure),
             _ => self.core.rule(failure),
@@ -375,13 +396,16 @@ impl Rulebook for FlagsRulebook {
 
     fn success(&self, success: Success, resource: &Resource) -> (RuleCoding, String) {
         match success {
-            Success::Performed => (concept::RESOURCE_DELETED, "The record is removed.".to_owned()),
+            Success::Performed => {
+                (self.core.readings().coding(concept::RESOURCE_DELETED), "The record is removed.".to_owned())
+            }
             _ => self.core.success(success, resource),
         }
     }
 
     fn accept(&self, success: Success, resource: &Resource, warnings: &[Warning], trace: &str) -> Verdict {
-        let mut verdict = self.worded(success, self.success(success, resource), warnings, trace);
+        let warnings = self.core.warnings(warnings);
+        let mut verdict = self.worded(success, self.success(success, resource), &warnings, trace);
         // The published answer of the operation has this text, and lacks the coding.
         if success == Success::Performed
             && let Some(details) = first_details(&mut verdict.outcome)
