@@ -23,3 +23,8 @@ pub use offers::{Format, OperationOffer, SearchOffer, StatementOffer, TypeOffer}
 pub use rule::{ClientId, LocationForm, OutcomeShape, Return, Rule, RuleCoding, Rulebook, Verdict, Wording};
 pub use spine::{ConflictBody, NrlRulebook, NrlSpec, SpineRulebook};
 pub use success::Success;
+
+/// The manual's walk through a rulebook is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/rulebooks.md")]
+struct Walkthrough;

@@ -205,6 +205,12 @@ pub trait Rulebook: Debug + Send + Sync {
         Ok(())
     }
 
+    /// Whether the answer to every search has the number of matches, also where there are more pages
+    /// and the client did not ask for it.
+    fn counts_searches(&self) -> bool {
+        false
+    }
+
     /// Whether the answer to a search depends on what it finds: then [`searched`](Self::searched)
     /// is asked.
     fn judges_searches(&self) -> bool {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use fhir_definitions::FhirVersion;
 use rulebook::spine::{
-    FlagsRulebook, HeaderMode, JwtTexts, NrlErrors, Readings, RemovalReason, Security, TimeCheck,
+    FlagsRulebook, HeaderMode, JwtTexts, NrlErrors, Readings, RemovalReason, Security, TimeCheck, TokenKeys,
 };
 use rulebook::{
     ConditionalDelete, ConflictBody, FhirRulebook, LockSettings, NrlRulebook, NrlSpec, PatchEntries,
@@ -38,7 +38,7 @@ pub(crate) fn default_mounts() -> Vec<Rules> {
 /// `spine/STU3`, `flags/STU3` or `nrl/STU3`), and settings: `stale=412`, `missing=428`, `if_match=compulsory`,
 /// `if_match.Flag=ignored`, `update_create=off`, `identical=new-version`, `retries=0`, `version_ids=sequential`, `lenient_tags`,
 /// `rebase`,
-/// `conflict=mismatch`, `headers=off`, `jwt_texts=nrl-2.3.0`, `token_times=strict`, `removal_reason=optional`,
+/// `conflict=mismatch`, `headers=off`, `jwt_texts=nrl-2.3.0`, `token_times=strict`, `token_keys=own`, `removal_reason=optional`,
 /// `nrl_spec=2.8.0`, `nrl_errors=2.3.0`, `reading.displays=pages` and the like, `conditional_delete=multiple`,
 /// `stu3_bundle_patch`.
 pub(crate) fn parse(line: &str) -> Rules {
@@ -67,6 +67,7 @@ pub(crate) fn parse(line: &str) -> Rules {
             ("headers", "off") => security.headers = HeaderMode::Off,
             ("headers", "optional") => security.headers = HeaderMode::Optional,
             ("jwt_texts", "nrl-2.3.0") => security.jwt_texts = JwtTexts::Nrl230,
+            ("token_keys", "own") => security.keys = Some(own_key()),
             ("token_times", "strict") => security.times = TimeCheck::Strict,
             ("removal_reason", "optional") => removal_reason = RemovalReason::Optional,
             ("nrl_errors", "2.3.0") => nrl_errors = NrlErrors::V2_3_0,
@@ -95,6 +96,14 @@ pub(crate) fn parse(line: &str) -> Rules {
         }
         other => panic!("{other} is no API: {line}"),
     }
+}
+
+/// A key that has signed no token.
+fn own_key() -> Arc<TokenKeys> {
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let mut keys = TokenKeys::default();
+    keys.add_pem(key.public_key_pem().as_bytes()).expect("a public key");
+    Arc::new(keys)
 }
 
 fn apply(locks: &mut LockSettings, name: &str, value: &str) {

@@ -5,6 +5,8 @@ use fhir_model::json::Value;
 use super::fixtures::{Payload, signed};
 use super::{BASE, make, server};
 use crate::client::Request;
+use crate::harness::TestServer;
+use crate::mounts;
 
 const CLIENTS: usize = 16;
 
@@ -12,10 +14,11 @@ fn count(statuses: &[u16], status: u16) -> usize {
     statuses.iter().filter(|found| **found == status).count()
 }
 
-/// Sixteen clients inactivate one Flag with the same ETag: one succeeds.
+/// Sixteen clients inactivate one Flag with the same ETag, all of which have seen it before any of
+/// them changes it: one succeeds.
 #[test]
 fn one_of_sixteen_inactivations_wins() {
-    let server = server("");
+    let server = TestServer::gated(mounts::parse(&format!("{BASE} flags/STU3")), CLIENTS);
     let made = make(&server, &Payload::of("flag"));
     let ended = made.payload.ended();
     let put = || signed(Request::put(&made.target, ended.bytes()).if_match(&made.etag));

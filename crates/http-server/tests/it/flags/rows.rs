@@ -84,6 +84,19 @@ fn every_refusal_is_told_whole() {
     assert!(short.is_empty(), "{short:#?}");
 }
 
+/// Every table that this API is about has cases. Transactions, 4.4, are shown elsewhere.
+#[test]
+fn every_table_has_cases() {
+    let text = text();
+    let rows = rows(&text);
+    for table in [
+        "1.1", "1.2", "1.3", "1.4", "1.5", "1.6", "1.7", "1.9", "2.1", "2.2", "2.3", "2.4", "2.5", "2.6",
+        "2.7", "4.1", "4.2", "4.3", "4.5", "4.6", "4.9", "8", "8.1",
+    ] {
+        assert!(rows.iter().any(|row| row.title.split(' ').next() == Some(table)), "{table}");
+    }
+}
+
 /// A row that is being played.
 struct Case<'a> {
     form: Form,

@@ -122,6 +122,10 @@ impl Rulebook for NrlRulebook {
         true
     }
 
+    fn counts_searches(&self) -> bool {
+        true
+    }
+
     /// A search by id is a read; one by patient needs a patient whom somebody knows.
     fn searched(&self, parameters: &[(String, String)], found: &[Value]) -> Result<(), Failure> {
         match (search::search(parameters, self.directory())?, found) {
