@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use fhir_model::json::Value;
+use fhir_model::json::{Object, Value};
 use fhir_model::{array, object};
 
 use super::fixtures::{Payload, signed};
@@ -170,4 +170,53 @@ fn updates_are_answered_as_alone() {
         }
     }
     assert_eq!(Vec::from_iter(statuses), [200, 400, 404, 409, 412, 422]);
+}
+
+/// The places of a tree, from its root down.
+fn places(value: &Value, at: &str, found: &mut Vec<String>) {
+    let below = |name: &str| if at.is_empty() { name.to_owned() } else { format!("{at}.{name}") };
+    if !at.is_empty() {
+        found.push(at.to_owned());
+    }
+    for (name, child) in value.as_object().into_iter().flat_map(Object::iter) {
+        places(child, &below(name), found);
+    }
+    for (index, child) in value.as_array().unwrap_or_default().iter().enumerate() {
+        places(child, &below(&index.to_string()), found);
+    }
+}
+
+/// Every place of a transaction with something else in it, or nothing: it is refused with an outcome that says why, or
+/// is a transaction all the same; the server never fails.
+#[test]
+fn no_bent_transaction_makes_the_server_fail() {
+    let server = server("");
+    for name in ["transaction", "ending"] {
+        let whole = Payload::of(name);
+        let mut all = Vec::new();
+        places(&whole.0, "", &mut all);
+        assert!(all.len() > 40, "{} places", all.len());
+        for place in all {
+            let bent = [
+                None,
+                Some(Value::from("")),
+                Some(Value::from("urn:uuid:334ee6a9-cf05-4908-aebc-6972c49fd719")),
+                Some(Value::from("Patient/1?_id=x|y&#")),
+                Some(Value::from(7_i64)),
+                Some(Value::from(true)),
+                Some(Value::from(Vec::<Value>::new())),
+                Some(Value::from(object! {})),
+                Some(array![object! { "reference": "#none" }]),
+            ];
+            for value in bent {
+                let what = format!("{name} with {value:?} at {place}");
+                let body = whole.clone().with(&place, value).bytes();
+                let answer = server.send(&signed(Request::post(BASE, body)));
+                let fine = matches!(answer.status, 200 | 501) || (400..500).contains(&answer.status);
+                assert!(fine, "{what}: {} {}", answer.status, answer.body_text());
+                let kind = if answer.status == 200 { "Bundle" } else { "OperationOutcome" };
+                assert_eq!(answer.text("resourceType"), kind, "{what}");
+            }
+        }
+    }
 }
