@@ -321,6 +321,10 @@ impl FileMount {
                 || (spine.nrl_spec == NrlSpec::default() && spine.nrl_errors == NrlErrors::default()),
             "mount {path}: nrl_spec and nrl_errors belong to the rulebook spine-nrl"
         );
+        ensure!(
+            self.rulebook == RulebookKind::SpineFlags || spine.removal_reason == RemovalReason::default(),
+            "mount {path}: removal_reason belongs to the rulebook spine-flags"
+        );
         check_readings(self.rulebook, &spine.readings, &path)?;
         locks.policy = self.lock.over(locks.policy);
         for (name, lock) in self.types {
@@ -355,6 +359,10 @@ impl FileMount {
             );
             locks.patch_entries = if wanted { PatchEntries::Always } else { PatchEntries::FromR4 };
         }
+        ensure!(
+            self.rulebook != RulebookKind::Fhir || self.conflict_body.is_none(),
+            "mount {path}: conflict_body belongs to the rulebooks of Spine"
+        );
         let conflict_body = match self.conflict_body {
             None | Some(FileConflictBody::Conflict) => ConflictBody::Conflict,
             Some(FileConflictBody::ResourceVersionMismatch) => ConflictBody::ResourceVersionMismatch,
@@ -692,6 +700,11 @@ mod tests {
             ("[[mount]]\npath = \"/a\"\nfhir = \"R4\"\nrulebook = \"spine\"", "STU3"),
             ("[[mount]]\npath = \"/a\"\nfhir = \"R4\"\nstu3_bundle_patch = true", "stu3_bundle_patch"),
             ("[[mount]]\npath = \"/a\"\nfhir = \"R4\"\nnrl_spec = \"2.8.0\"", "nrl_spec"),
+            (
+                "[[mount]]\npath = \"/a\"\nfhir = \"STU3\"\nrulebook = \"spine-nrl\"\nremoval_reason = \"optional\"",
+                "spine-flags",
+            ),
+            ("[[mount]]\npath = \"/a\"\nfhir = \"R4\"\nconflict_body = \"CONFLICT\"", "conflict_body"),
             ("[[mount]]\npath = \"/a\"\nfhir = \"R4\"\n[mount.readings]\ndisplays = \"pages\"", "readings"),
             (
                 "[[mount]]\npath = \"/a\"\nfhir = \"STU3\"\nrulebook = \"spine-nrl\"\n[mount.readings]\ndisplays = \"pages\"",
