@@ -317,15 +317,10 @@ impl FileMount {
             "mount {path}: headers, directory, jwt_texts, token_times, token_keys, removal_reason, nrl_spec and nrl_errors belong to the APIs of Spine"
         );
         ensure!(
-            self.rulebook == RulebookKind::SpineNrl
-                || (spine.nrl_spec == NrlSpec::default() && spine.nrl_errors == NrlErrors::default()),
-            "mount {path}: nrl_spec and nrl_errors belong to the rulebook spine-nrl"
+            self.rulebook != RulebookKind::Fhir || self.conflict_body.is_none(),
+            "mount {path}: conflict_body belongs to the rulebooks of Spine"
         );
-        ensure!(
-            self.rulebook == RulebookKind::SpineFlags || spine.removal_reason == RemovalReason::default(),
-            "mount {path}: removal_reason belongs to the rulebook spine-flags"
-        );
-        check_readings(self.rulebook, &spine.readings, &path)?;
+        check_spine(self.rulebook, &spine, &path)?;
         locks.policy = self.lock.over(locks.policy);
         for (name, lock) in self.types {
             ensure!(
@@ -359,10 +354,6 @@ impl FileMount {
             );
             locks.patch_entries = if wanted { PatchEntries::Always } else { PatchEntries::FromR4 };
         }
-        ensure!(
-            self.rulebook != RulebookKind::Fhir || self.conflict_body.is_none(),
-            "mount {path}: conflict_body belongs to the rulebooks of Spine"
-        );
         let conflict_body = match self.conflict_body {
             None | Some(FileConflictBody::Conflict) => ConflictBody::Conflict,
             Some(FileConflictBody::ResourceVersionMismatch) => ConflictBody::ResourceVersionMismatch,
@@ -522,9 +513,19 @@ fn default_mounts(demo: bool) -> Vec<MountConfig> {
     plain.into_iter().chain(spine).chain(alias).collect()
 }
 
-/// Each rulebook has the readings of questions that come up in it.
-fn check_readings(rulebook: RulebookKind, readings: &Readings, path: &str) -> Result<()> {
+/// Each rulebook has its own settings, and the readings of questions that come up in it.
+fn check_spine(rulebook: RulebookKind, spine: &SpineConfig, path: &str) -> Result<()> {
+    let SpineConfig { readings, nrl_spec, nrl_errors, removal_reason, .. } = spine;
     let default = Readings::default();
+    ensure!(
+        rulebook == RulebookKind::SpineNrl
+            || (*nrl_spec == NrlSpec::default() && *nrl_errors == NrlErrors::default()),
+        "mount {path}: nrl_spec and nrl_errors belong to the rulebook spine-nrl"
+    );
+    ensure!(
+        rulebook == RulebookKind::SpineFlags || *removal_reason == RemovalReason::default(),
+        "mount {path}: removal_reason belongs to the rulebook spine-flags"
+    );
     ensure!(
         rulebook != RulebookKind::Fhir || *readings == default,
         "mount {path}: readings belong to the rulebooks of Spine"
