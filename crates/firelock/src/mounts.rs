@@ -76,7 +76,8 @@ pub(crate) fn rulebook(mount: &MountConfig) -> Result<Arc<dyn Rulebook>> {
         }
         RulebookKind::SpineNrl => {
             let nrl = NrlRulebook::new(locks, mount.spine.nrl_spec, security(mount)?);
-            Arc::new(nrl.with_errors(mount.spine.nrl_errors).with_readings(mount.spine.readings))
+            let nrl = nrl.with_errors(mount.spine.nrl_errors).with_conflict_body(mount.conflict_body);
+            Arc::new(nrl.with_readings(mount.spine.readings))
         }
     })
 }

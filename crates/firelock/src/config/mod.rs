@@ -317,11 +317,10 @@ impl FileMount {
             "mount {path}: headers, directory, jwt_texts, token_times, token_keys, removal_reason, nrl_spec and nrl_errors belong to the APIs of Spine"
         );
         ensure!(
-            self.rulebook == RulebookKind::SpineNrl
-                || (spine.nrl_spec == NrlSpec::default() && spine.nrl_errors == NrlErrors::default()),
-            "mount {path}: nrl_spec and nrl_errors belong to the rulebook spine-nrl"
+            self.rulebook != RulebookKind::Fhir || self.conflict_body.is_none(),
+            "mount {path}: conflict_body belongs to the rulebooks of Spine"
         );
-        check_readings(self.rulebook, &spine.readings, &path)?;
+        check_spine(self.rulebook, &spine, &path)?;
         locks.policy = self.lock.over(locks.policy);
         for (name, lock) in self.types {
             ensure!(
@@ -515,9 +514,19 @@ fn default_mounts(demo: bool) -> Vec<MountConfig> {
     plain.into_iter().chain(spine).chain(alias).collect()
 }
 
-/// Each rulebook has the readings of questions that come up in it.
-fn check_readings(rulebook: RulebookKind, readings: &Readings, path: &str) -> Result<()> {
+/// Each rulebook has its own settings, and the readings of questions that come up in it.
+fn check_spine(rulebook: RulebookKind, spine: &SpineConfig, path: &str) -> Result<()> {
+    let SpineConfig { readings, nrl_spec, nrl_errors, removal_reason, .. } = spine;
     let default = Readings::default();
+    ensure!(
+        rulebook == RulebookKind::SpineNrl
+            || (*nrl_spec == NrlSpec::default() && *nrl_errors == NrlErrors::default()),
+        "mount {path}: nrl_spec and nrl_errors belong to the rulebook spine-nrl"
+    );
+    ensure!(
+        rulebook == RulebookKind::SpineFlags || *removal_reason == RemovalReason::default(),
+        "mount {path}: removal_reason belongs to the rulebook spine-flags"
+    );
     ensure!(
         rulebook != RulebookKind::Fhir || *readings == default,
         "mount {path}: readings belong to the rulebooks of Spine"
@@ -693,6 +702,11 @@ mod tests {
             ("[[mount]]\npath = \"/a\"\nfhir = \"R4\"\nrulebook = \"spine\"", "STU3"),
             ("[[mount]]\npath = \"/a\"\nfhir = \"R4\"\nstu3_bundle_patch = true", "stu3_bundle_patch"),
             ("[[mount]]\npath = \"/a\"\nfhir = \"R4\"\nnrl_spec = \"2.8.0\"", "nrl_spec"),
+            (
+                "[[mount]]\npath = \"/a\"\nfhir = \"STU3\"\nrulebook = \"spine-nrl\"\nremoval_reason = \"optional\"",
+                "spine-flags",
+            ),
+            ("[[mount]]\npath = \"/a\"\nfhir = \"R4\"\nconflict_body = \"CONFLICT\"", "conflict_body"),
             ("[[mount]]\npath = \"/a\"\nfhir = \"R4\"\n[mount.readings]\ndisplays = \"pages\"", "readings"),
             (
                 "[[mount]]\npath = \"/a\"\nfhir = \"STU3\"\nrulebook = \"spine-nrl\"\n[mount.readings]\ndisplays = \"pages\"",

@@ -92,7 +92,8 @@ pub(crate) fn parse(line: &str) -> Rules {
         }
         "nrl/STU3" => {
             let nrl = NrlRulebook::new(locks, nrl_spec, security);
-            (path, Arc::new(nrl.with_errors(nrl_errors).with_readings(readings)))
+            let nrl = nrl.with_errors(nrl_errors).with_conflict_body(conflict);
+            (path, Arc::new(nrl.with_readings(readings)))
         }
         other => panic!("{other} is no API: {line}"),
     }

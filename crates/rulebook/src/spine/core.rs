@@ -64,6 +64,12 @@ impl SpineRulebook {
         Self { readings, ..self }
     }
 
+    /// The same with another code for version conflicts.
+    #[must_use]
+    pub fn with_conflict_body(self, conflict_body: ConflictBody) -> Self {
+        Self { conflict_body, ..self }
+    }
+
     /// Which readings are followed.
     pub(super) fn readings(&self) -> &Readings {
         &self.readings

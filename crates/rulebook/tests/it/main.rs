@@ -2,6 +2,7 @@
 
 mod conflicts;
 mod directory;
+mod identifiers;
 mod jwt;
 mod outcomes;
 mod readings;

@@ -60,7 +60,22 @@ fn every_request_leaves_a_record() {
         assert_eq!(from, Some(made.etag.clone()), "{key} in {changed:?}");
     }
     let line = String::from_utf8(created.to_object().to_bytes()).expect("text");
-    for name in ["requestTime", "asid", "odsCode", "userId", "nhsNumber", "responseTime", "logicalId"] {
+    // ASID, verb, URL, body, ODS code, NHS number, time, user; status, body, id, time; the versions.
+    for name in [
+        "asid",
+        "method",
+        "url",
+        "requestBody",
+        "odsCode",
+        "nhsNumber",
+        "requestTime",
+        "userId",
+        "status",
+        "responseBody",
+        "logicalId",
+        "responseTime",
+        "versions",
+    ] {
         assert!(line.contains(&format!("\"{name}\":")), "{name} in {line}");
     }
     assert!(!line.contains("Bearer"), "tokens are nobody's: {line}");

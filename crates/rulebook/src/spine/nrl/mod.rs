@@ -84,6 +84,12 @@ impl NrlRulebook {
         Self { core: self.core.with_readings(readings), ..self }
     }
 
+    /// The same with another code for version conflicts, for clients that send If-Match.
+    #[must_use]
+    pub fn with_conflict_body(self, conflict_body: ConflictBody) -> Self {
+        Self { core: self.core.with_conflict_body(conflict_body), ..self }
+    }
+
     /// A row under the readings and in the version that are followed.
     fn read(&self, rule: Rule) -> Rule {
         let rule = if self.errors == NrlErrors::V2_3_0 { rows::of_2_3_0(rule) } else { rule };
