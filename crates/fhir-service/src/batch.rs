@@ -67,6 +67,7 @@ impl Service {
         context: &Context,
     ) -> Result<Answer, Failure> {
         self.expect_entry_in_time(deadline)?;
+        self.admit_entry(&entry, context)?;
         let resource = self.sent_by(&entry)?;
         let asked = self.asked_by(&entry, resource)?;
         let own = entry_context(asked.precondition, Planned::default(), context);

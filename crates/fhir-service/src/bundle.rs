@@ -75,7 +75,10 @@ impl Service {
         }
         let answers = match kind {
             Kind::Transaction => self.transaction(entries, deadline, context).await?,
-            Kind::Batch => self.batch(entries, deadline, context).await,
+            Kind::Batch => {
+                self.admit_bundle(entries.iter().flatten(), context)?;
+                self.batch(entries, deadline, context).await
+            }
         };
         Ok(bundle_answer(kind, answers, context))
     }
@@ -94,15 +97,7 @@ impl Service {
         let mut query = entry.query.clone();
         let subset = if entry.method.is_safe() { take_subset(&mut query)? } else { Subset::Whole };
         let operation = self.operation_of(entry, query, resource)?;
-        let interaction = operation.interaction();
-        let offered = match entry.target.resource_type() {
-            Some(resource_type) => self.rulebook.offers_on(interaction, resource_type),
-            None => self.rulebook.offers(interaction),
-        };
-        if !offered {
-            return Err(Failure::NotOffered(interaction));
-        }
-        self.rulebook.check_query(interaction, &entry.query)?;
+        self.rulebook.check_query(operation.interaction(), &entry.query)?;
         Ok(Asked { operation, precondition, subset })
     }
 

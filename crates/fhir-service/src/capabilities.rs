@@ -110,6 +110,7 @@ fn capability_statement(rulebook: &dyn Rulebook, index: &InForce, base: &str) ->
     let offered: Vec<Value> = system
         .into_iter()
         .filter(|interaction| rulebook.offers(*interaction))
+        .filter(|interaction| rulebook.statement().is_none_or(|said| said.system.contains(interaction)))
         .map(|interaction| Value::from(object! { "code": interaction.code() }))
         .collect();
     if !offered.is_empty() {

@@ -97,7 +97,11 @@ impl Service {
     ) -> Result<Prepared, Failure> {
         let kind = &write.key.kind;
         let mut value = incoming.into_value();
-        let mut warnings = self.rulebook.receive(kind, &mut value);
+        let mut warnings = if write.context.planned.in_transaction {
+            self.rulebook.receive_entry(kind, &mut value)
+        } else {
+            self.rulebook.receive(kind, &mut value)
+        };
         self.rulebook.complete(write.interaction, &mut value, self.ids.now());
         let mut value = self.check_valid(Incoming::of(value, kind)?)?.into_value();
         let mut joint = None;
@@ -160,6 +164,7 @@ impl Service {
             base: &context.base,
             now: self.ids.now(),
             precondition: &context.precondition,
+            together: &context.planned.together,
         };
         let lookups = self.rulebook.lookups(&change, after.as_ref())?;
         let looked = self.look(lookups, &context.base).await?;

@@ -80,7 +80,9 @@ impl Service {
             order,
             limit: answer.count,
             includes,
-            total: answer.count == 0 || shape.total == Total::Accurate,
+            total: answer.count == 0
+                || shape.total == Total::Accurate
+                || (shape.total == Total::IfKnown && self.rulebook.counts_searches()),
         };
         // An API that judges what is found does so where only the number is asked for too.
         let judges = self.rulebook.judges_searches() && request.after.is_none();

@@ -86,9 +86,8 @@ impl Service {
                 let mut both = fhir_validate::Settings { level, ..own.clone() };
                 both.severities.extend(checks.severities);
                 both.required_profiles.extend(checks.required_profiles);
-                if checks.profiles.urls().next().is_some() {
-                    both.profiles = checks.profiles;
-                }
+                // What the API always wants stays as it is.
+                both.profiles = own.profiles.and(&checks.profiles);
                 both
             }
         };
@@ -372,9 +371,15 @@ impl Service {
     }
 
     fn location(&self, key: &Key, version: VersionId, context: &Context) -> String {
-        match self.rulebook.location_form() {
+        let form = if context.planned.in_transaction {
+            self.rulebook.entry_location_form()
+        } else {
+            self.rulebook.location_form()
+        };
+        match form {
             LocationForm::Versioned => format!("{}/{key}/_history/{version}", context.base),
             LocationForm::Plain => format!("{}/{key}", context.base),
+            LocationForm::Relative => key.to_string(),
         }
     }
 }
@@ -402,6 +407,8 @@ pub(crate) struct Planned {
     pub(crate) tag: Option<VersionTag>,
     /// Whether the write is part of a transaction.
     pub(crate) in_transaction: bool,
+    /// What the rules of the API see of the other writes.
+    pub(crate) together: Arc<[Value]>,
 }
 
 /// A write that went well.

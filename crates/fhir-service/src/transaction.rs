@@ -12,7 +12,7 @@ use std::collections::hash_map::Entry as HashEntry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use fhir_definitions::{Definitions, FhirVersion};
+use fhir_definitions::FhirVersion;
 use fhir_model::json::Value;
 use fhir_model::{Id, Reference, Target as Named};
 use fhir_validate::Finding;
@@ -85,6 +85,10 @@ impl Service {
         context: &Context,
     ) -> Result<Vec<Answer>, Failure> {
         let plan = Plan::new(entries).map_err(|error| unplanned(error, self.rulebook.version()))?;
+        self.admit_bundle(plan.entries(), context)?;
+        for entry in plan.entries() {
+            self.admit_entry(entry, context).map_err(|failure| entry_failure(entry, failure))?;
+        }
         let references = conditional_references(&plan);
         let mut assumed = Assumed::default();
         let (mut attempts, mut restarts) = (0, 0);
@@ -267,10 +271,6 @@ struct Round<'a> {
 }
 
 impl Round<'_> {
-    fn definitions(&self) -> Definitions {
-        Definitions::of(self.service.rulebook.version())
-    }
-
     /// Whether the names were as assumed; if not, they are corrected.
     async fn run(&mut self, assumed: &mut Assumed) -> Result<bool, Failure> {
         let plan = self.sent.plan;
@@ -437,19 +437,17 @@ impl Round<'_> {
     /// Carries out the writes. If resources are not valid, it goes on to find all that are not. Gives the resources
     /// whose versions have to be known, each with the place of an entry that refers to it.
     async fn write(&mut self, assumed: &Assumed, links: &Links) -> Result<HashMap<Key, usize>, Failure> {
-        let plan = self.sent.plan;
         let mut open = HashMap::new();
         let mut invalid: Option<(usize, String, Vec<Finding>)> = None;
-        for entry in plan.in_phases(&[Phase::Create, Phase::Update]) {
-            let resource = self.service.sent_by(entry)?.map(|mut resource| {
-                let unknown = links.rewrite(&mut resource, entry.full_url.as_deref(), self.definitions());
-                open.extend(unknown.versions.into_iter().map(|key| (key, entry.index)));
-                resource
-            });
+        let entries = self.service.ranked(self.sent.plan);
+        let together = self.service.together(&entries, links)?;
+        for entry in entries {
+            let resource = self.service.linked(entry, links, &mut open)?;
             let planned = Planned {
                 id: assumed.drawn.get(&entry.index).cloned(),
                 tag: assumed.tags.get(&entry.index).copied(),
                 in_transaction: true,
+                together: together.clone(),
             };
             let Err(failure) = self.carry_out(entry, resource, planned).await else { continue };
             match entry_failure(entry, failure) {

@@ -17,6 +17,7 @@ const PATH: &str = "/nrl/STU3";
 const ASID: &str = "200000000118";
 const SPINE_ASID: &str = "999999999999";
 const ORGANIZATION: &str = "RR8";
+const USER: &str = "387429785309275";
 
 const POINTER: &str = include_str!("../../../fixtures/spine/nrl-pointer.json");
 
@@ -71,10 +72,12 @@ async fn create(mount: &Mount, base: &str, resource: &Value) -> Result<String> {
 
 /// The commands: what succeeds, and what is refused.
 fn commands(base: &str, first: &str, second: &str) -> Result<String> {
-    let fields = |scope: &str| {
-        let token = token(scope);
+    let fields = |scope: &str, subject: &str| {
+        let token = token(scope, subject);
         format!("-H 'Authorization: Bearer {token}' -H 'fromASID: {ASID}' -H 'toASID: {SPINE_ASID}'")
     };
+    let system = format!("https://fhir.nhs.uk/Id/accredited-system|{ASID}");
+    let user = format!("https://fhir.nhs.uk/Id/sds-role-profile-id|{USER}");
     let mut replacement = pointer(4)?;
     if let Some(object) = replacement.as_object_mut() {
         let target = object! { "reference": second };
@@ -95,17 +98,17 @@ fn commands(base: &str, first: &str, second: &str) -> Result<String> {
         # 400: the same again; the pointer is not current any more\n{patch}\n\n\
         # 201: a pointer in the place of another, in one step\n{replace}\n\n\
         # 400: the same again; neither half of it is done\n{replace}\n",
-        read = fields("patient/DocumentReference.read"),
-        write = fields("patient/DocumentReference.write"),
+        read = fields("patient/DocumentReference.read", &user),
+        write = fields("patient/DocumentReference.write", &system),
     ))
 }
 
-/// A token of the system itself: nobody is at it.
-fn token(scope: &str) -> String {
+/// A token of a person, or of the system itself, which provides while nobody is at it.
+fn token(scope: &str, subject: &str) -> String {
     let system = format!("https://fhir.nhs.uk/Id/accredited-system|{ASID}");
-    let claims = object! {
+    let mut claims = object! {
         "iss": "https://client.example",
-        "sub": system.as_str(),
+        "sub": subject,
         "aud": "https://clinicals.spineservices.nhs.uk/STU3",
         "exp": 1_527_264_890_i64,
         "iat": 1_527_264_590_i64,
@@ -114,6 +117,9 @@ fn token(scope: &str) -> String {
         "requesting_system": system.as_str(),
         "requesting_organization": format!("https://fhir.nhs.uk/Id/ods-organization-code|{ORGANIZATION}"),
     };
+    if subject != system {
+        claims.insert("requesting_user", subject);
+    }
     let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"JWT"}"#);
     format!("{header}.{}.", URL_SAFE_NO_PAD.encode(claims.to_bytes()))
 }

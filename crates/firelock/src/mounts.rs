@@ -65,12 +65,20 @@ pub(crate) fn rulebook(mount: &MountConfig) -> Result<Arc<dyn Rulebook>> {
     let locks = mount.locks.clone();
     Ok(match mount.rulebook {
         RulebookKind::Fhir => Arc::new(FhirRulebook::new(mount.version, locks)),
-        RulebookKind::Spine => Arc::new(SpineRulebook::new(locks, mount.conflict_body)),
+        RulebookKind::Spine => {
+            let spine = SpineRulebook::new(locks, mount.conflict_body);
+            Arc::new(spine.with_readings(mount.spine.readings))
+        }
         RulebookKind::SpineFlags => {
             let flags = FlagsRulebook::new(locks, mount.conflict_body, security(mount)?);
-            Arc::new(flags.with_removal_reason(mount.spine.removal_reason))
+            let flags = flags.with_removal_reason(mount.spine.removal_reason);
+            Arc::new(flags.with_readings(mount.spine.readings))
         }
-        RulebookKind::SpineNrl => Arc::new(NrlRulebook::new(locks, mount.spine.nrl_spec, security(mount)?)),
+        RulebookKind::SpineNrl => {
+            let nrl = NrlRulebook::new(locks, mount.spine.nrl_spec, security(mount)?);
+            let nrl = nrl.with_errors(mount.spine.nrl_errors).with_conflict_body(mount.conflict_body);
+            Arc::new(nrl.with_readings(mount.spine.readings))
+        }
     })
 }
 

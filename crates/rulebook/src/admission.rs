@@ -42,4 +42,17 @@ pub struct Caller {
     pub reason: Option<String>,
     /// The caller's own name for the request.
     pub message: Option<String>,
+    /// What the caller says the request is, where the API has names for that.
+    pub interaction: Option<String>,
+    /// What the caller's token allows; nothing where there was no token.
+    pub scopes: Option<Vec<String>>,
+}
+
+/// One entry of a Bundle of requests, as far as it matters for whether its sender may ask for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EntryHead<'a> {
+    /// What is asked for.
+    pub interaction: Interaction,
+    /// The resource type in the URL, if there is one.
+    pub resource_type: Option<&'a str>,
 }

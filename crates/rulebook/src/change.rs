@@ -30,6 +30,9 @@ pub struct Change<'a> {
     /// On which condition. The service judges it where one resource is written; of an operation
     /// only the rulebook knows what it could be about.
     pub precondition: &'a Precondition,
+    /// All resources that the same transaction creates or updates, this one among them, with their references resolved:
+    /// those of entries that are carried out later, too. Nothing where the write is not part of a transaction.
+    pub together: &'a [Value],
 }
 
 /// Resources that a rulebook wants to see before it judges a change. What it was shown is guarded:

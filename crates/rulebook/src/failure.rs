@@ -394,6 +394,18 @@ impl Failure {
 
 const ONE_HOST: &str = "A request of HTTP/1.1 has exactly one Host field, with a host and perhaps a port.";
 
+/// What there is where an interaction is not offered.
+const fn instead_of(interaction: Interaction) -> &'static str {
+    match interaction {
+        Interaction::Vread
+        | Interaction::Diff
+        | Interaction::HistoryInstance
+        | Interaction::HistoryType
+        | Interaction::HistorySystem => "only current versions can be read.",
+        _ => "see [base]/metadata for what there is.",
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -411,7 +423,7 @@ impl fmt::Display for Failure {
                 write!(f, "{method} is not possible here. Possible: {}.", allow.join(", "))
             }
             Self::NotOffered(interaction) => {
-                write!(f, "This API does not offer {interaction}: only current versions can be read.")
+                write!(f, "This API does not offer {interaction}: {}", instead_of(*interaction))
             }
             Self::ConditionalNotOffered { header } => {
                 write!(
@@ -543,7 +555,10 @@ impl Failure {
                 }
             }
             Self::Entry { index, request, failure } => {
-                write!(f, "Entry {index} ({request}): {failure} Nothing of the transaction was written.")
+                let why = failure.to_string();
+                // Some published sentences have no end.
+                let end = if why.ends_with('.') { "" } else { "." };
+                write!(f, "Entry {index} ({request}): {why}{end} Nothing of the transaction was written.")
             }
             _ => Ok(()),
         }

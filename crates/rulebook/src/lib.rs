@@ -12,7 +12,7 @@ mod rule;
 pub mod spine;
 mod success;
 
-pub use admission::{Caller, RequestHead};
+pub use admission::{Caller, EntryHead, RequestHead};
 pub use change::{Breach, Change, Found, Lookup, SideWrite, Transition, Unique, Warning, scopes};
 pub use conflict::{ChangedElement, ChangesSince, Conflict, ExplanationCode, OwnChange};
 pub use difference::{StatusChange, StatusRule, differences};
@@ -23,3 +23,8 @@ pub use offers::{Format, OperationOffer, SearchOffer, StatementOffer, TypeOffer}
 pub use rule::{ClientId, LocationForm, OutcomeShape, Return, Rule, RuleCoding, Rulebook, Verdict, Wording};
 pub use spine::{ConflictBody, NrlRulebook, NrlSpec, SpineRulebook};
 pub use success::Success;
+
+/// The manual's walk through a rulebook is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/rulebooks.md")]
+struct Walkthrough;

@@ -2,6 +2,8 @@
 
 use fhir_definitions::SearchType;
 
+use crate::Interaction;
+
 /// One resource type of an API, for its CapabilityStatement.
 #[derive(Clone, Copy, Debug)]
 pub struct TypeOffer {
@@ -34,6 +36,8 @@ pub struct StatementOffer {
     pub formats: &'static [&'static str],
     /// What it says of conditional reads.
     pub conditional_read: &'static str,
+    /// The interactions on the whole system that it declares, of those that the API has.
+    pub system: &'static [Interaction],
 }
 
 /// An operation on the whole system.

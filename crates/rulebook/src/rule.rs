@@ -11,8 +11,9 @@ use storage_api::Timestamp;
 use versioning_core::LockPolicy;
 
 use crate::{
-    Caller, Change, ConditionalDelete, Conflict, ExplanationCode, Failure, Format, Found, Interaction,
-    Lookup, OperationOffer, RequestHead, Resource, StatementOffer, Success, Transition, TypeOffer, Warning,
+    Caller, Change, ConditionalDelete, Conflict, EntryHead, ExplanationCode, Failure, Format, Found,
+    Interaction, Lookup, OperationOffer, RequestHead, Resource, StatementOffer, Success, Transition,
+    TypeOffer, Warning,
 };
 
 /// A row's `issue.details.coding`, which is the same on every occasion.
@@ -97,6 +98,8 @@ pub enum LocationForm {
     Versioned,
     /// `[base]/[type]/[id]`
     Plain,
+    /// `[type]/[id]`
+    Relative,
 }
 
 /// What one API demands of requests, and how it words its answers. It holds no I/O.
@@ -146,6 +149,26 @@ pub trait Rulebook: Debug + Send + Sync {
         Ok(Caller::default())
     }
 
+    /// Whether the caller may ask for a Bundle of these requests as a whole. [`admit`](Self::admit) was asked before the
+    /// Bundle was read.
+    fn admit_bundle(&self, caller: &Caller, entries: &[EntryHead<'_>]) -> Result<(), Failure> {
+        let _ = (caller, entries);
+        Ok(())
+    }
+
+    /// Whether the caller may ask for one entry of a Bundle.
+    fn admit_entry(&self, caller: &Caller, entry: &EntryHead<'_>) -> Result<(), Failure> {
+        let _ = (caller, entry);
+        Ok(())
+    }
+
+    /// Among the creates of a transaction, and among its updates, those of a lower rank are carried out first; those of
+    /// the same rank as they were sent.
+    fn entry_rank(&self, interaction: Interaction, resource_type: &str) -> u8 {
+        let _ = (interaction, resource_type);
+        0
+    }
+
     /// What resources are found by.
     fn extractor(&self) -> &Extractor {
         Extractor::of(self.version())
@@ -180,6 +203,12 @@ pub trait Rulebook: Debug + Send + Sync {
     fn check_query(&self, interaction: Interaction, parameters: &[(String, String)]) -> Result<(), Failure> {
         let _ = (interaction, parameters);
         Ok(())
+    }
+
+    /// Whether the answer to every search has the number of matches, also where there are more pages
+    /// and the client did not ask for it.
+    fn counts_searches(&self) -> bool {
+        false
     }
 
     /// Whether the answer to a search depends on what it finds: then [`searched`](Self::searched)
@@ -222,6 +251,11 @@ pub trait Rulebook: Debug + Send + Sync {
     fn receive(&self, resource_type: &str, resource: &mut Value) -> Vec<Warning> {
         let _ = (resource_type, resource);
         Vec::new()
+    }
+
+    /// The same for a resource in an entry of a transaction.
+    fn receive_entry(&self, resource_type: &str, resource: &mut Value) -> Vec<Warning> {
+        self.receive(resource_type, resource)
     }
 
     /// How resources are validated where the mount's own setting is not enough: profiles that are
@@ -322,6 +356,11 @@ pub trait Rulebook: Debug + Send + Sync {
     /// How `Location` names a resource.
     fn location_form(&self) -> LocationForm;
 
+    /// How the answer to an entry of a transaction names its resource.
+    fn entry_location_form(&self) -> LocationForm {
+        self.location_form()
+    }
+
     /// Whether a successful update names the resource in `Location`.
     fn location_on_update(&self) -> bool;
 
@@ -359,6 +398,11 @@ pub trait Rulebook: Debug + Send + Sync {
     /// Status and OperationOutcome of a failure. `trace` becomes the outcome's id where the API
     /// wants one.
     fn refuse(&self, failure: &Failure, trace: &str) -> Verdict {
+        self.refused(failure, trace)
+    }
+
+    #[doc(hidden)]
+    fn refused(&self, failure: &Failure, trace: &str) -> Verdict {
         let rule = self.rule(failure);
         let inner = if let Failure::Entry { failure, .. } = failure { failure } else { failure };
         let issues = match (self.fixed_words(inner), inner) {

@@ -53,7 +53,7 @@ pub struct Profiles(Arc<Loaded>);
 #[derive(Default)]
 pub(crate) struct Loaded {
     version: Option<FhirVersion>,
-    by_url: BTreeMap<String, Profile>,
+    by_url: BTreeMap<String, Arc<Profile>>,
     value_sets: HashMap<String, ValueSet>,
     notes: Vec<ProfileNote>,
 }
@@ -137,7 +137,7 @@ impl Profiles {
             let profile = compiler.profile(resource);
             let mut notes = compiler.notes;
             match profile {
-                Ok(profile) => drop(loaded.by_url.insert(profile.url.clone(), profile)),
+                Ok(profile) => drop(loaded.by_url.insert(profile.url.clone(), Arc::new(profile))),
                 Err(why) => notes.push(format!("it is not used: {why}")),
             }
             loaded.note(source, notes);
@@ -145,6 +145,20 @@ impl Profiles {
         loaded.value_sets = terminology.expand(definitions);
         loaded.complete(definitions);
         Self(Arc::new(loaded))
+    }
+
+    /// These and others of the same FHIR version. Where both have a profile or a value set, these do.
+    #[must_use]
+    pub fn and(&self, others: &Self) -> Self {
+        if others.0.by_url.is_empty() || self.0.version.is_some_and(|own| others.0.version != Some(own)) {
+            return self.clone();
+        }
+        let mut by_url = others.0.by_url.clone();
+        by_url.extend(self.0.by_url.iter().map(|(url, profile)| (url.clone(), profile.clone())));
+        let mut value_sets = others.0.value_sets.clone();
+        value_sets.extend(self.0.value_sets.iter().map(|(url, set)| (url.clone(), set.clone())));
+        let notes = self.0.notes.iter().chain(&others.0.notes).cloned().collect();
+        Self(Arc::new(Loaded { version: others.0.version, by_url, value_sets, notes }))
     }
 
     /// The canonical URLs of the profiles, sorted.
@@ -180,7 +194,7 @@ impl Profiles {
 
 impl Loaded {
     fn get(&self, url: &str) -> Option<&Profile> {
-        self.by_url.get(without_version(url))
+        self.by_url.get(without_version(url)).map(|profile| &**profile)
     }
 
     fn note(&mut self, source: &str, mut messages: Vec<String>) {

@@ -9,7 +9,7 @@ use fhir_model::IssueSeverity;
 use fhir_service::{Narratives, ReferentialIntegrity, Validation};
 use http_server::IpNet;
 use rulebook::ConditionalDelete;
-use rulebook::spine::{HeaderMode, JwtTexts, NrlSpec, RemovalReason, TimeCheck};
+use rulebook::spine::{HeaderMode, JwtTexts, NrlErrors, NrlSpec, Readings, RemovalReason, TimeCheck};
 use serde::{Deserialize, Serialize};
 use versioning_core::{IdenticalUpdate, IfMatchPolicy, LockPolicy, UpdateCreate, VersionScheme};
 
@@ -110,6 +110,8 @@ pub(super) struct FileMount {
     pub(super) token_keys: Vec<PathBuf>,
     pub(super) removal_reason: Option<FileRemovalReason>,
     pub(super) nrl_spec: Option<FileNrlSpec>,
+    pub(super) nrl_errors: Option<FileNrlErrors>,
+    pub(super) readings: Option<Readings>,
     #[serde(default)]
     pub(super) lock: FileLock,
     #[serde(default, rename = "type", skip_serializing_if = "BTreeMap::is_empty")]
@@ -180,6 +182,14 @@ pub(super) enum FileNrlSpec {
     V2_8_0,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
+pub(super) enum FileNrlErrors {
+    #[serde(rename = "2.3.0")]
+    V2_3_0,
+    #[serde(rename = "2.8.0")]
+    V2_8_0,
+}
+
 impl FileMount {
     /// Whether nothing is said that only the APIs of NHS Spine understand.
     pub(super) fn spine_is_empty(&self) -> bool {
@@ -190,6 +200,7 @@ impl FileMount {
             && self.token_keys.is_empty()
             && self.removal_reason.is_none()
             && self.nrl_spec.is_none()
+            && self.nrl_errors.is_none()
     }
 
     /// What the APIs of NHS Spine are told.
@@ -218,6 +229,11 @@ impl FileMount {
                 None | Some(FileNrlSpec::Draft2019) => NrlSpec::Draft2019,
                 Some(FileNrlSpec::V2_8_0) => NrlSpec::V2_8_0,
             },
+            nrl_errors: match self.nrl_errors {
+                None | Some(FileNrlErrors::V2_8_0) => NrlErrors::V2_8_0,
+                Some(FileNrlErrors::V2_3_0) => NrlErrors::V2_3_0,
+            },
+            readings: self.readings.unwrap_or_default(),
         }
     }
 
@@ -248,6 +264,10 @@ impl FileMount {
             nrl_spec: (self.rulebook == RulebookKind::SpineNrl).then_some(match config.nrl_spec {
                 NrlSpec::Draft2019 => FileNrlSpec::Draft2019,
                 NrlSpec::V2_8_0 => FileNrlSpec::V2_8_0,
+            }),
+            nrl_errors: (self.rulebook == RulebookKind::SpineNrl).then_some(match config.nrl_errors {
+                NrlErrors::V2_3_0 => FileNrlErrors::V2_3_0,
+                NrlErrors::V2_8_0 => FileNrlErrors::V2_8_0,
             }),
             ..self
         }

@@ -14,7 +14,9 @@ use fhir_model::IssueSeverity;
 use fhir_service::{Narratives, ReferentialIntegrity, Validation};
 use fhir_validate::Rule;
 use http_server::{Cors, IpNet, TlsFiles};
-use rulebook::spine::{HeaderMode, JwtTexts, NrlRulebook, NrlSpec, RemovalReason, TimeCheck};
+use rulebook::spine::{
+    HeaderMode, JwtTexts, NrlErrors, NrlRulebook, NrlSpec, Readings, RemovalReason, TimeCheck,
+};
 use rulebook::{ConflictBody, LockSettings, PatchEntries, SpineRulebook};
 use serde::{Deserialize, Serialize};
 
@@ -121,6 +123,8 @@ pub(crate) struct SpineConfig {
     pub(crate) token_keys: Vec<PathBuf>,
     pub(crate) removal_reason: RemovalReason,
     pub(crate) nrl_spec: NrlSpec,
+    pub(crate) nrl_errors: NrlErrors,
+    pub(crate) readings: Readings,
 }
 
 impl Config {
@@ -310,12 +314,13 @@ impl FileMount {
         );
         ensure!(
             self.rulebook.has_callers() || spine_is_empty,
-            "mount {path}: headers, directory, jwt_texts, token_times, token_keys, removal_reason and nrl_spec belong to the APIs of Spine"
+            "mount {path}: headers, directory, jwt_texts, token_times, token_keys, removal_reason, nrl_spec and nrl_errors belong to the APIs of Spine"
         );
         ensure!(
-            self.rulebook == RulebookKind::SpineNrl || spine.nrl_spec == NrlSpec::default(),
-            "mount {path}: nrl_spec belongs to the rulebook spine-nrl"
+            self.rulebook != RulebookKind::Fhir || self.conflict_body.is_none(),
+            "mount {path}: conflict_body belongs to the rulebooks of Spine"
         );
+        check_spine(self.rulebook, &spine, &path)?;
         locks.policy = self.lock.over(locks.policy);
         for (name, lock) in self.types {
             ensure!(
@@ -337,8 +342,8 @@ impl FileMount {
         }
         if let Some(wanted) = self.bundle_if_match {
             ensure!(
-                self.rulebook == RulebookKind::Spine,
-                "mount {path}: bundle_if_match belongs to the rulebook spine"
+                matches!(self.rulebook, RulebookKind::Spine | RulebookKind::SpineFlags),
+                "mount {path}: bundle_if_match belongs to the rulebooks spine and spine-flags"
             );
             locks.bundle_if_match_optional = wanted == FileBundleIfMatch::Optional;
         }
@@ -426,7 +431,9 @@ impl FileMount {
                 .map(|(rule, severity)| (rule.code().to_owned(), FileSeverity::of(*severity)))
                 .collect(),
             conflict_body: (mount.rulebook != RulebookKind::Fhir).then_some(conflict_body),
-            bundle_if_match: (mount.rulebook == RulebookKind::Spine).then_some(bundle_if_match),
+            bundle_if_match: matches!(mount.rulebook, RulebookKind::Spine | RulebookKind::SpineFlags)
+                .then_some(bundle_if_match),
+            readings: (mount.rulebook != RulebookKind::Fhir).then_some(mount.spine.readings),
             stu3_bundle_patch: (mount.rulebook == RulebookKind::Fhir && mount.version == FhirVersion::Stu3)
                 .then_some(locks.patch_entries == PatchEntries::Always),
             lock: FileLock::of(&locks.policy),
@@ -505,6 +512,41 @@ fn default_mounts(demo: bool) -> Vec<MountConfig> {
         spine.map(|(path, kind, locks)| MountConfig::new(path.to_owned(), FhirVersion::Stu3, kind, locks));
     let alias = demo.then(|| MountConfig::alias("/flagserver".to_owned(), "/flags/STU3".to_owned()));
     plain.into_iter().chain(spine).chain(alias).collect()
+}
+
+/// Each rulebook has its own settings, and the readings of questions that come up in it.
+fn check_spine(rulebook: RulebookKind, spine: &SpineConfig, path: &str) -> Result<()> {
+    let SpineConfig { readings, nrl_spec, nrl_errors, removal_reason, .. } = spine;
+    let default = Readings::default();
+    ensure!(
+        rulebook == RulebookKind::SpineNrl
+            || (*nrl_spec == NrlSpec::default() && *nrl_errors == NrlErrors::default()),
+        "mount {path}: nrl_spec and nrl_errors belong to the rulebook spine-nrl"
+    );
+    ensure!(
+        rulebook == RulebookKind::SpineFlags || *removal_reason == RemovalReason::default(),
+        "mount {path}: removal_reason belongs to the rulebook spine-flags"
+    );
+    ensure!(
+        rulebook != RulebookKind::Fhir || *readings == default,
+        "mount {path}: readings belong to the rulebooks of Spine"
+    );
+    ensure!(
+        rulebook == RulebookKind::Spine || readings.deletion == default.deletion,
+        "mount {path}: the reading deletion belongs to the rulebook spine"
+    );
+    ensure!(
+        rulebook == RulebookKind::SpineFlags
+            || (readings.empty_search == default.empty_search
+                && readings.transition_issue == default.transition_issue),
+        "mount {path}: the readings empty_search and transition_issue belong to the rulebook spine-flags"
+    );
+    ensure!(
+        rulebook != RulebookKind::SpineNrl
+            || (readings.displays == default.displays && readings.malformed == default.malformed),
+        "mount {path}: the record locator has displays and rows of its own; see nrl_errors"
+    );
+    Ok(())
 }
 
 /// A second name is one of a mount that is there, and has no second name itself.
@@ -660,6 +702,28 @@ mod tests {
             ("[[mount]]\npath = \"/a\"\nfhir = \"R4\"\nrulebook = \"spine\"", "STU3"),
             ("[[mount]]\npath = \"/a\"\nfhir = \"R4\"\nstu3_bundle_patch = true", "stu3_bundle_patch"),
             ("[[mount]]\npath = \"/a\"\nfhir = \"R4\"\nnrl_spec = \"2.8.0\"", "nrl_spec"),
+            (
+                "[[mount]]\npath = \"/a\"\nfhir = \"STU3\"\nrulebook = \"spine-nrl\"\nremoval_reason = \"optional\"",
+                "spine-flags",
+            ),
+            ("[[mount]]\npath = \"/a\"\nfhir = \"R4\"\nconflict_body = \"CONFLICT\"", "conflict_body"),
+            ("[[mount]]\npath = \"/a\"\nfhir = \"R4\"\n[mount.readings]\ndisplays = \"pages\"", "readings"),
+            (
+                "[[mount]]\npath = \"/a\"\nfhir = \"STU3\"\nrulebook = \"spine-nrl\"\n[mount.readings]\ndisplays = \"pages\"",
+                "nrl_errors",
+            ),
+            (
+                "[[mount]]\npath = \"/a\"\nfhir = \"STU3\"\nrulebook = \"spine-flags\"\n[mount.readings]\ndeletion = \"outcome\"",
+                "deletion",
+            ),
+            (
+                "[[mount]]\npath = \"/a\"\nfhir = \"STU3\"\nrulebook = \"spine\"\n[mount.readings]\nempty_search = \"no-record-found\"",
+                "spine-flags",
+            ),
+            (
+                "[[mount]]\npath = \"/a\"\nfhir = \"STU3\"\nrulebook = \"spine\"\n[mount.readings]\ndisplays = \"other\"",
+                "displays",
+            ),
             (
                 "[[mount]]\npath = \"/a\"\nfhir = \"STU3\"\nrulebook = \"spine-flags\"\nnrl_spec = \"2.8.0\"",
                 "spine-nrl",

@@ -13,6 +13,7 @@ mod messages;
 mod process;
 mod profiles;
 mod purges;
+mod records;
 mod references;
 mod replacements;
 mod transactions;

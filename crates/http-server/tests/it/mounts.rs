@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use fhir_definitions::FhirVersion;
-use rulebook::spine::{FlagsRulebook, HeaderMode, JwtTexts, RemovalReason, Security, TimeCheck};
+use rulebook::spine::{
+    FlagsRulebook, HeaderMode, JwtTexts, NrlErrors, Readings, RemovalReason, Security, TimeCheck, TokenKeys,
+};
 use rulebook::{
     ConditionalDelete, ConflictBody, FhirRulebook, LockSettings, NrlRulebook, NrlSpec, PatchEntries,
     Rulebook, SpineRulebook,
 };
-use versioning_core::{IdenticalUpdate, IfMatchPolicy, LockPolicy, UpdateCreate};
+use versioning_core::{IdenticalUpdate, IfMatchPolicy, LockPolicy, UpdateCreate, VersionScheme};
 
 /// A path and the rules that hold there.
 pub(crate) type Rules = (String, Arc<dyn Rulebook>);
@@ -34,9 +36,11 @@ pub(crate) fn default_mounts() -> Vec<Rules> {
 
 /// A mount from one line: its path, the API (`STU3`, `R4`, `R4B`, `R5`,
 /// `spine/STU3`, `flags/STU3` or `nrl/STU3`), and settings: `stale=412`, `missing=428`, `if_match=compulsory`,
-/// `if_match.Flag=ignored`, `update_create=off`, `identical=new-version`, `retries=0`, `lenient_tags`, `rebase`,
-/// `conflict=mismatch`, `headers=off`, `jwt_texts=nrl-2.3.0`, `token_times=strict`, `removal_reason=optional`,
-/// `nrl_spec=2.8.0`, `conditional_delete=multiple`, `stu3_bundle_patch`.
+/// `if_match.Flag=ignored`, `update_create=off`, `identical=new-version`, `retries=0`, `version_ids=sequential`, `lenient_tags`,
+/// `rebase`,
+/// `conflict=mismatch`, `headers=off`, `jwt_texts=nrl-2.3.0`, `token_times=strict`, `token_keys=own`, `removal_reason=optional`,
+/// `nrl_spec=2.8.0`, `nrl_errors=2.3.0`, `reading.displays=pages` and the like, `conditional_delete=multiple`,
+/// `stu3_bundle_patch`.
 pub(crate) fn parse(line: &str) -> Rules {
     let mut words = line.split_whitespace();
     let path = words.next().expect("a path").to_owned();
@@ -51,13 +55,22 @@ pub(crate) fn parse(line: &str) -> Rules {
     let mut security = Security::default();
     let mut removal_reason = RemovalReason::default();
     let mut nrl_spec = NrlSpec::default();
+    let mut readings = Readings::default();
+    let mut nrl_errors = NrlErrors::default();
     for setting in words {
+        if let Some(reading) = setting.strip_prefix("reading.") {
+            let (name, value) = reading.split_once('=').expect("NAME=VALUE");
+            readings = readings.with(name, value).expect("a reading");
+            continue;
+        }
         match setting.split_once('=').unwrap_or((setting, "")) {
             ("headers", "off") => security.headers = HeaderMode::Off,
             ("headers", "optional") => security.headers = HeaderMode::Optional,
             ("jwt_texts", "nrl-2.3.0") => security.jwt_texts = JwtTexts::Nrl230,
+            ("token_keys", "own") => security.keys = Some(own_key()),
             ("token_times", "strict") => security.times = TimeCheck::Strict,
             ("removal_reason", "optional") => removal_reason = RemovalReason::Optional,
+            ("nrl_errors", "2.3.0") => nrl_errors = NrlErrors::V2_3_0,
             ("nrl_spec", "2.8.0") => nrl_spec = NrlSpec::V2_8_0,
             ("lenient_tags", "") => locks.lenient_tags = true,
             ("stu3_bundle_patch", "") => locks.patch_entries = PatchEntries::Always,
@@ -72,20 +85,36 @@ pub(crate) fn parse(line: &str) -> Rules {
         return (path, Arc::new(FhirRulebook::new(version, locks)));
     }
     match api {
-        "spine/STU3" => (path, Arc::new(SpineRulebook::new(locks, conflict))),
+        "spine/STU3" => (path, Arc::new(SpineRulebook::new(locks, conflict).with_readings(readings))),
         "flags/STU3" => {
             let flags = FlagsRulebook::new(locks, conflict, security);
-            (path, Arc::new(flags.with_removal_reason(removal_reason)))
+            (path, Arc::new(flags.with_removal_reason(removal_reason).with_readings(readings)))
         }
-        "nrl/STU3" => (path, Arc::new(NrlRulebook::new(locks, nrl_spec, security))),
+        "nrl/STU3" => {
+            let nrl = NrlRulebook::new(locks, nrl_spec, security);
+            let nrl = nrl.with_errors(nrl_errors).with_conflict_body(conflict);
+            (path, Arc::new(nrl.with_readings(readings)))
+        }
         other => panic!("{other} is no API: {line}"),
     }
+}
+
+/// A key that has signed no token.
+fn own_key() -> Arc<TokenKeys> {
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let mut keys = TokenKeys::default();
+    keys.add_pem(key.public_key_pem().as_bytes()).expect("a public key");
+    Arc::new(keys)
 }
 
 fn apply(locks: &mut LockSettings, name: &str, value: &str) {
     match name {
         "stale" => locks.stale = value.parse().expect("a status"),
         "missing" => locks.missing = value.parse().expect("a status"),
+        "version_ids" => {
+            assert_eq!(value, "sequential");
+            locks.policy.scheme = VersionScheme::Sequential;
+        }
         "retries" => locks.policy.retries_max = value.parse().expect("a number"),
         "if_match" => locks.policy.if_match = if_match(value),
         "update_create" => {

@@ -7,7 +7,7 @@ use fhir_definitions::{FhirVersion, resource_types};
 
 use crate::client::{Request, at, text_at};
 use crate::harness::TestServer;
-use crate::transcripts;
+use crate::{mounts, transcripts};
 
 /// 003-01: the CapabilityStatement says which types can be updated, and how.
 #[test]
@@ -47,6 +47,41 @@ fn every_answer_is_dated() {
         let date = answer.header("date").expect("Date");
         assert!(versioning_core::parse_http_date(date.as_bytes()).is_some(), "{date}");
     }
+}
+
+/// What the examples of 2018 have and STU3 has not is left out, and told; anything else that dangles is refused.
+#[test]
+fn a_transaction_of_2018_is_taken_as_published() {
+    let mounts = [mounts::parse("/spine/STU3 spine/STU3")];
+    let server = TestServer::adjusted(&mounts, http_server::Settings::default(), &|service| service);
+    let bundle = |extension: &str| {
+        format!(
+            r##"{{"resourceType":"Bundle","fhir_comments":["one"],"type":"transaction","entry":[{{
+                "fullUrl":"urn:uuid:334ee6a9-cf05-4908-aebc-6972c49fd719",
+                "resource":{{"resourceType":"Condition","id":"urn:uuid:334ee6a9-cf05-4908-aebc-6972c49fd719",
+                    "fhir_comments":["two"],
+                    "extension":[{{"url":"https://fhir.nhs.uk/STU3/StructureDefinition/{extension}",
+                        "extension":[{{"url":"created","valueReference":{{"reference":"#p"}}}}]}}],
+                    "clinicalStatus":"active",
+                    "subject":{{"identifier":{{"system":"https://fhir.nhs.uk/Id/nhs-number","value":"5900026175"}}}}}},
+                "request":{{"method":"POST","_method":{{"fhir_comments":["three"]}},"url":"Condition"}}}}]}}"##
+        )
+    };
+    let post = |body: String| {
+        server.send(&Request::post("/spine/STU3", body).header("Prefer", "return=OperationOutcome"))
+    };
+    let taken = post(bundle("Extension-RARecord-Provenance-1"));
+    assert_eq!(taken.status, 200, "{}", taken.body_text());
+    let told = |issue: usize| taken.text(&format!("entry.0.response.outcome.issue.{issue}.diagnostics"));
+    assert!(told(1).contains("fhir_comments"), "{}", taken.body_text());
+    assert!(told(2).contains("Provenance"), "{}", taken.body_text());
+    let stored = server
+        .send(&Request::get(&taken.text("entry.0.response.location").replace("http://server.example", "")));
+    assert_eq!(stored.text("subject.identifier.value"), "5900026175", "{}", stored.body_text());
+    assert!(at(&stored.json(), "extension").is_none(), "{}", stored.body_text());
+    let refused = post(bundle("Extension-Other-1"));
+    assert_eq!(refused.status, 422, "{}", refused.body_text());
+    assert!(refused.body_text().contains("no contained resource has the id"), "{}", refused.body_text());
 }
 
 /// Every id that the page lists stands in the file that the page names, and every id in a

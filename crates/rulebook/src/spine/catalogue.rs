@@ -13,6 +13,9 @@ use crate::rule::{Rule, RuleCoding};
 /// value set here; the profile fixes this one.
 pub const SYSTEM: &str = "https://fhir.nhs.uk/STU3/CodeSystem/Spine-ErrorOrWarningCode-1";
 
+/// The value set whose URL most published examples have where the code system's belongs.
+pub const VALUE_SET: &str = "https://fhir.nhs.uk/STU3/ValueSet/Spine-ErrorOrWarningCode-1";
+
 /// The profile of Spine outcomes: one coding per issue, no `expression`.
 pub const PROFILE: &str = "https://fhir.nhs.uk/STU3/StructureDefinition/Spine-OperationOutcome-1";
 
@@ -87,6 +90,36 @@ concepts! {
 pub const ACCESS_DENIED_AS_PRINTED: RuleCoding =
     RuleCoding { code: "ACCESS_DENIED", ..concept::ACCESS_DENIED };
 
+/// What the error table of Spine Core prints otherwise than the code system has it.
+pub mod pages {
+    /// The consent of organisations, in the page's spelling.
+    pub const NO_ORGANISATION_CONSENT: &str = "NO_ORGANISATION_CONSENT";
+
+    /// Codes with the displays that the page prints for them.
+    pub const DISPLAYS: &[(&str, &str)] = &[
+        ("INVALID_NHS_NUMBER", "NHS number invalid"),
+        ("ORGANISATION_NOT_FOUND", "Organisation record not found"),
+        ("PATIENT_NOT_FOUND", "Patient record not found"),
+        ("PRACTITIONER_NOT_FOUND", "Practitioner record not found"),
+        ("INVALID_REQUEST_MESSAGE", "Invalid Request Message"),
+        ("INVALID_RESOURCE", "Invalid validation of resource."),
+        ("INVALID_PARAMETER", "Invalid parameter."),
+        ("REFERENCE_NOT_FOUND", "Referenced resource not found."),
+        ("DUPLICATE_REJECTED", "Create would lead to creation of a duplicate resource."),
+        ("MSG_RESOURCE_ID_FAIL", "Client is not permitted to assign an id."),
+        ("BAD_REQUEST", "Bad request."),
+        ("MISSING_OR_INVALID_HEADER", "There is a required header missing or invalid."),
+        ("NOT_IMPLEMENTED", "FHIR resource or operation not implemented at server"),
+        ("INTERNAL_SERVER_ERROR", "Unexpected internal server error."),
+        ("RESOURCE_CREATED", "New resource created."),
+        ("RESOURCE_DELETED", "Resource removed."),
+        ("RESOURCE_UPDATED", "Resource has been successfully updated."),
+        ("DEPRECATED", "Event message type has been deprecated."),
+        ("NO_LONGER_SUPPORTED", "Event message type is no longer supported."),
+        ("WITHDRAWN", "Event message type has been withdrawn."),
+    ];
+}
+
 /// A row of an error table.
 const fn row(status: u16, severity: IssueSeverity, issue: IssueType, coding: RuleCoding) -> Rule {
     Rule { status, severity, issue, coding }
@@ -147,3 +180,13 @@ rows! {
     WITHDRAWN = 400, Error, Invalid, concept::WITHDRAWN;
     FORBIDDEN_TRANSITION = 422, Error, BusinessRule, concept::INVALID_RESOURCE;
 }
+
+/// What the Spine Security Proxy answers before an API is reached: status and issue type; it has no
+/// codes. Those of 403, 405 and 415 are the API's here, and the last two take a proxy.
+pub const PROXY: &[(u16, IssueType)] = &[
+    (403, IssueType::Forbidden),
+    (405, IssueType::NotSupported),
+    (415, IssueType::NotSupported),
+    (502, IssueType::Transient),
+    (504, IssueType::Transient),
+];

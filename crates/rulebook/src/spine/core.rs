@@ -2,6 +2,7 @@
 //! 412, opaque version ids, Prefer with default minimal, Spine codes in every outcome.
 
 use fhir_definitions::FhirVersion;
+use fhir_model::json::Value;
 use fhir_model::{IssueSeverity, IssueType};
 use fhir_validate::Finding;
 use versioning_core::{IfMatchPolicy, LockPolicy, Refusal};
@@ -14,8 +15,10 @@ use crate::spine::catalogue::concept::{
     NO_RECORD_FOUND, NOT_IMPLEMENTED, PRECONDITION_FAILED, RESOURCE_CREATED, RESOURCE_DELETED,
     RESOURCE_UPDATED, UNSUPPORTED_MEDIA_TYPE,
 };
-use crate::spine::catalogue::{PROFILE, SYSTEM};
-use crate::{Failure, Interaction, Resource, Success};
+use crate::spine::catalogue::{CONCEPTS, PROFILE, SYSTEM};
+use crate::spine::readings::{Deletion, Readings};
+use crate::spine::{comments, provenance_link};
+use crate::{Failure, Interaction, Resource, Success, Warning};
 
 /// Which published body a version conflict has. The code list of Spine has no code for it, and
 /// the two documents that show one differ.
@@ -46,12 +49,37 @@ impl ConflictBody {
 pub struct SpineRulebook {
     locks: LockSettings,
     conflict_body: ConflictBody,
+    readings: Readings,
 }
 
 impl SpineRulebook {
     /// With the settings given; [`Self::default_locks`] are the published ones.
     pub fn new(locks: LockSettings, conflict_body: ConflictBody) -> Self {
-        Self { locks, conflict_body }
+        Self { locks, conflict_body, readings: Readings::default() }
+    }
+
+    /// The same with other readings of what the documents say in two ways.
+    #[must_use]
+    pub fn with_readings(self, readings: Readings) -> Self {
+        Self { readings, ..self }
+    }
+
+    /// The same with another code for version conflicts.
+    #[must_use]
+    pub fn with_conflict_body(self, conflict_body: ConflictBody) -> Self {
+        Self { conflict_body, ..self }
+    }
+
+    /// Which readings are followed.
+    pub(super) fn readings(&self) -> &Readings {
+        &self.readings
+    }
+
+    /// What was dropped or completed, in the words of the readings.
+    pub(super) fn warnings(&self, warnings: &[Warning]) -> Vec<Warning> {
+        let read =
+            |warning: &Warning| Warning { coding: self.readings.coding(warning.coding), ..warning.clone() };
+        warnings.iter().map(read).collect()
     }
 
     /// If-Match compulsory, 409 for a stale version, 412 for a missing one.
@@ -117,6 +145,17 @@ impl Rulebook for SpineRulebook {
         policy
     }
 
+    /// Without the comments of an older FHIR version, which published payloads have.
+    fn receive(&self, _resource_type: &str, resource: &mut Value) -> Vec<Warning> {
+        comments::drop_from(resource).into_iter().collect()
+    }
+
+    fn receive_entry(&self, resource_type: &str, resource: &mut Value) -> Vec<Warning> {
+        let mut warnings = self.receive(resource_type, resource);
+        warnings.extend(provenance_link::drop_dangling(resource));
+        warnings
+    }
+
     fn lock_policy(&self, resource_type: &str) -> &LockPolicy {
         self.locks.policy(resource_type)
     }
@@ -133,6 +172,15 @@ impl Rulebook for SpineRulebook {
         Return::Minimal
     }
 
+    fn returns(&self, success: Success, preferred: Option<Return>) -> Return {
+        let is_deletion = matches!(success, Success::Deleted | Success::NothingToDelete);
+        let default = match self.readings.deletion {
+            Deletion::Outcome if is_deletion => Return::OperationOutcome,
+            _ => self.default_return(),
+        };
+        preferred.unwrap_or(default)
+    }
+
     fn location_form(&self) -> LocationForm {
         LocationForm::Plain
     }
@@ -143,7 +191,7 @@ impl Rulebook for SpineRulebook {
 
     fn rule(&self, failure: &Failure) -> Rule {
         if let Failure::Rule(breach) = failure {
-            return breach.rule;
+            return self.readings.rule(breach.rule);
         }
         if let Failure::Entry { failure, .. } = failure {
             return self.rule(failure);
@@ -171,10 +219,10 @@ impl Rulebook for SpineRulebook {
                 (413, IssueType::TooLong, INVALID_REQUEST_MESSAGE)
             }
             Failure::Timeout => (408, IssueType::Timeout, BAD_REQUEST),
-            Failure::NotAcceptable { .. } | Failure::NotRepresentable { .. } => {
-                (406, IssueType::NotSupported, UNSUPPORTED_MEDIA_TYPE)
-            }
-            Failure::UnsupportedMediaType { .. } => (415, IssueType::NotSupported, UNSUPPORTED_MEDIA_TYPE),
+            // Spine has one row for what is sent and for what is asked for.
+            Failure::NotAcceptable { .. }
+            | Failure::NotRepresentable { .. }
+            | Failure::UnsupportedMediaType { .. } => (415, IssueType::NotSupported, UNSUPPORTED_MEDIA_TYPE),
             Failure::InvalidHost
             | Failure::ConditionalNotOffered { .. }
             | Failure::MalformedField(_)
@@ -221,7 +269,7 @@ impl Rulebook for SpineRulebook {
                 (500, IssueType::Exception, INTERNAL_SERVER_ERROR)
             }
         };
-        Rule { status, severity: IssueSeverity::Error, issue, coding }
+        self.readings.rule(Rule { status, severity: IssueSeverity::Error, issue, coding })
     }
 
     fn success(&self, success: Success, resource: &Resource) -> (RuleCoding, String) {
@@ -237,17 +285,18 @@ impl Rulebook for SpineRulebook {
             | Success::Matched => (RESOURCE_UPDATED, "updated"),
             Success::Deleted | Success::NothingToDelete => (RESOURCE_DELETED, "removed"),
         };
-        (coding, format!("Successfully {done} resource with ID: {}", resource.id))
+        (self.readings.coding(coding), format!("Successfully {done} resource with ID: {}", resource.id))
     }
 
     fn finding(&self, _finding: &Finding) -> (IssueType, RuleCoding) {
-        (IssueType::Invalid, INVALID_RESOURCE)
+        (IssueType::Invalid, self.readings.coding(INVALID_RESOURCE))
     }
 
     fn outcome_shape(&self, rule: &Rule) -> OutcomeShape {
-        // The conflict codes are outside the value set that the profile binds, so an outcome
-        // with one must not claim the profile.
-        let outside = rule.coding == self.conflict_body.coding();
-        OutcomeShape { profile: (!outside).then_some(PROFILE), has_id: true, has_expression: false }
+        // A code that the value set of the profile does not have, such as those of conflicts, is
+        // no code of that profile, and an outcome with one must not claim it.
+        let is_bound =
+            rule.coding.system == SYSTEM && CONCEPTS.iter().any(|concept| concept.code == rule.coding.code);
+        OutcomeShape { profile: is_bound.then_some(PROFILE), has_id: true, has_expression: false }
     }
 }

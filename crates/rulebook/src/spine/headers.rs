@@ -120,23 +120,18 @@ pub fn admit(
             format!("The ASID in {} ({asid}) is not this service's.", names.to),
         ));
     }
-    if let Some(name) = names.interaction
-        && let Some(id) = demanded("interactionid", name)?
+    let interaction = names.interaction.map(|name| demanded("interactionid", name)).transpose()?.flatten();
+    if let (Some(name), Some(id)) = (names.interaction, interaction)
         && !demands.interaction_ids.iter().any(|fits| fits == id)
     {
-        return Err(header(format!(
-            "{name} ({id}) does not match the request; expected {}",
-            demands.interaction_ids.join(" or ")
-        )));
+        return Err(mismatch(name, id, demands.interaction_ids));
     }
     let message = names.trace.map(|name| demanded("traceid", name)).transpose()?.flatten();
     let accredited = |asid: &str| demands.interaction_ids.iter().any(|id| directory.may(asid, id));
     if let Some(asid) = from.filter(|asid| !accredited(asid)) {
-        return Err(Breach::failure(
-            demands.not_accredited,
-            format!("The ASID in {} ({asid}) is not accredited for this interaction.", names.from),
-        ));
+        return Err(not_accredited(asid, names, demands.not_accredited));
     }
+    let has_token = token.is_some();
     let claims = token.unwrap_or_default();
     Ok(Caller {
         system: from.map(str::to_owned).or(Some(claims.asid).filter(|asid| !asid.is_empty())),
@@ -145,7 +140,20 @@ pub fn admit(
         patient: claims.patient,
         reason: Some(claims.reason).filter(|reason| !reason.is_empty()),
         message: message.map(str::to_owned),
+        interaction: interaction.map(str::to_owned),
+        scopes: has_token.then_some(claims.scopes),
     })
+}
+
+/// The refusal of an interaction id that is none of those that fit.
+pub fn mismatch(name: &str, sent: &str, expected: &[String]) -> Failure {
+    header(format!("{name} ({sent}) does not match the request; expected {}", expected.join(" or ")))
+}
+
+/// The refusal of a system that may not ask for this.
+pub fn not_accredited(asid: &str, names: &HeaderNames, rule: Rule) -> Failure {
+    let from = names.from;
+    Breach::failure(rule, format!("The ASID in {from} ({asid}) is not accredited for this interaction."))
 }
 
 /// A header field that is missing or wrong.

@@ -12,7 +12,7 @@ use crate::change::Breach;
 use crate::failure::Failure;
 use crate::spine::catalogue::rows::MISSING_OR_INVALID_TOKEN;
 use crate::spine::directory::Directory;
-use crate::spine::identifiers::{is_asid, is_ods_code, systems, value_of};
+use crate::spine::identifiers::{is_asid, is_nhs_number, is_ods_code, systems, value_of};
 use crate::spine::signature::TokenKeys;
 
 /// A token is at most this long, in bytes; header fields are limited before.
@@ -74,6 +74,8 @@ pub struct Claims {
     pub patient: Option<String>,
     /// `reason_for_request`.
     pub reason: String,
+    /// `scope`, at its blanks.
+    pub scopes: Vec<String>,
 }
 
 /// A refusal with these words.
@@ -109,9 +111,9 @@ pub fn check(
     let alone = user.is_none() && patient.is_none();
     let asid = check_system(&token, subject, alone, (from_asid, rules.texts), directory)?;
     let reason = check_reason(&token, rules)?.to_owned();
-    check_scope(&token, rules)?;
+    let scopes = check_scope(&token, rules)?;
     let organization = check_organization(&token, &asid, rules, directory)?;
-    Ok(Claims { asid, organization, user, patient, reason })
+    Ok(Claims { asid, organization, user, patient, reason, scopes })
 }
 
 /// The claims of a token that was taken apart.
@@ -177,7 +179,8 @@ impl Token {
     }
 }
 
-fn absent(name: &str) -> Failure {
+/// The refusal of a token without a claim that must be there.
+pub(super) fn absent(name: &str) -> Failure {
     invalid(format!(
         "The mandatory claim {name} from the JWT associated with the Authorisation header is missing"
     ))
@@ -226,7 +229,7 @@ fn check_user(token: &Token, subject: &str, rules: &TokenRules<'_>) -> Result<Op
 fn check_patient(token: &Token, subject: &str, has_user: bool) -> Result<Option<String>, Failure> {
     let Some(patient) = token.text("requesting_patient") else { return Ok(None) };
     let number = systems::NHS_NUMBER.iter().find_map(|system| value_of(patient, system));
-    let Some(number) = number else {
+    let Some(number) = number.filter(|number| is_nhs_number(number)) else {
         return Err(invalid(format!(
             "requesting_patient ({patient}) must be of the form [https://fhir.nhs.uk/Id/nhs-number/[NHSNumber]]"
         )));
@@ -296,7 +299,7 @@ fn check_reason<'a>(token: &'a Token, rules: &TokenRules<'_>) -> Result<&'a str,
     }))
 }
 
-fn check_scope(token: &Token, rules: &TokenRules<'_>) -> Result<(), Failure> {
+fn check_scope(token: &Token, rules: &TokenRules<'_>) -> Result<Vec<String>, Failure> {
     let scope = token.mandatory("scope")?;
     let granted = |required: &&str| {
         if rules.scope_alone {
@@ -306,15 +309,20 @@ fn check_scope(token: &Token, rules: &TokenRules<'_>) -> Result<(), Failure> {
         }
     };
     if rules.scopes.is_empty() || rules.scopes.iter().any(granted) {
-        return Ok(());
+        return Ok(scope.split_whitespace().map(str::to_owned).collect());
     }
-    Err(invalid(match rules.texts {
+    Err(out_of_scope(scope, rules.texts))
+}
+
+/// The refusal of a token whose `scope` lacks what a request needs.
+pub fn out_of_scope(scope: &str, texts: JwtTexts) -> Failure {
+    invalid(match texts {
         JwtTexts::SpineCore => format!("Required scopes not found in token ({scope})"),
         JwtTexts::Nrl230 => {
             "scope must match either patient/DocumentReference.read or patient/DocumentReference.write"
                 .to_owned()
         }
-    }))
+    })
 }
 
 /// `requesting_organization`: a known organisation, and the one that runs the system. The published

@@ -9,6 +9,8 @@ pub mod headers;
 pub mod identifiers;
 pub mod jwt;
 pub mod nrl;
+mod provenance_link;
+pub mod readings;
 mod signature;
 
 pub use self::core::{ConflictBody, SpineRulebook};
@@ -16,5 +18,6 @@ pub use self::directory::{Directory, DirectoryError};
 pub use self::flags::{FlagsRulebook, RemovalReason};
 pub use self::headers::{HeaderMode, Security};
 pub use self::jwt::{JwtTexts, TimeCheck};
-pub use self::nrl::{NrlRulebook, NrlSpec};
+pub use self::nrl::{NrlErrors, NrlRulebook, NrlSpec};
+pub use self::readings::Readings;
 pub use self::signature::{TokenKeyError, TokenKeys};

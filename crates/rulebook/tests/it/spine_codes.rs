@@ -192,3 +192,29 @@ fn rows_are_those_of_the_table() {
         .collect();
     assert_eq!(rows, listed);
 }
+
+/// The proxy's rows: those that an API answers for itself are as the proxy would answer them.
+#[test]
+fn rows_of_the_proxy_are_those_of_the_table() {
+    let rows: Vec<_> = catalogue::PROXY.iter().map(|(status, issue)| (*status, issue.code())).collect();
+    let table = [
+        (403, "forbidden"),
+        (405, "not-supported"),
+        (415, "not-supported"),
+        (502, "transient"),
+        (504, "transient"),
+    ];
+    assert_eq!(rows, table);
+    let rulebook = spine(ConflictBody::default());
+    let text = || "x".to_owned();
+    for failure in [
+        Failure::MethodNotAllowed { method: text(), allow: &["GET"] },
+        Failure::UnsupportedMediaType { sent: text(), offered: "y" },
+        Failure::NotAcceptable { asked: text(), offered: "y" },
+    ] {
+        let rule = rulebook.rule(&failure);
+        assert!(catalogue::PROXY.contains(&(rule.status, rule.issue)), "{failure:?}");
+    }
+    let refused = catalogue::rows::ASID_CHECK_FAILED;
+    assert!(catalogue::PROXY.contains(&(refused.status, refused.issue)));
+}

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use fhir_model::json::Value;
 use http_server::{Audit, AuditRecord, Settings};
 
 use super::fixtures::{Payload, signed};
@@ -59,8 +60,50 @@ fn every_request_leaves_a_record() {
         assert_eq!(from, Some(made.etag.clone()), "{key} in {changed:?}");
     }
     let line = String::from_utf8(created.to_object().to_bytes()).expect("text");
-    for name in ["requestTime", "asid", "odsCode", "userId", "nhsNumber", "responseTime", "logicalId"] {
+    // ASID, verb, URL, body, ODS code, NHS number, time, user; status, body, id, time; the versions.
+    for name in [
+        "asid",
+        "method",
+        "url",
+        "requestBody",
+        "odsCode",
+        "nhsNumber",
+        "requestTime",
+        "userId",
+        "status",
+        "responseBody",
+        "logicalId",
+        "responseTime",
+        "versions",
+    ] {
         assert!(line.contains(&format!("\"{name}\":")), "{name} in {line}");
     }
     assert!(!line.contains("Bearer"), "tokens are nobody's: {line}");
+}
+
+/// A transaction leaves one record, which tells of every version that it made.
+#[test]
+fn a_transaction_is_one_record() {
+    let kept = Arc::new(Kept::default());
+    let settings = Settings { audit: Some(kept.clone()), ..Settings::default() };
+    let server = TestServer::with(&[mounts::parse("/flags/STU3 flags/STU3")], settings);
+    let created = server.send(&signed(Request::post(BASE, Payload::of("transaction").bytes())));
+    let refused = Payload::of("transaction").with("entry.1.resource.clinicalStatus", Value::from("resolved"));
+    let refused = server.send(&signed(Request::post(BASE, refused.bytes())));
+    assert_eq!((created.status, refused.status), (200, 422));
+    let records = kept.0.lock().expect("records").clone();
+    let [done, not_done] = records.as_slice() else { panic!("{records:?}") };
+    assert_eq!((done.method.as_str(), done.url.as_str(), done.status), ("POST", "/flags/STU3", 200));
+    assert_eq!(done.nhs_number.as_deref(), Some("9876543210"));
+    assert_eq!(done.caller.organization.as_deref(), Some("RXA"));
+    let changed: Vec<String> =
+        done.changes.iter().map(|change| format!("{} W/\"{}\"", change.key, change.to)).collect();
+    let expected: Vec<String> = (0..2)
+        .map(|entry| {
+            let text = |name: &str| created.text(&format!("entry.{entry}.response.{name}"));
+            format!("{} {}", text("location"), text("etag"))
+        })
+        .collect();
+    assert_eq!(changed, expected);
+    assert_eq!((not_done.status, not_done.changes.len()), (422, 0));
 }

@@ -12,6 +12,8 @@ use fhir_model::xml;
 use super::fixtures::{Payload, signed};
 use super::{BASE, make, server};
 use crate::client::{Request, Response, text_at};
+use crate::harness::TestServer;
+use crate::mounts;
 
 /// Where the examples are, beside the project.
 const PLACE: &str = "../../../shared/spine-examples";
@@ -72,6 +74,25 @@ fn published_examples_are_accepted_or_refused_as_listed() {
     assert_eq!(table.lines().count(), expected.lines().count());
 }
 
+/// The published transaction, where no rules of records hold.
+#[test]
+fn the_published_transaction_is_taken_without_the_rules_of_records() {
+    let place = Path::new(env!("CARGO_MANIFEST_DIR")).join(PLACE).join("fixed/ra-ig-2018-transaction");
+    if !place.is_dir() {
+        println!("SKIPPED: there are no published examples at {}", place.display());
+        return;
+    }
+    let mounts = [mounts::parse("/spine/STU3 spine/STU3")];
+    let server = TestServer::adjusted(&mounts, http_server::Settings::default(), &|service| service);
+    for (end, media) in [("json", "application/fhir+json"), ("xml", "application/fhir+xml")] {
+        let file = place.join(format!("RARecord-CreateListTransactionRequestBody-example.{end}"));
+        let body = std::fs::read(file).expect("an example");
+        let request = Request::new("POST", "/spine/STU3").header("Content-Type", media).body(body);
+        let answer = server.send(&request);
+        assert_eq!(answer.status, 200, "{end}: {}", answer.body_text());
+    }
+}
+
 fn files(directory: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
     let mut files: Vec<PathBuf> = entries
@@ -108,6 +129,10 @@ fn play(file: &Path) -> Option<String> {
     match kind.as_str() {
         "Parameters" => {
             Some(format!("operation {}", worded(&send(&format!("{BASE}/$removerarecord"), media, &bytes))))
+        }
+        "Bundle" => {
+            let is_transaction = tree.as_ref()?.get("type").and_then(Value::as_str) == Some("transaction");
+            is_transaction.then(|| format!("transaction {}", worded(&send(BASE, media, &bytes))))
         }
         "Consent" | "Flag" | "List" | "Condition" => {
             let target = format!("{BASE}/{kind}");

@@ -127,6 +127,11 @@ pub(crate) fn demands(method: &str, target: &str) -> (String, String) {
     let verb = if matches!(method, "GET" | "HEAD") || target.contains("/_search") { "read" } else { "write" };
     let below = target.strip_prefix(super::BASE).unwrap_or(target).trim_start_matches('/');
     let name = below.split(['/', '?']).next().unwrap_or_default();
+    if name.is_empty() {
+        let scopes = ["Consent", "Flag", "List", "Condition"]
+            .map(|kind| format!("user/{kind}.write user/{kind}.read"));
+        return (scopes.join(" "), "urn:nhs:names:services:raflags:List.write:1".to_owned());
+    }
     if let Some(operation) = name.strip_prefix('$') {
         return (
             "user/Consent.write".to_owned(),

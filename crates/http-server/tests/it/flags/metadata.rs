@@ -94,5 +94,5 @@ fn the_statement_is_true() {
         }
     }
     assert_eq!(server.send(&signed(Request::get(&format!("{BASE}/Patient/1")))).status, 501);
-    assert_eq!(server.send(&signed(Request::post(&format!("{BASE}/$other"), "{}"))).status, 404);
+    assert_eq!(server.send(&signed(Request::post(&format!("{BASE}/$other"), "{}"))).status, 501);
 }

@@ -1,8 +1,9 @@
 //! The Reasonable Adjustment Flag API as its clients see it.
 
 mod audit;
+mod bundled;
 mod examples;
-mod fixtures;
+pub(crate) mod fixtures;
 mod metadata;
 mod races;
 mod record;

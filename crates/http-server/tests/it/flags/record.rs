@@ -4,7 +4,7 @@ use fhir_model::json::Value;
 
 use super::fixtures::{Payload, signed};
 use super::{BASE, make, server};
-use crate::client::Request;
+use crate::client::{Request, text_at};
 
 /// The published searches find what was created, and each finds nothing else.
 #[test]
@@ -31,6 +31,41 @@ fn the_published_searches_find_what_was_created() {
         let total = found.json().get("total").and_then(Value::as_number).map(ToString::to_string);
         assert_eq!(total, Some(count.to_string()), "{query}: {}", found.body_text());
     }
+}
+
+/// The Conditions of a List, as the CapabilityStatement offers them: those that entries refer to, whether the entry is
+/// deleted or not, and of them those with a status.
+#[test]
+fn conditions_are_found_by_their_list() {
+    let server = server("");
+    let created = server.send(&signed(Request::post(BASE, Payload::of("transaction").bytes())));
+    assert_eq!(created.status, 200, "{}", created.body_text());
+    let list = created.text("entry.0.resource.id");
+    let other = make(&server, &Payload::of("condition"));
+    let found = |query: &str| {
+        let found = server.send(&signed(Request::get(&format!("{BASE}/Condition?{query}"))));
+        assert_eq!(found.status, 200, "{query}: {}", found.body_text());
+        let body = found.json();
+        let entries = body.get("entry").and_then(Value::as_array).unwrap_or_default();
+        let id = |entry: &Value| text_at(entry, "resource.id").expect("an id");
+        entries.iter().map(id).collect::<Vec<_>>()
+    };
+    let condition = vec![created.text("entry.1.resource.id")];
+    assert_eq!(found(&format!("_list={list}")), condition);
+    assert_eq!(found(&format!("_list={list}&clinical-status=active")), condition);
+    assert_eq!(found(&format!("_list={list}&clinical-status=inactive")), [""; 0]);
+    assert_eq!(found("_list=none"), [""; 0]);
+    assert_eq!(found("patient=9876543210&clinical-status=active").len(), 2);
+    let alone = server.send(&signed(Request::get(&format!("{BASE}/Condition?clinical-status=active"))));
+    assert_eq!(
+        (alone.status, alone.text("issue.0.details.coding.0.code")),
+        (422, "INVALID_PARAMETER".into())
+    );
+    assert!(alone.body_text().contains("_list"), "{}", alone.body_text());
+    // A list of anything but Lists of this API has no members here.
+    let elsewhere = server.send(&signed(Request::get(&format!("{BASE}/Flag?_list={list}"))));
+    assert_eq!(elsewhere.status, 422, "{}", elsewhere.body_text());
+    assert_eq!(server.send(&signed(Request::get(&other.target))).status, 200);
 }
 
 /// A resource can be ended, and nothing else: what is frozen is named.
@@ -170,4 +205,31 @@ fn comments_of_published_payloads_are_dropped_with_a_warning() {
     assert!(stored.text("subject.reference").starts_with("https://"));
     let found = server.send(&signed(Request::get(&format!("{BASE}/Flag?patient=9876543210"))));
     assert_eq!(found.json().get("entry").and_then(Value::as_array).map(<[_]>::len), Some(2));
+}
+
+/// Where references are checked, a Condition and its List still come and go together, and what the rules write beside them
+/// is not held up: it refers to nothing new.
+#[test]
+fn referential_integrity_knows_what_a_transaction_creates() {
+    let mount = crate::mounts::parse(&format!("{BASE} flags/STU3"));
+    let server =
+        crate::harness::TestServer::adjusted(&[mount], http_server::Settings::default(), &|service| {
+            service.with_referential_integrity(fhir_service::ReferentialIntegrity::Check)
+        });
+    let post = |payload: Payload| server.send(&signed(Request::post(BASE, payload.bytes())));
+    let consent = make(&server, &Payload::of("consent"));
+    let created = post(Payload::of("transaction"));
+    assert_eq!(created.status, 200, "{}", created.body_text());
+    let missing = Value::from("Condition/none");
+    let refused = post(Payload::of("transaction").with("entry.0.resource.entry.0.item.reference", missing));
+    assert_eq!(
+        (refused.status, refused.text("issue.0.details.coding.0.code")),
+        (422, "REFERENCE_NOT_FOUND".into())
+    );
+    let ended = consent.payload.ended();
+    let ended = server.send(&signed(Request::put(&consent.target, ended.bytes()).if_match(&consent.etag)));
+    assert_eq!(ended.status, 200, "{}", ended.body_text());
+    let list =
+        server.send(&signed(Request::get(&format!("{BASE}/List/{}", created.text("entry.0.resource.id")))));
+    assert_eq!(list.text("status"), "retired", "{}", list.body_text());
 }

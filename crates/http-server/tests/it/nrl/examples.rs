@@ -1,6 +1,7 @@
 //! The published examples of the record locator, which stand beside the project where they are
 //! there: requests are sent as a client would send them, and answers are what the server gives.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use fhir_model::json::Value;
@@ -10,36 +11,16 @@ use crate::client::{Request, Response};
 use crate::harness::TestServer;
 use crate::pointers;
 
-/// Folder, file, and the status that a request with the file gets; for the originals why it is not
-/// accepted. Without a file at hand nothing is shown, and the test says so.
-const REQUESTS: &[(&str, &str, u16, &str)] = &[
-    ("fixed/nrl-2.8.0", "create_documentreference_resource.json", 201, ""),
-    ("fixed/nrl-2.8.0", "create_documentreference_resource.xml", 201, ""),
-    ("fixed/nrl-2.8.0", "supersede_documentreference_resource_identifier.json", 201, ""),
-    ("fixed/nrl-2.8.0", "supersede_documentreference_resource_identifier.xml", 201, ""),
-    ("fixed/nrl-2.8.0", "supersede_documentreference_resource_reference.json", 201, ""),
-    ("fixed/nrl-2.8.0", "supersede_documentreference_resource_reference.xml", 201, ""),
-    ("fixed/nrl-2.8.0", "retrieval_multiple_formats.json", 201, ""),
-    ("fixed/nrl-2.8.0", "retrieval_multiple_formats.xml", 201, ""),
-    ("fixed/nrl-2.8.0", "patch_parameters_resource.json", 200, ""),
-    ("fixed/nrl-2.8.0", "patch_parameters_resource.xml", 200, ""),
-    ("nrl-2019-phase2", "patch_parameters_resource.json", 200, ""),
-    ("nrl-2019-phase2", "patch_parameters_resource.xml", 200, ""),
-    ("nrl-2.8.0", "patch_parameters_resource.json", 200, ""),
-    ("nrl-2.8.0", "patch_parameters_resource.xml", 200, ""),
-    ("nrl-2.3.0-beta", "patch_parameters_resource.json", 200, ""),
-    ("nrl-2.3.0-beta", "patch_parameters_resource.xml", 200, ""),
-    ("nrl-2.8.0", "create_documentreference_resource.json", 201, "the id in it is passed over"),
-    ("nrl-2.8.0", "create_documentreference_resource.xml", 400, "content.extension is not the first"),
-    ("nrl-2.8.0", "supersede_documentreference_resource_identifier.json", 400, "an extension is no array"),
-    ("nrl-2.8.0", "supersede_documentreference_resource_identifier.xml", 400, "no namespace"),
-    ("nrl-2.8.0", "supersede_documentreference_resource_reference.json", 400, "an extension is no array"),
-    ("nrl-2.8.0", "supersede_documentreference_resource_reference.xml", 400, "no namespace"),
-    ("nrl-2.8.0", "retrieval_multiple_formats.json", 400, "an extension is no array"),
-    ("nrl-2.8.0", "retrieval_multiple_formats.xml", 400, "no namespace"),
-    ("nrl-2.3.0-beta", "create_documentreference_resource.json", 201, "the id in it is passed over"),
-    ("nrl-2.3.0-beta", "create_documentreference_resource.xml", 400, "content.extension is not the first"),
+/// Folders with examples of this API, and how the names of those begin that are requests.
+const FOLDERS: [(&str, &[&str]); 6] = [
+    ("fixed/nrl-2.8.0", &REQUESTS),
+    ("nrl-2.8.0", &REQUESTS),
+    ("nrl-2.3.0-beta", &REQUESTS),
+    ("nrl-2019-phase2", &REQUESTS),
+    ("fixed/profiles/Examples", &["NRL"]),
+    ("profiles/Examples", &["NRL"]),
 ];
+const REQUESTS: [&str; 4] = ["create_documentreference", "supersede", "patch", "retrieval"];
 
 /// The host of the published references to pointers.
 const PUBLISHED: &str = "https://psis-sync.national.ncrs.nhs.uk/DocumentReference/";
@@ -48,6 +29,8 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/spine-examples")
 }
 
+/// Every example that is a request is answered as `fixtures/spine/nrl-examples.txt` says, with the
+/// reason; those that were repaired are accepted.
 #[test]
 fn published_requests_are_answered_as_listed() {
     let folder = folder();
@@ -55,18 +38,47 @@ fn published_requests_are_answered_as_listed() {
         println!("skipped: there is no {}", folder.display());
         return;
     }
-    let mut wrong = Vec::new();
-    for (directory, file, expected, why) in REQUESTS {
-        let path = folder.join(directory).join(file);
-        let bytes =
-            std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let answer = send(&server(""), file, &bytes);
-        println!("{} {directory}/{file} {why}", answer.status);
-        if answer.status != *expected {
-            wrong.push(format!("{directory}/{file}: {} {}", answer.status, answer.body_text()));
+    let mut table = String::from(
+        "# What becomes of each published example of the record locator that is a request: the status, and for a\n# refusal the reason. Those under fixed were repaired.\n\n",
+    );
+    for (directory, beginnings) in FOLDERS {
+        let mut files: Vec<String> = std::fs::read_dir(folder.join(directory))
+            .expect("a folder of examples")
+            .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+            .filter(|file| beginnings.iter().any(|beginning| file.starts_with(beginning)))
+            .filter(|file| file.ends_with("json") || file.ends_with("xml"))
+            .collect();
+        files.sort();
+        for file in files {
+            let text = std::fs::read_to_string(folder.join(directory).join(&file)).expect("an example");
+            let answer = send(&server(""), &file, &text);
+            let is_repaired = directory.starts_with("fixed/nrl");
+            assert!(!is_repaired || answer.status < 300, "{file}: {}", answer.body_text());
+            writeln!(table, "{directory}/{file}: {}", worded(&answer)).expect("written");
         }
     }
-    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+    println!("{table}");
+    let listed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/spine/nrl-examples.txt");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&listed, &table).expect("written");
+    }
+    assert_eq!(table, std::fs::read_to_string(&listed).expect("the list"));
+}
+
+/// The status, and for a refusal its code and its reason.
+fn worded(answer: &Response) -> String {
+    if answer.status < 300 {
+        return answer.status.to_string();
+    }
+    let outcome = pointers::read(&answer.body);
+    let text = |path: &str| shown(&outcome, path);
+    // Where the table fixes the words the reason stands beside them.
+    let reason = match text("issue.0.details.text") {
+        reason if reason.is_empty() => text("issue.0.diagnostics"),
+        reason => reason,
+    };
+    let reason: String = reason.chars().take(160).collect();
+    format!("{} {}: {reason}", answer.status, text("issue.0.details.coding.0.code"))
 }
 
 /// Sends a file as what it is: a patch of a pointer, a pointer in the place of another, or one.

@@ -1,14 +1,17 @@
 //! The List of a record: entries and Conditions are added to it and ended in it.
 
+use std::collections::HashSet;
+
 use fhir_definitions::{Definitions, FhirVersion};
+use fhir_model::IssueType;
 use fhir_model::json::Value;
-use fhir_validate::validate;
+use fhir_validate::{Rule, validate};
 
 use super::{CONDITION, FlagsRulebook, LIST, forbidden, record};
 use crate::difference::{StatusChange, differences};
 use crate::rule::Rulebook as _;
-use crate::spine::catalogue::rows;
-use crate::{Breach, Change, Failure, Found, Lookup};
+use crate::spine::catalogue::{concept, rows};
+use crate::{Breach, Change, Failure, Found, Lookup, Warning};
 
 fn items<'a>(list: &'a Value, name: &str) -> &'a [Value] {
     list.get(name).and_then(Value::as_array).unwrap_or_default()
@@ -31,56 +34,119 @@ fn is_deleted(entry: &Value) -> bool {
     entry.get("deleted").and_then(Value::as_bool) == Some(true)
 }
 
-/// The Conditions on this server that entries refer to, which must be there. Those that were in the
-/// List before are not asked for again.
-pub(super) fn references(change: &Change<'_>, after: Option<&Value>) -> Vec<Lookup> {
-    let lookup = |(resource_type, id): (String, String)| Lookup::Key { resource_type, id };
-    added_references(change, after).into_iter().map(lookup).collect()
+/// A resource of this API that a reference names, as type and id.
+fn local<'a>(reference: &'a str, base: &str) -> Option<(&'a str, &'a str)> {
+    let below = reference.strip_prefix(base).and_then(|rest| rest.strip_prefix('/'));
+    let (kind, id) = below.unwrap_or(reference).split_once('/')?;
+    let plain =
+        fhir_definitions::is_resource_type(FhirVersion::Stu3, kind) && fhir_model::Id::check(id).is_ok();
+    plain.then_some((kind, id))
 }
 
-fn added_references(change: &Change<'_>, after: Option<&Value>) -> Vec<(String, String)> {
-    let known: Vec<&str> = change
-        .before
-        .map(|before| items(before, "entry"))
-        .unwrap_or_default()
-        .iter()
-        .filter_map(item)
-        .collect();
-    let entries = after.map(|after| items(after, "entry")).unwrap_or_default();
-    let mut found: Vec<(String, String)> = entries
-        .iter()
-        .filter_map(item)
-        .filter(|reference| !known.contains(reference))
-        .filter_map(|reference| {
-            let below = reference.strip_prefix(change.base).and_then(|rest| rest.strip_prefix('/'));
-            let local = below.unwrap_or(reference);
-            let (kind, id) = local.split_once('/')?;
-            let plain = fhir_definitions::is_resource_type(FhirVersion::Stu3, kind)
-                && fhir_model::Id::check(id).is_ok();
-            plain.then(|| (kind.to_owned(), id.to_owned()))
-        })
-        .collect();
-    found.sort();
+/// What entries newly refer to on this server, which must be there, and then the Conditions whose entries are deleted.
+pub(super) fn lookups(change: &Change<'_>, after: Option<&Value>) -> Vec<Lookup> {
+    let Some(after) = after else { return Vec::new() };
+    let deleted = deleted(change, after).into_iter().map(|(_, id)| ("Condition", id));
+    let lookup = |(kind, id): (&str, &str)| Lookup::Key { resource_type: kind.to_owned(), id: id.to_owned() };
+    added(change, after).into_iter().chain(deleted).map(lookup).collect()
+}
+
+/// References that were not in the List before; those that were are not asked for again.
+fn new<'a>(change: &Change<'_>, after: &'a Value) -> Vec<&'a str> {
+    let before = change.before.map(|before| items(before, "entry")).unwrap_or_default();
+    let known: HashSet<&str> = before.iter().filter_map(item).collect();
+    items(after, "entry").iter().filter_map(item).filter(|reference| !known.contains(reference)).collect()
+}
+
+/// New references to resources on this server.
+fn added<'a>(change: &Change<'_>, after: &'a Value) -> Vec<(&'a str, &'a str)> {
+    let new = new(change, after).into_iter();
+    let mut found: Vec<(&str, &str)> = new.filter_map(|reference| local(reference, change.base)).collect();
+    found.sort_unstable();
     found.dedup();
     found
 }
 
-/// Whether every lookup of [`references`] found its resource.
+/// The entries that this change deletes and that refer to a Condition of its own, with its id.
+fn deleted<'a>(change: &Change<'_>, after: &'a Value) -> Vec<(usize, &'a str)> {
+    let before = change.before.map(|before| items(before, "entry")).unwrap_or_default();
+    let newly = |(index, entry): &(usize, &Value)| {
+        is_deleted(entry) && before.get(*index).is_some_and(|was| !is_deleted(was))
+    };
+    let condition = |(index, entry): (usize, &'a Value)| match local(item(entry)?, change.base)? {
+        ("Condition", id) => Some((index, id)),
+        _ => None,
+    };
+    items(after, "entry").iter().enumerate().filter(newly).filter_map(condition).collect()
+}
+
+/// A reference by which a transaction means another entry, and has none. A List that is sent alone may have such
+/// references: published ones name the Conditions that they contain so.
+fn unnamed<'a>(change: &Change<'_>, after: &'a Value) -> Option<&'a str> {
+    if change.together.is_empty() {
+        return None;
+    }
+    let contained: Vec<&str> =
+        items(after, "contained").iter().filter_map(|inner| text(inner, "id")).collect();
+    let is_contained =
+        |urn: &str| contained.iter().any(|id| urn == *id || urn.rsplit(':').next() == Some(*id));
+    new(change, after).into_iter().find(|reference| reference.starts_with("urn:") && !is_contained(reference))
+}
+
+/// Whether every new reference leads somewhere, and to Conditions of the patient.
 pub(super) fn check_references(
     change: &Change<'_>,
     after: &Value,
     found: &[Vec<Found>],
 ) -> Result<(), Failure> {
-    for ((kind, id), found) in added_references(change, Some(after)).iter().zip(found) {
-        if found.is_empty() {
+    const PLACE: &str = "List.entry.item.reference";
+    if let Some(urn) = unnamed(change, after) {
+        let why = format!("{} is no entry's fullUrl.", record::shortened(urn));
+        return Err(Breach::failure_at(rows::REFERENCE_NOT_FOUND, PLACE, why));
+    }
+    for ((kind, id), found) in added(change, after).into_iter().zip(found) {
+        let Some(found) = found.first() else {
             return Err(Breach::failure_at(
                 rows::REFERENCE_NOT_FOUND,
-                "List.entry.item.reference",
+                PLACE,
                 format!("{kind}/{id} does not exist."),
+            ));
+        };
+        if kind == "Condition" && record::number(&found.resource, kind) != record::number(after, "List") {
+            return Err(Breach::failure_at(
+                rows::INVALID_RESOURCE,
+                PLACE,
+                format!("{kind}/{id} is not of the List's patient."),
             ));
         }
     }
     Ok(())
+}
+
+/// What of the Conditions of its own that a List lets go does not fit.
+pub(super) fn warnings(change: &Change<'_>, after: &Value, found: &[Vec<Found>]) -> Vec<Warning> {
+    let behind = added(change, after).len();
+    let deleted = deleted(change, after);
+    let looked = deleted.iter().zip(found.iter().skip(behind));
+    let active = looked.filter(|(_, found)| {
+        found.iter().any(|found| CONDITION.status(&found.resource) == Some(CONDITION.first))
+    });
+    active
+        .map(|((index, id), _)| Warning {
+            issue: IssueType::BusinessRule,
+            coding: concept::CONFLICTING_VALUES,
+            diagnostics: format!(
+                "List.entry[{index}] is deleted and Condition/{id} is active. A removal is complete when its clinicalStatus is inactive."
+            ),
+        })
+        .collect()
+}
+
+/// Whether a List that is sent in the same transaction refers to the Condition that is written.
+pub(super) fn is_listed_together(change: &Change<'_>) -> bool {
+    let lists = change.together.iter().filter(|other| text(other, "resourceType") == Some("List"));
+    let mut references = lists.flat_map(|list| items(list, "entry")).filter_map(item);
+    references.any(|reference| local(reference, change.base) == Some((change.resource_type, change.id)))
 }
 
 /// Checks the Conditions that a List contains: each follows its profile and is the patient's.
@@ -90,19 +156,8 @@ fn check_conditions<'a>(
     rulebook: &FlagsRulebook,
 ) -> Result<(), Failure> {
     for (index, condition) in conditions {
+        check_profile(index, condition, rulebook)?;
         let place = format!("List.contained[{index}]");
-        let mut findings = validate(
-            condition,
-            Definitions::of(FhirVersion::Stu3),
-            rulebook.validation().unwrap_or(rulebook.validation),
-        );
-        if findings.iter().any(fhir_validate::Finding::is_error) {
-            for finding in &mut findings {
-                let below = finding.expression.strip_prefix("Condition").unwrap_or(&finding.expression);
-                finding.expression = format!("{place}{below}");
-            }
-            return Err(Failure::Invalid(findings));
-        }
         if record::number(condition, "Condition") != Some(patient) {
             return Err(Breach::failure_at(
                 rows::INVALID_RESOURCE,
@@ -114,10 +169,36 @@ fn check_conditions<'a>(
     Ok(())
 }
 
+/// Checks that a contained resource follows the profile of its type, also where it does not claim it.
+fn check_profile(index: usize, resource: &Value, rulebook: &FlagsRulebook) -> Result<(), Failure> {
+    let settings = rulebook.validation().unwrap_or(rulebook.validation);
+    let mut findings = validate(resource, Definitions::of(FhirVersion::Stu3), settings);
+    // What refers to the List around was checked with it.
+    findings.retain(|finding| finding.rule != Rule::ContainedNotFound);
+    if !findings.iter().any(fhir_validate::Finding::is_error) {
+        return Ok(());
+    }
+    let kind = text(resource, "resourceType").unwrap_or_default();
+    for finding in &mut findings {
+        let below = finding.expression.strip_prefix(kind).unwrap_or(&finding.expression);
+        finding.expression = format!("List.contained[{index}]{below}");
+    }
+    Err(Failure::Invalid(findings))
+}
+
+/// A List's Provenance is the client's to make: what is new, from this place on, follows its profile.
+fn check_provenances(list: &Value, from: usize, rulebook: &FlagsRulebook) -> Result<(), Failure> {
+    let contained = items(list, "contained").iter().enumerate().skip(from);
+    contained
+        .filter(|(_, found)| text(found, "resourceType") == Some("Provenance"))
+        .try_for_each(|(index, found)| check_profile(index, found, rulebook))
+}
+
 /// A new List holds active Conditions, and no entry of it is deleted.
 pub(super) fn check_new(list: &Value, patient: &str, rulebook: &FlagsRulebook) -> Result<(), Failure> {
     let contained = items(list, "contained").iter().enumerate();
     check_conditions(contained.filter(|(_, found)| is_condition(found)), patient, rulebook)?;
+    check_provenances(list, 0, rulebook)?;
     check_open(list, 0, 0)
 }
 
@@ -165,6 +246,7 @@ pub(super) fn check_update(before: &Value, after: &Value, rulebook: &FlagsRulebo
     let patient = record::number(after, "List").unwrap_or_default().to_owned();
     let conditions = items(after, "contained").iter().enumerate();
     check_conditions(conditions.filter(|(_, found)| is_condition(found)), &patient, rulebook)?;
+    check_provenances(after, contained, rulebook)?;
     check_open(after, entries, contained)?;
     check_pairs(before, after)
 }

@@ -1,6 +1,7 @@
 //! The Reasonable Adjustment Flag API (STU3): Consent, Flag, List and Condition of one patient's
 //! record, each of which can only be ended and made anew.
 
+mod entries;
 mod lists;
 mod offers;
 mod profiles;
@@ -23,9 +24,10 @@ use crate::spine::catalogue::{concept, rows};
 use crate::spine::core::{ConflictBody, SpineRulebook};
 use crate::spine::headers::{self, Security};
 use crate::spine::identifiers;
+use crate::spine::readings::{EmptySearch, Readings};
 use crate::{
-    Breach, Caller, Change, Failure, Found, Interaction, Lookup, OperationOffer, RequestHead, Resource,
-    StatementOffer, Success, Transition, TypeOffer, Unique, Warning,
+    Breach, Caller, Change, EntryHead, Failure, Found, Interaction, Lookup, OperationOffer, RequestHead,
+    Resource, StatementOffer, Success, Transition, TypeOffer, Unique, Warning,
 };
 
 /// Whether a removal has to say why.
@@ -86,6 +88,12 @@ impl FlagsRulebook {
         Self { removal_reason, ..self }
     }
 
+    /// The same with other readings of what the documents say in two ways.
+    #[must_use]
+    pub fn with_readings(self, readings: Readings) -> Self {
+        Self { core: self.core.with_readings(readings), ..self }
+    }
+
     fn created(&self, change: &Change<'_>, mut after: Value) -> Result<Transition, Failure> {
         let kind = change.resource_type;
         let rule = status_rule(kind);
@@ -108,7 +116,9 @@ impl FlagsRulebook {
                 )),
             }),
             "List" => lists::check_new(&after, &patient, self)?,
-            "Condition" => transition.warnings.push(unlisted(change.id)),
+            "Condition" if !lists::is_listed_together(change) => {
+                transition.warnings.push(unlisted(change.id));
+            }
             _ => {}
         }
         if matches!(kind, "Consent" | "Flag") {
@@ -129,7 +139,8 @@ impl FlagsRulebook {
         record::patient(&after, kind, &self.security.directory, change.caller)?;
         if kind == "List" {
             lists::check_update(before, &after, self)?;
-            return Ok(Transition::to(Some(after)));
+            let warnings = lists::warnings(change, &after, found);
+            return Ok(Transition { warnings, ..Transition::to(Some(after)) });
         }
         let rule = status_rule(kind);
         provenance::restore(&mut after, before);
@@ -145,7 +156,8 @@ impl FlagsRulebook {
                     let reason = removal::reason_of(&after);
                     transition.also = removal::of_record(change, found, reason.as_ref(), Some(change.id));
                 }
-                if kind == "Condition" && found.iter().all(Vec::is_empty) {
+                let listed = found.iter().any(|lists| !lists.is_empty()) || lists::is_listed_together(change);
+                if kind == "Condition" && !listed {
                     transition.warnings.push(unlisted(change.id));
                 }
                 transition.after = Some(after);
@@ -201,6 +213,7 @@ impl Rulebook for FlagsRulebook {
                 | Interaction::Update
                 | Interaction::SearchType
                 | Interaction::Operation
+                | Interaction::Transaction
                 | Interaction::Capabilities
         )
     }
@@ -229,6 +242,18 @@ impl Rulebook for FlagsRulebook {
         offers::admit(head, &self.security)
     }
 
+    fn admit_bundle(&self, caller: &Caller, entries: &[EntryHead<'_>]) -> Result<(), Failure> {
+        entries::admit_bundle(caller, entries)
+    }
+
+    fn admit_entry(&self, caller: &Caller, entry: &EntryHead<'_>) -> Result<(), Failure> {
+        entries::admit_entry(caller, entry, &self.security)
+    }
+
+    fn entry_rank(&self, interaction: Interaction, resource_type: &str) -> u8 {
+        entries::rank(interaction, resource_type)
+    }
+
     fn extractor(&self) -> &Extractor {
         self.extractor
     }
@@ -250,8 +275,24 @@ impl Rulebook for FlagsRulebook {
         search::rewrite(resource_type, parameters, &self.security.directory, caller)
     }
 
+    fn judges_searches(&self) -> bool {
+        self.core.readings().empty_search == EmptySearch::NoRecordFound
+    }
+
+    /// Asked where an empty search is a failure.
+    fn searched(&self, _parameters: &[(String, String)], found: &[Value]) -> Result<(), Failure> {
+        match found {
+            [] => Err(Breach::failure(rows::NO_RECORD_FOUND, "Nothing of this patient meets the criteria.")),
+            _ => Ok(()),
+        }
+    }
+
     fn receive(&self, resource_type: &str, resource: &mut Value) -> Vec<Warning> {
         record::receive(resource_type, resource)
+    }
+
+    fn receive_entry(&self, resource_type: &str, resource: &mut Value) -> Vec<Warning> {
+        entries::receive(resource_type, resource)
     }
 
     fn validation(&self) -> Option<&Settings> {
@@ -282,7 +323,7 @@ impl Rulebook for FlagsRulebook {
                 resource_type: "List".to_owned(),
                 criteria: vec![("item".to_owned(), format!("Condition/{}", change.id))],
             }]),
-            (Interaction::Create | Interaction::Update, "List") => Ok(lists::references(change, after)),
+            (Interaction::Create | Interaction::Update, "List") => Ok(lists::lookups(change, after)),
             _ => Ok(Vec::new()),
         }
     }
@@ -311,6 +352,10 @@ impl Rulebook for FlagsRulebook {
         self.core.lock_policy(resource_type)
     }
 
+    fn transaction_lock_policy(&self, resource_type: &str) -> LockPolicy {
+        self.core.transaction_lock_policy(resource_type)
+    }
+
     fn lenient_tags(&self) -> bool {
         self.core.lenient_tags()
     }
@@ -327,13 +372,23 @@ impl Rulebook for FlagsRulebook {
         LocationForm::Versioned
     }
 
+    /// As the examples of 2018 print it.
+    fn entry_location_form(&self) -> LocationForm {
+        LocationForm::Relative
+    }
+
     fn location_on_update(&self) -> bool {
         false
     }
 
     fn rule(&self, failure: &Failure) -> Rule {
         match failure {
-            Failure::NotOffered(_) => rows::NOT_IMPLEMENTED,
+            Failure::NotOffered(_) | Failure::NoRoute { .. } | Failure::UnknownType { .. } => {
+                self.core.readings().rule(rows::NOT_IMPLEMENTED)
+            }
+            Failure::ReferenceMissing { .. } | Failure::UnresolvedReference { .. } => {
+                self.core.readings().rule(rows::REFERENCE_NOT_FOUND)
+            }
             Failure::Entry { failure, .. } => self.rule(failure),
             _ => self.core.rule(failure),
         }
@@ -341,13 +396,16 @@ impl Rulebook for FlagsRulebook {
 
     fn success(&self, success: Success, resource: &Resource) -> (RuleCoding, String) {
         match success {
-            Success::Performed => (concept::RESOURCE_DELETED, "The record is removed.".to_owned()),
+            Success::Performed => {
+                (self.core.readings().coding(concept::RESOURCE_DELETED), "The record is removed.".to_owned())
+            }
             _ => self.core.success(success, resource),
         }
     }
 
     fn accept(&self, success: Success, resource: &Resource, warnings: &[Warning], trace: &str) -> Verdict {
-        let mut verdict = self.worded(success, self.success(success, resource), warnings, trace);
+        let warnings = self.core.warnings(warnings);
+        let mut verdict = self.worded(success, self.success(success, resource), &warnings, trace);
         // The published answer of the operation has this text, and lacks the coding.
         if success == Success::Performed
             && let Some(details) = first_details(&mut verdict.outcome)

@@ -42,6 +42,7 @@ pub(super) const STATEMENT: StatementOffer = StatementOffer {
     fhir_version: "3.0.1",
     formats: &["application/fhir+xml", "application/fhir+json"],
     conditional_read: "not-supported",
+    system: &[],
 };
 
 /// The name of the operation that removes a record.
@@ -52,32 +53,62 @@ pub(super) const OPERATIONS: &[OperationOffer] = &[OperationOffer {
     definition: "https://fhir.nhs.uk/STU3/OperationDefinition/RARecord-RemoveRARecord-Operation-1",
 }];
 
-const NAMES: HeaderNames = HeaderNames {
+pub(super) const NAMES: HeaderNames = HeaderNames {
     from: "FromASID",
     to: "ToASID",
     interaction: Some("InteractionID"),
     trace: Some("TraceID"),
 };
 
-/// Who asks. The CapabilityStatement is for everyone: no interaction id is published for it.
-pub(super) fn admit(head: &RequestHead<'_>, security: &Security) -> Result<Caller, Failure> {
-    let verb = match head.interaction {
-        Interaction::Capabilities => return Ok(Caller::default()),
+/// The type of Bundles, as interaction ids name it.
+pub(super) const BUNDLE: &str = "Bundle";
+
+/// The last word of a scope and of an interaction id.
+pub(super) const fn verb(interaction: Interaction) -> &'static str {
+    match interaction {
         Interaction::Read | Interaction::SearchType => "read",
         _ => "write",
-    };
-    let kind = head.resource_type.unwrap_or("Consent");
-    let (mut scopes, interaction_ids) = match head.operation {
-        // Two names were published; no scope, so the one of the Consent that ends is asked for.
-        Some(_) => {
-            (vec!["user/Consent.write".to_owned()], vec![id("removerarecord", verb), id("removeflag", verb)])
-        }
-        None => (vec![format!("user/{kind}.{verb}")], vec![id(kind, verb)]),
-    };
-    // The published scope for reading Conditions lacks the verb.
+    }
+}
+
+/// The scopes one of which is good for a type. The published one for reading Conditions lacks the verb.
+pub(super) fn scopes(kind: &str, verb: &str) -> Vec<String> {
+    let mut scopes = vec![format!("user/{kind}.{verb}")];
     if (kind, verb) == ("Condition", "read") {
         scopes.push("user/Condition".to_owned());
     }
+    scopes
+}
+
+/// An interaction id of this API.
+pub(super) fn id(name: &str, verb: &str) -> String {
+    format!("urn:nhs:names:services:raflags:{name}.{verb}:1")
+}
+
+/// The scopes and the interaction ids one of which a request needs. What a Bundle needs, its entries say: here it is
+/// enough to be good for one.
+fn demanded(head: &RequestHead<'_>) -> (Vec<String>, Vec<String>) {
+    if head.operation.is_some() {
+        // Two names were published; no scope, so the one of the Consent that ends is asked for.
+        let ids = ["removerarecord", "removeflag"].map(|name| id(name, "write"));
+        return (scopes("Consent", "write"), ids.into());
+    }
+    if head.interaction == Interaction::Transaction {
+        let each =
+            || TYPES.iter().flat_map(|offer| ["write", "read"].map(|verb| (offer.resource_type, verb)));
+        let ids = each().map(|(kind, verb)| id(kind, verb)).chain([id(BUNDLE, "write")]);
+        return (each().flat_map(|(kind, verb)| scopes(kind, verb)).collect(), ids.collect());
+    }
+    let (kind, verb) = (head.resource_type.unwrap_or("Consent"), verb(head.interaction));
+    (scopes(kind, verb), vec![id(kind, verb)])
+}
+
+/// Who asks. The CapabilityStatement is for everyone: no interaction id is published for it.
+pub(super) fn admit(head: &RequestHead<'_>, security: &Security) -> Result<Caller, Failure> {
+    if head.interaction == Interaction::Capabilities {
+        return Ok(Caller::default());
+    }
+    let (scopes, interaction_ids) = demanded(head);
     let scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
     let token = TokenRules {
         texts: security.jwt_texts,
@@ -92,9 +123,4 @@ pub(super) fn admit(head: &RequestHead<'_>, security: &Security) -> Result<Calle
     let demands =
         Demands { token, interaction_ids: &interaction_ids, not_accredited: rows::ASID_CHECK_FAILED };
     headers::admit(head, security, &NAMES, &demands)
-}
-
-/// An interaction id of this API.
-fn id(name: &str, verb: &str) -> String {
-    format!("urn:nhs:names:services:raflags:{name}.{verb}:1")
 }

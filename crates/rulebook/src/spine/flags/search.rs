@@ -64,7 +64,10 @@ pub(super) fn rewrite(
         }
     }
     if rewritten.iter().all(|(name, _)| !narrow.contains(&name.as_str())) {
-        return Err(invalid(format!("Name whose {resource_type} is asked for: patient=[NHS number].")));
+        let or_list = if names.contains(&"_list") { ", or _list=[id]" } else { "" };
+        return Err(invalid(format!(
+            "Name whose {resource_type} is asked for: patient=[NHS number]{or_list}."
+        )));
     }
     Ok(rewritten)
 }

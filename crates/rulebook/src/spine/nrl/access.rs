@@ -2,11 +2,14 @@
 
 use crate::spine::catalogue::rows::{ACCESS_DENIED, MISSING_OR_INVALID_TOKEN};
 use crate::spine::headers::{self, Demands, HeaderNames, Security};
-use crate::spine::jwt::{JwtTexts, TokenRules};
+use crate::spine::jwt::{self, JwtTexts, TokenRules};
 use crate::{Breach, Caller, Failure, Interaction, RequestHead};
 
 /// How the API spells its header fields. It has none for interaction and trace.
 const HEADERS: HeaderNames = HeaderNames { from: "fromASID", to: "toASID", interaction: None, trace: None };
+
+/// The scope of consumers.
+const READ: &str = "patient/DocumentReference.read";
 
 /// Who asks, or why they may not. Consumers read and search, providers write.
 pub(super) fn admit(head: &RequestHead<'_>, security: &Security) -> Result<Caller, Failure> {
@@ -31,13 +34,13 @@ pub(super) fn admit(head: &RequestHead<'_>, security: &Security) -> Result<Calle
         not_accredited: ACCESS_DENIED,
     };
     let caller = headers::admit(head, security, &HEADERS, &demands)?;
-    check_mode(&caller)?;
+    check_mode(&caller, scope == READ)?;
     Ok(caller)
 }
 
 /// The access modes: a professional or a system asks for direct care, a patient for access, and
-/// nobody is both. A request without a token has none.
-fn check_mode(caller: &Caller) -> Result<(), Failure> {
+/// nobody is both. A system alone provides, and does not consume. A request without a token has none.
+fn check_mode(caller: &Caller, consumes: bool) -> Result<(), Failure> {
     let refused = |sentence: String| Err(Breach::failure(MISSING_OR_INVALID_TOKEN, sentence));
     if caller.user.is_some() && caller.patient.is_some() {
         return refused("requesting_user and requesting_patient must not both be supplied".to_owned());
@@ -47,6 +50,9 @@ fn check_mode(caller: &Caller) -> Result<(), Failure> {
         Some(reason) if reason != expected => {
             refused(format!("reason_for_request ({reason}) must be '{expected}'"))
         }
+        Some(_) if consumes && caller.user.is_none() && caller.patient.is_none() => {
+            Err(jwt::absent("requesting_user"))
+        }
         _ => Ok(()),
     }
 }
@@ -54,7 +60,6 @@ fn check_mode(caller: &Caller) -> Result<(), Failure> {
 /// The last part of an interaction's id, and the scope that it needs; nothing for what is open to
 /// everyone.
 const fn demanded(interaction: Interaction) -> Option<(&'static str, &'static str)> {
-    const READ: &str = "patient/DocumentReference.read";
     const WRITE: &str = "patient/DocumentReference.write";
     match interaction {
         Interaction::Read => Some(("read", READ)),

@@ -26,9 +26,10 @@ use versioning_core::{IfMatchPolicy, LockPolicy, VersionScheme};
 use self::pointer::Pointer;
 use self::status::{Event, Status, next};
 use super::headers::Security;
+use super::readings::Readings;
 use super::{ConflictBody, Directory, SpineRulebook, identifiers};
 use crate::fhir::LockSettings;
-use crate::{Change, Failure, Found, SideWrite, Transition, Unique, scopes};
+use crate::{Change, Failure, Found, Rule, SideWrite, Transition, Unique, scopes};
 
 /// The only resource type there is.
 const TYPE: &str = "DocumentReference";
@@ -43,12 +44,24 @@ pub enum NrlSpec {
     V2_8_0,
 }
 
+/// Which version's error table answers follow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NrlErrors {
+    /// That of 2.8.0.
+    #[default]
+    V2_8_0,
+    /// That of 2.3.0: other displays, a warning for a pointer that is not current, other words for a
+    /// missing token, an older code system for media types.
+    V2_3_0,
+}
+
 /// The rules of the National Record Locator (STU3).
 #[derive(Clone, Debug)]
 pub struct NrlRulebook {
     core: SpineRulebook,
     locks: LockSettings,
     spec: NrlSpec,
+    errors: NrlErrors,
     security: Security,
 }
 
@@ -56,7 +69,31 @@ impl NrlRulebook {
     /// With the settings given; [`Self::default_locks`] are the published ones.
     pub fn new(locks: LockSettings, spec: NrlSpec, security: Security) -> Self {
         let core = SpineRulebook::new(locks.clone(), ConflictBody::default());
-        Self { core, locks, spec, security }
+        Self { core, locks, spec, errors: NrlErrors::default(), security }
+    }
+
+    /// The same with the error table of another version.
+    #[must_use]
+    pub fn with_errors(self, errors: NrlErrors) -> Self {
+        Self { errors, ..self }
+    }
+
+    /// The same with other readings of what the documents say in two ways.
+    #[must_use]
+    pub fn with_readings(self, readings: Readings) -> Self {
+        Self { core: self.core.with_readings(readings), ..self }
+    }
+
+    /// The same with another code for version conflicts, for clients that send If-Match.
+    #[must_use]
+    pub fn with_conflict_body(self, conflict_body: ConflictBody) -> Self {
+        Self { core: self.core.with_conflict_body(conflict_body), ..self }
+    }
+
+    /// A row under the readings and in the version that are followed.
+    fn read(&self, rule: Rule) -> Rule {
+        let rule = if self.errors == NrlErrors::V2_3_0 { rows::of_2_3_0(rule) } else { rule };
+        self.core.readings().rule(rule)
     }
 
     /// No If-Match is asked for, one that is sent counts; whole numbers as version ids.

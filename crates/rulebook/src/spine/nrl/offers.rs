@@ -24,4 +24,5 @@ pub(super) const STATEMENT: StatementOffer = StatementOffer {
     fhir_version: "3.0.1",
     formats: &["application/fhir+xml", "application/fhir+json"],
     conditional_read: "full-support",
+    system: &[],
 };

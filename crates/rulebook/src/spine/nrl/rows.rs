@@ -1,7 +1,7 @@
 //! The error table of the National Record Locator, as data, and the words that it fixes.
 //!
 //! From the error guidance of NRL 2.8.0. Rows that a request can trigger are shown over HTTP by
-//! `fixtures/spine/nrl-rows.toml`.
+//! `fixtures/spine/nrl-rows.json`.
 
 use fhir_model::{IssueSeverity, IssueType};
 
@@ -72,6 +72,29 @@ pub(super) const MESSAGE_TEXT: &str = "Invalid Request Message";
 pub(super) const MEDIA_TYPE_TEXT: &str = "Unsupported Media Type";
 /// What the table prints for a pointer that is not current.
 pub(super) const INACTIVE_TEXT: &str = "DocumentReference status is not 'current'";
+
+/// The same in 2.3.0.
+pub(super) const INACTIVE_TEXT_2_3_0: &str = "DocumentReference status is not \"current\"";
+
+/// The code system of the row of media types in 2.3.0.
+const OLDER_SYSTEM: &str = "http://fhir.nhs.net/ValueSet/spine-response-code-1-0";
+
+/// A row as the error guidance of 2.3.0 has it.
+pub(super) fn of_2_3_0(rule: Rule) -> Rule {
+    let shown = |display| Rule { coding: displayed(rule.coding, display), ..rule };
+    match rule {
+        INACTIVE => Rule { severity: IssueSeverity::Warning, ..shown("Bad Request") },
+        DUPLICATE => shown("Duplicate DocumentReference"),
+        ORGANISATION => shown("Organisation record not found"),
+        MEDIA_TYPE => Rule { coding: RuleCoding { system: OLDER_SYSTEM, ..rule.coding }, ..rule },
+        _ => rule,
+    }
+}
+
+/// No token, in the words of 2.3.0.
+pub(super) fn no_token_2_3_0() -> Failure {
+    Breach::failure(HEADER, "Authorization HTTP Header is missing")
+}
 
 /// No pointer has this id.
 pub(super) fn no_pointer(id: &str) -> Failure {

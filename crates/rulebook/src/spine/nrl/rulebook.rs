@@ -13,16 +13,18 @@ use super::search::{self, Named, Search};
 use super::status::{Event, next};
 use super::terminology::Terminology;
 use super::{
-    NrlRulebook, NrlSpec, TYPE, access, check_current, offers, patch, rows, rules, supersede, with_status,
+    NrlErrors, NrlRulebook, NrlSpec, TYPE, access, check_current, offers, patch, rows, rules, supersede,
+    with_status,
 };
 use crate::spine::catalogue::concept;
 use crate::spine::catalogue::rows::NOT_IMPLEMENTED;
 use crate::spine::comments;
 use crate::spine::headers::{self, HeaderMode};
+use crate::spine::jwt;
 use crate::{
-    Caller, Change, ClientId, Failure, Format, Found, Interaction, LocationForm, Lookup, OutcomeShape,
-    RequestHead, Resource, Return, Rule, RuleCoding, Rulebook, StatementOffer, Success, Transition,
-    TypeOffer, Verdict, Warning,
+    Breach, Caller, Change, ClientId, Failure, Format, Found, Interaction, LocationForm, Lookup,
+    OutcomeShape, RequestHead, Resource, Return, Rule, RuleCoding, Rulebook, StatementOffer, Success,
+    Transition, TypeOffer, Verdict, Warning,
 };
 
 impl Rulebook for NrlRulebook {
@@ -67,7 +69,10 @@ impl Rulebook for NrlRulebook {
     /// Consumers read and search, providers write. Clients send no interaction id: it follows from
     /// the request, and is what a system is accredited for.
     fn admit(&self, head: &RequestHead<'_>) -> Result<Caller, Failure> {
-        access::admit(head, &self.security)
+        access::admit(head, &self.security).map_err(|failure| match self.errors {
+            NrlErrors::V2_3_0 if failure == jwt::missing() => rows::no_token_2_3_0(),
+            _ => failure,
+        })
     }
 
     fn search(
@@ -114,6 +119,10 @@ impl Rulebook for NrlRulebook {
     }
 
     fn judges_searches(&self) -> bool {
+        true
+    }
+
+    fn counts_searches(&self) -> bool {
         true
     }
 
@@ -233,9 +242,84 @@ impl Rulebook for NrlRulebook {
     }
 
     fn rule(&self, failure: &Failure) -> Rule {
+        self.read(self.row(failure))
+    }
+
+    /// Also with the words that another version of the error table fixes.
+    fn refuse(&self, failure: &Failure, trace: &str) -> Verdict {
+        match (self.errors, failure) {
+            (NrlErrors::V2_3_0, Failure::Rule(breach)) if breach.rule == rows::INACTIVE => {
+                self.refused(&Breach::failure(rows::INACTIVE, rows::INACTIVE_TEXT_2_3_0), trace)
+            }
+            _ => self.refused(failure, trace),
+        }
+    }
+
+    fn fixed_words(&self, failure: &Failure) -> Option<String> {
+        match (failure, self.row(failure)) {
+            (Failure::Rule(_), _) => None,
+            (_, rows::MESSAGE) => Some(rows::MESSAGE_TEXT.to_owned()),
+            (_, rows::MEDIA_TYPE) => Some(rows::MEDIA_TYPE_TEXT.to_owned()),
+            (Failure::Refused(refused), rows::NOT_FOUND) => Some(rows::no_pointer_text(&refused.resource.id)),
+            (Failure::IllegalId { id }, rows::NOT_FOUND) => Some(rows::no_pointer_text(id)),
+            _ => None,
+        }
+    }
+
+    fn success(&self, success: Success, _resource: &Resource) -> (RuleCoding, String) {
+        let (coding, done) = match success {
+            Success::Created | Success::Restored => (concept::RESOURCE_CREATED, "created"),
+            Success::Deleted | Success::NothingToDelete => (concept::RESOURCE_DELETED, "removed"),
+            _ => (rows::UPDATED, "updated"),
+        };
+        let coding = self.core.readings().coding(coding);
+        (coding, format!("Successfully {done} resource DocumentReference"))
+    }
+
+    fn accept_below(
+        &self,
+        success: Success,
+        (resource, base): (&Resource, &str),
+        warnings: &[Warning],
+        trace: &str,
+    ) -> Verdict {
+        let (coding, mut sentence) = self.success(success, resource);
+        let names_url = match success {
+            Success::Created | Success::Restored => false,
+            Success::Deleted | Success::NothingToDelete => true,
+            _ => self.spec == NrlSpec::V2_8_0,
+        };
+        if names_url {
+            sentence = format!("{sentence}: {base}/{resource}");
+        }
+        self.worded(success, (coding, sentence), &self.core.warnings(warnings), trace)
+    }
+
+    /// The message id, by which the log knows the request.
+    fn success_text(&self, trace: &str) -> Option<String> {
+        Some(trace.to_owned())
+    }
+
+    fn finding(&self, _finding: &Finding) -> (IssueType, RuleCoding) {
+        (rows::RESOURCE.issue, self.core.readings().coding(rows::RESOURCE.coding))
+    }
+
+    fn outcome_shape(&self, rule: &Rule) -> OutcomeShape {
+        let shape = self.core.outcome_shape(rule);
+        if rule.coding.code == rows::MEDIA_TYPE.coding.code {
+            OutcomeShape { profile: Some(rows::OLD_PROFILE), ..shape }
+        } else {
+            shape
+        }
+    }
+}
+
+impl NrlRulebook {
+    /// The row that a failure falls under in version 2.8.0.
+    fn row(&self, failure: &Failure) -> Rule {
         match failure {
             Failure::Rule(breach) => breach.rule,
-            Failure::Entry { failure, .. } => self.rule(failure),
+            Failure::Entry { failure, .. } => self.row(failure),
             Failure::Refused(refused) if matches!(refused.refusal, Refusal::NotFound | Refusal::Gone(_)) => {
                 rows::NOT_FOUND
             }
@@ -263,65 +347,8 @@ impl Rulebook for NrlRulebook {
             | Failure::MalformedRetry => rows::HEADER,
             Failure::IllegalId { .. } => rows::NOT_FOUND,
             // As in every API of Spine.
-            Failure::NotOffered(_) => NOT_IMPLEMENTED,
+            Failure::NotOffered(_) | Failure::NoRoute { .. } | Failure::UnknownType { .. } => NOT_IMPLEMENTED,
             _ => self.core.rule(failure),
-        }
-    }
-
-    fn fixed_words(&self, failure: &Failure) -> Option<String> {
-        match (failure, self.rule(failure)) {
-            (Failure::Rule(_), _) => None,
-            (_, rows::MESSAGE) => Some(rows::MESSAGE_TEXT.to_owned()),
-            (_, rows::MEDIA_TYPE) => Some(rows::MEDIA_TYPE_TEXT.to_owned()),
-            (Failure::Refused(refused), rows::NOT_FOUND) => Some(rows::no_pointer_text(&refused.resource.id)),
-            (Failure::IllegalId { id }, rows::NOT_FOUND) => Some(rows::no_pointer_text(id)),
-            _ => None,
-        }
-    }
-
-    fn success(&self, success: Success, _resource: &Resource) -> (RuleCoding, String) {
-        let (coding, done) = match success {
-            Success::Created | Success::Restored => (concept::RESOURCE_CREATED, "created"),
-            Success::Deleted | Success::NothingToDelete => (concept::RESOURCE_DELETED, "removed"),
-            _ => (rows::UPDATED, "updated"),
-        };
-        (coding, format!("Successfully {done} resource DocumentReference"))
-    }
-
-    fn accept_below(
-        &self,
-        success: Success,
-        (resource, base): (&Resource, &str),
-        warnings: &[Warning],
-        trace: &str,
-    ) -> Verdict {
-        let (coding, mut sentence) = self.success(success, resource);
-        let names_url = match success {
-            Success::Created | Success::Restored => false,
-            Success::Deleted | Success::NothingToDelete => true,
-            _ => self.spec == NrlSpec::V2_8_0,
-        };
-        if names_url {
-            sentence = format!("{sentence}: {base}/{resource}");
-        }
-        self.worded(success, (coding, sentence), warnings, trace)
-    }
-
-    /// The message id, by which the log knows the request.
-    fn success_text(&self, trace: &str) -> Option<String> {
-        Some(trace.to_owned())
-    }
-
-    fn finding(&self, _finding: &Finding) -> (IssueType, RuleCoding) {
-        (rows::RESOURCE.issue, rows::RESOURCE.coding)
-    }
-
-    fn outcome_shape(&self, rule: &Rule) -> OutcomeShape {
-        let shape = self.core.outcome_shape(rule);
-        if *rule == rows::MEDIA_TYPE {
-            OutcomeShape { profile: Some(rows::OLD_PROFILE), ..shape }
-        } else {
-            shape
         }
     }
 }
