@@ -21,6 +21,7 @@ mod ids;
 mod index;
 mod integrity;
 mod limits;
+mod looks;
 mod narrative;
 mod patch;
 mod perform;

@@ -203,16 +203,12 @@ impl Service {
         at: Timestamp,
         context: &Context,
     ) -> Result<Vec<Answer>, Failure> {
+        let mut looked = self.answer_looks(plan, deadline, context).await;
         let Tried { overlay, answers } = tried;
         let mut done = Vec::with_capacity(answers.len());
         for (entry, answer) in plan.entries().iter().zip(answers) {
             let Some(mut answer) = answer else {
-                // The transaction is committed, so a failure that nobody could foresee is one of the entry.
-                let looked = match self.expect_entry_in_time(deadline) {
-                    Ok(()) => self.look_at(entry, context).await,
-                    Err(failure) => Err(failure),
-                };
-                done.push(looked.unwrap_or_else(|failure| self.refuse(&failure, &context.trace)));
+                done.extend(looked.remove(&entry.index));
                 continue;
             };
             if let Some(about) = &answer.about
@@ -231,14 +227,6 @@ impl Service {
 
     fn asked_subset(&self, entry: &Entry) -> Result<crate::Subset, Failure> {
         if entry.method.is_safe() { Ok(self.asked_by(entry, None)?.subset) } else { Ok(crate::Subset::Whole) }
-    }
-
-    /// Answers a search, a history, an old version or a statement.
-    async fn look_at(&self, entry: &Entry, context: &Context) -> Result<Answer, Failure> {
-        let asked = self.asked_by(entry, None)?;
-        let own = entry_context(asked.precondition, Planned::default(), context);
-        let answer = self.dispatch(asked.operation, &own).await?;
-        Ok(self.entry_answer(entry, answer, asked.subset, &context.trace))
     }
 }
 

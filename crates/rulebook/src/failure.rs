@@ -264,7 +264,7 @@ pub enum Failure {
     },
     /// An entry was not carried out, because those before it took too long.
     EntryNotBegun {
-        /// Limit of the Bundle in seconds.
+        /// Limit in seconds.
         max_s: u64,
     },
     /// An entry of a Bundle is no request that can be carried out.
@@ -523,8 +523,8 @@ impl Failure {
             }
             Self::EntryNotBegun { max_s } => write!(
                 f,
-                "The Bundle was not done after {max_s} seconds, so this entry was not carried out. Send it again, in \
-                 another Bundle."
+                "This entry was not carried out, because those before it took longer than {max_s} seconds. Send it again, \
+                 in another Bundle."
             ),
             Self::SameInTransaction { what, entries: [first, second] } => write!(
                 f,

@@ -14,7 +14,7 @@ use storage_api::{
 /// The low 48 bits of a tag.
 const TAG48: u64 = (1 << 48) - 1;
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct State {
     pub(crate) resources: BTreeMap<Key, Resource>,
     /// All versions in commit order.
@@ -28,6 +28,7 @@ pub(crate) struct State {
 }
 
 /// A key that was ever written.
+#[derive(Clone)]
 pub(crate) struct Resource {
     pub(crate) place: Place,
     /// The highest number that was purged.
@@ -54,6 +55,7 @@ impl Resource {
     }
 }
 
+#[derive(Clone)]
 struct Claim {
     seq: Seq,
     expires: Option<Timestamp>,

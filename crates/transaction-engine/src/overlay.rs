@@ -37,7 +37,7 @@ struct Inner {
     state: Mutex<State>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct State {
     /// What is below, as it was when it was first looked at.
     below: BTreeMap<Key, Record>,
@@ -59,6 +59,7 @@ struct State {
 }
 
 /// A version that is not committed yet.
+#[derive(Clone)]
 struct Written {
     record: Record,
     version: VersionWrite,
@@ -369,6 +370,16 @@ impl Store for Overlay {
             }
             let total = request.total.then_some(found.len() as u64);
             Ok(SearchPage { found, total, ..SearchPage::default() })
+        })
+    }
+
+    /// An overlay of its own, over a snapshot of what lies below.
+    fn snapshot(&self) -> Answer<'_, Arc<dyn Store>> {
+        Box::pin(async move {
+            let (below, now) = (self.0.below.snapshot().await?, self.0.now);
+            let state = Mutex::new(self.state().clone());
+            let snapshot: Arc<dyn Store> = Arc::new(Self(Arc::new(Inner { below, now, state })));
+            Ok(snapshot)
         })
     }
 

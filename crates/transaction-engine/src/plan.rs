@@ -19,7 +19,7 @@ pub enum Phase {
     /// GET and HEAD of a resource: part of what the commit compares.
     Read,
     /// Searches, histories, old versions and statements: they cannot fail on the state of a resource that the
-    /// transaction writes, and are answered right after the commit.
+    /// transaction writes, and are answered right after the commit, from one moment.
     Look,
 }
 
