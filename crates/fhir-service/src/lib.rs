@@ -3,6 +3,7 @@
 mod answer;
 mod batch;
 mod binary;
+mod blame;
 mod bundle;
 mod bundle_time;
 mod capabilities;

@@ -22,6 +22,7 @@ use transaction_engine::{Entry, EntryError, Links, Method, Overlay, Phase, Plan,
 use versioning_core::{Precondition, Refusal};
 
 use crate::answer::Answer;
+use crate::blame::{missing, still_referred};
 use crate::bundle::{entry_context, entry_failure, unplanned};
 use crate::bundle_time::Deadline;
 use crate::request::Criteria;
@@ -90,7 +91,7 @@ impl Service {
         loop {
             let tried = self.try_out(sent, &mut assumed, context).await?;
             self.expect_transaction_in_time(deadline)?;
-            match self.commit_overlay(&tried.overlay).await? {
+            match self.commit_overlay(&plan, &tried).await? {
                 Settled::Committed(at) => return self.answers(sent, tried, at, context).await,
                 Settled::Stale => {
                     self.follow_generation().await?;
@@ -156,7 +157,11 @@ impl Service {
     }
 
     /// Commits what was tried out.
-    async fn commit_overlay(&self, overlay: &Overlay) -> Result<Settled, Failure> {
+    async fn commit_overlay(
+        &self,
+        plan: &Plan,
+        Tried { overlay, answers }: &Tried,
+    ) -> Result<Settled, Failure> {
         let request = self.ids.request_id();
         let set = overlay.write_set(request);
         if set.guards.is_empty() && set.writes.is_empty() {
@@ -169,10 +174,11 @@ impl Service {
             Commit::Lost(lost) => {
                 for lost in &lost {
                     match (guards.get(lost.guard), &lost.now) {
-                        (Some(Guard::Head(key, HeadGuard::Live)), _) => return Err(missing(key)),
+                        (Some(Guard::Head(key, HeadGuard::Live)), _) => {
+                            return Err(missing(plan, answers, overlay, key));
+                        }
                         (Some(Guard::Unreferred { key, .. }), Now::Referred(by)) => {
-                            let by = by.iter().map(resource).collect();
-                            return Err(Failure::StillReferred { resource: resource(key), by });
+                            return Err(still_referred(plan, answers, key, by));
                         }
                         _ => {}
                     }
@@ -266,7 +272,7 @@ impl Round<'_> {
         if settled {
             self.check_twice(assumed)?;
             if let Some(key) = self.overlay.missing().first() {
-                return Err(missing(key));
+                return Err(missing(self.sent.plan, &self.answers, &self.overlay, key));
             }
             self.read().await?;
         }
@@ -548,11 +554,6 @@ fn conditional_references(plan: &Plan, definitions: Definitions) -> BTreeMap<Str
         }
     }
     found
-}
-
-/// A resource that another one refers to does not exist.
-fn missing(key: &Key) -> Failure {
-    Failure::ReferenceMissing { path: "Bundle.entry".to_owned(), target: resource(key) }
 }
 
 /// What criteria find.

@@ -1,5 +1,7 @@
 //! The only way to change anything: guards and writes, applied together or not at all.
 
+mod referrals;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
@@ -7,6 +9,8 @@ use compact_str::CompactString;
 use versioning_core::{Current, Expect, Timestamp, VersionNumber, VersionToken};
 
 use crate::{Body, Index, IndexGeneration, Key, Query, RequestId, Seq, StoreError, Term};
+
+pub use referrals::Referrals;
 
 /// A lost [`Guard::Unreferred`] names at most this many of those that refer.
 pub const REFERRING_MAX: usize = 8;
@@ -40,7 +44,8 @@ pub enum Guard {
     Matches(Query, Vec<Key>),
     /// Nobody has claimed this, or the claim has lapsed.
     Unclaimed(Scope, Bytes),
-    /// No live resource but itself has a term of this parameter that refers to the key.
+    /// Once the versions and purges of the set are applied, no live resource but itself has a term of this parameter that
+    /// refers to the key. So what refers may be deleted together with what it refers to.
     Unreferred {
         /// To what.
         key: Key,
@@ -154,7 +159,7 @@ pub enum Commit {
     /// Durable, all of it.
     Committed(Committed),
     /// Nothing was written: these guards do not hold, all that failed in guard order. Guards
-    /// are judged on the state before the set's own writes.
+    /// are judged on the state before the set's own writes, but for [`Guard::Unreferred`].
     Lost(Vec<Lost>),
     /// Nothing was written: terms of another generation are wanted.
     StaleIndex(IndexGeneration),

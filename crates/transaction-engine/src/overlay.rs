@@ -11,9 +11,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use storage_api::{
     Answer, Body, Candidate, Clause, Commit, Committed, Condition, Current, Guard, HeadGuard, HistoryPage,
-    HistoryRequest, Index, IndexGeneration, Key, Lost, Method, Now, Others, Query, Record, RequestId, Scope,
-    SearchPage, SearchRequest, Seq, Store, StoreError, StoredVersion, Timestamp, VersionSelector,
-    VersionWrite, Write, WriteSet, matches,
+    HistoryRequest, Index, IndexGeneration, Key, Lost, Method, Now, Others, Query, Record, Reference,
+    RequestId, Scope, SearchPage, SearchRequest, Seq, Store, StoreError, StoredVersion, Term, Timestamp,
+    Value, VersionSelector, VersionWrite, Write, WriteSet, matches,
 };
 use versioning_core::Head;
 
@@ -239,6 +239,18 @@ impl Overlay {
         let state = self.state();
         let gone = |key: &&Key| !matches!(state.current(key), None | Some(Current::Live(_)));
         state.live.iter().filter(gone).cloned().collect()
+    }
+
+    /// A resource of the transaction that has a term of a parameter that refers to a key.
+    pub fn referring(&self, key: &Key, param: &str) -> Option<Key> {
+        let refers = |term: &Term| {
+            term.param == param
+                && matches!(&term.value, Value::Reference(Reference::Local(target)) if target == key)
+        };
+        let state = self.state();
+        let mut written = state.written.iter();
+        let found = written.find(|(_, written)| written.version.terms.iter().any(refers));
+        found.map(|(key, _)| key.clone())
     }
 
     /// The content that the transaction gives a resource, if it writes it; nothing for a deletion.

@@ -32,7 +32,7 @@
 //! requests. `@token NAME ASID ODS SCOPE` makes the value of Authorization of a clinician at that system
 //! and organisation, `@pointer NAME PLACE = JSON; …` a pointer with edits of the record locator's sample. Before the first section, `@mount PATH API SETTINGS` adds a mount to those that are
 //! there by default (see `mounts::parse`), and `@limit NAME BYTES` sets a limit, and
-//! `@reads MS` makes every read of a store take so many milliseconds, `@validation structure` validates what is stored, `@narratives refuse` refuses patches that outdate a narrative. Lines with `#` are
+//! `@reads MS` makes every read of a store take so many milliseconds, `@validation structure` validates what is stored, `@references check` wants them to lead somewhere, `@narratives refuse` refuses patches that outdate a narrative. Lines with `#` are
 //! for readers.
 
 use std::collections::BTreeMap;
@@ -41,7 +41,7 @@ use std::path::{Path, PathBuf};
 
 use http_server::{Limits, Settings};
 
-use fhir_service::{Narratives, Service, Validation};
+use fhir_service::{Narratives, ReferentialIntegrity, Service, Validation};
 
 use crate::client::{Request, Response};
 use crate::harness::TestServer;
@@ -211,6 +211,7 @@ fn server(preamble: &[&str]) -> TestServer {
     let mut limits = Limits::default();
     let mut validation = Validation::Off;
     let mut narratives = Narratives::Keep;
+    let mut references = ReferentialIntegrity::Off;
     let mut read_ms = 0;
     for line in preamble {
         if let Some(mount) = line.strip_prefix("@mount ") {
@@ -226,6 +227,8 @@ fn server(preamble: &[&str]) -> TestServer {
             }
         } else if let Some(millis) = line.strip_prefix("@reads ") {
             read_ms = millis.parse().expect("milliseconds");
+        } else if *line == "@references check" {
+            references = ReferentialIntegrity::Check;
         } else if *line == "@narratives refuse" {
             narratives = Narratives::Refuse;
         } else if let Some(level) = line.strip_prefix("@validation ") {
@@ -239,7 +242,10 @@ fn server(preamble: &[&str]) -> TestServer {
         }
     }
     let settings = Settings { limits, ..Settings::default() };
-    let adjust = |service: Service| service.with_validation(validation).with_narratives(narratives);
+    let adjust = |service: Service| {
+        let service = service.with_validation(validation).with_narratives(narratives);
+        service.with_referential_integrity(references)
+    };
     match read_ms {
         0 => TestServer::adjusted(&mounts, settings, &adjust),
         millis => TestServer::slow(&mounts, settings, &adjust, millis),

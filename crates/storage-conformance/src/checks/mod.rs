@@ -158,6 +158,11 @@ pub const CHECKS: &[Check] = &[
         notices: &[Flaw::IgnoresReferring, Flaw::IgnoresNewTerms],
     },
     Check {
+        name: "referring: together with those that refer",
+        run: referring::together_with_those_that_refer,
+        notices: &[Flaw::IgnoresReferring, Flaw::WritesFirstOnly],
+    },
+    Check {
         name: "referring: a reference or a deletion",
         run: referring::reference_or_deletion,
         notices: &[Flaw::IgnoresReferring, Flaw::SkipsGuards],
