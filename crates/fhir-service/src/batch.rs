@@ -62,12 +62,12 @@ impl Service {
 
     async fn batch_entry(
         &self,
-        mut entry: Entry,
+        entry: Entry,
         deadline: Deadline,
         context: &Context,
     ) -> Result<Answer, Failure> {
         self.expect_entry_in_time(deadline)?;
-        let resource = entry.resource.take();
+        let resource = self.sent_by(&entry)?;
         let asked = self.asked_by(&entry, resource)?;
         let own = entry_context(asked.precondition, Planned::default(), context);
         let answer = self.dispatch(asked.operation, &own).await?;

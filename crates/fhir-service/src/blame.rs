@@ -1,6 +1,5 @@
 //! Which entry of a transaction it is that breaks a reference.
 
-use fhir_search::REFERS;
 use rulebook::Failure;
 use storage_api::Key;
 use transaction_engine::{Entry, Overlay, Plan};
@@ -21,7 +20,7 @@ pub(crate) fn still_referred(plan: &Plan, answers: &[Option<Answer>], key: &Key,
 /// A resource that one of the transaction refers to, and that does not exist.
 pub(crate) fn missing(plan: &Plan, answers: &[Option<Answer>], overlay: &Overlay, key: &Key) -> Failure {
     let target = resource(key);
-    let referring = overlay.referring(key, REFERS);
+    let referring = overlay.referring(key);
     match referring.and_then(|referring| writer_of(plan, answers, &referring)) {
         Some(entry) => {
             let path = format!("Bundle.entry[{}].resource", entry.index);

@@ -101,6 +101,12 @@ impl Service {
         Self { narratives, ..self }
     }
 
+    /// Takes other limits than those that it was made with.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
     /// The rules of this API.
     pub fn rulebook(&self) -> &dyn Rulebook {
         &*self.rulebook

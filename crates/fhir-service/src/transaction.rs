@@ -9,7 +9,7 @@
 
 use std::collections::btree_map::Entry as BTreeEntry;
 use std::collections::hash_map::Entry as HashEntry;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use fhir_definitions::{Definitions, FhirVersion};
@@ -17,7 +17,9 @@ use fhir_model::json::Value;
 use fhir_model::{Id, Reference, Target as Named};
 use fhir_validate::Finding;
 use rulebook::{Failure, Interaction};
-use storage_api::{Commit, Guard, HeadGuard, Key, Now, Timestamp, VersionSelector, VersionTag};
+use storage_api::{
+    Commit, Current, Guard, HeadGuard, Key, Now, Timestamp, VersionSelector, VersionTag, Write,
+};
 use transaction_engine::{Entry, EntryError, Links, Method, Overlay, Phase, Plan, Target};
 use versioning_core::{Precondition, Refusal};
 
@@ -55,8 +57,8 @@ struct Assumed {
     keys: HashMap<usize, Key>,
     /// What conditional references mean.
     references: BTreeMap<String, Key>,
-    /// The versions of resources that are referred to with their versions.
-    versions: HashMap<Key, String>,
+    /// The versions of resources that are referred to with their versions, and the place of an entry that does so.
+    versions: HashMap<Key, (usize, String)>,
 }
 
 /// A transaction that was tried out.
@@ -84,7 +86,7 @@ impl Service {
         context: &Context,
     ) -> Result<Vec<Answer>, Failure> {
         let plan = Plan::new(entries).map_err(|error| unplanned(error, self.rulebook.version()))?;
-        let references = conditional_references(&plan, Definitions::of(self.rulebook.version()));
+        let references = conditional_references(&plan);
         let mut assumed = Assumed::default();
         let (mut attempts, mut restarts) = (0, 0);
         let sent = Sent { plan: &plan, references: &references, deadline };
@@ -143,7 +145,9 @@ impl Service {
             let overlay = Overlay::new(self.store.clone(), self.ids.now());
             let staged = Self { store: Arc::new(overlay.clone()), ..self.clone() };
             let answers = vec![None; sent.plan.entries().len()];
-            let mut round = Round { service: &staged, below: self, sent, overlay, answers, context };
+            let (writers, twice) = (HashMap::new(), None);
+            let mut round =
+                Round { service: &staged, below: self, sent, overlay, answers, writers, twice, context };
             if round.run(assumed).await? {
                 let Round { overlay, answers, .. } = round;
                 return Ok(Tried { overlay, answers });
@@ -163,11 +167,15 @@ impl Service {
         Tried { overlay, answers }: &Tried,
     ) -> Result<Settled, Failure> {
         let request = self.ids.request_id();
-        let set = overlay.write_set(request);
+        let set = overlay.take_write_set(request);
         if set.guards.is_empty() && set.writes.is_empty() {
             return Ok(Settled::Committed(self.ids.now()));
         }
         let guards = set.guards.clone();
+        let first = set.writes.iter().find_map(|write| match write {
+            Write::Version(version) => Some((version.key.clone(), version.next)),
+            _ => None,
+        });
         match self.store.commit(set).await.map_err(store_failure)? {
             Commit::Committed(committed) => Ok(Settled::Committed(committed.at)),
             Commit::StaleIndex(_) => Ok(Settled::Stale),
@@ -192,7 +200,7 @@ impl Service {
             }
             Commit::Unknown => {
                 // All of it is one commit: one version of it tells of all.
-                let (key, next) = overlay.first_version().ok_or(Failure::Unavailable)?;
+                let (key, next) = first.ok_or(Failure::Unavailable)?;
                 match self.store.read_version(&key, VersionSelector::Number(next.number)).await {
                     Ok(Some(version)) if version.request == request => Ok(Settled::Committed(version.at)),
                     _ => Err(Failure::OutcomeUnknown { resource: resource(&key) }),
@@ -218,7 +226,7 @@ impl Service {
                 continue;
             };
             if let Some(about) = &answer.about
-                && overlay.written(&about.key).is_some_and(|(version, _)| version == about.version)
+                && overlay.version(&about.key) == Some(about.version)
             {
                 answer.last_modified = answer.last_modified.map(|_| at);
                 if let Some(body) = &about.body {
@@ -245,6 +253,10 @@ struct Round<'a> {
     sent: Sent<'a>,
     overlay: Overlay,
     answers: Vec<Option<Answer>>,
+    /// The places of the entries that wrote resources.
+    writers: HashMap<Key, usize>,
+    /// The first resource that two entries wrote.
+    twice: Option<(Key, [usize; 2])>,
     context: &'a Context,
 }
 
@@ -322,8 +334,7 @@ impl Round<'_> {
     /// The id that a conditional update without match creates under (R4 and later).
     fn own_id<'e>(&self, entry: &'e Entry) -> Option<&'e str> {
         let later = self.service.rulebook.version() != FhirVersion::Stu3;
-        let id = entry.resource.as_ref().filter(|_| later && entry.method == Method::Put)?.get("id")?;
-        id.as_str()
+        entry.resource.as_ref().filter(|_| later && entry.method == Method::Put)?.id()
     }
 
     async fn find(
@@ -356,11 +367,11 @@ impl Round<'_> {
             };
             let Some(key) = key else { continue };
             if let Some(first) = seen.insert(key, entry.index) {
-                return Err(Failure::SameInTransaction {
-                    what: key.to_string(),
-                    entries: [first, entry.index],
-                });
+                return Err(same_resource(key, first, entry.index));
             }
+        }
+        if let Some((key, [first, second])) = &self.twice {
+            return Err(same_resource(key, *first, *second));
         }
         if let Some(transaction_engine::Twice(key)) = self.overlay.twice() {
             let why = format!(
@@ -380,7 +391,7 @@ impl Round<'_> {
                 links.add(full_url, key.clone());
             }
         }
-        for (key, version_id) in &assumed.versions {
+        for (key, (_, version_id)) in &assumed.versions {
             links.add_version(key.clone(), version_id);
         }
         links
@@ -418,15 +429,15 @@ impl Round<'_> {
     }
 
     /// Carries out the writes. If resources are not valid, it goes on to find all that are not. Gives the resources
-    /// whose versions have to be known.
-    async fn write(&mut self, assumed: &Assumed, links: &Links) -> Result<HashSet<Key>, Failure> {
+    /// whose versions have to be known, each with the place of an entry that refers to it.
+    async fn write(&mut self, assumed: &Assumed, links: &Links) -> Result<HashMap<Key, usize>, Failure> {
         let plan = self.sent.plan;
-        let mut open = HashSet::new();
+        let mut open = HashMap::new();
         let mut invalid: Option<(usize, String, Vec<Finding>)> = None;
         for entry in plan.in_phases(&[Phase::Create, Phase::Update]) {
-            let resource = entry.resource.clone().map(|mut resource| {
+            let resource = self.service.sent_by(entry)?.map(|mut resource| {
                 let unknown = links.rewrite(&mut resource, entry.full_url.as_deref(), self.definitions());
-                open.extend(unknown.versions);
+                open.extend(unknown.versions.into_iter().map(|key| (key, entry.index)));
                 resource
             });
             let planned = Planned {
@@ -448,7 +459,7 @@ impl Round<'_> {
                 failure => return Err(failure),
             }
         }
-        open.extend(assumed.versions.keys().cloned());
+        open.extend(assumed.versions.iter().map(|(key, (entry, _))| (key.clone(), *entry)));
         match invalid {
             None => Ok(open),
             Some((index, request, findings)) => {
@@ -468,6 +479,12 @@ impl Round<'_> {
         let planned = Planned { in_transaction: true, ..planned };
         let own = entry_context(asked.precondition, planned, self.context);
         let answer = self.service.dispatch(asked.operation, &own).await?;
+        for key in self.overlay.take_fresh() {
+            let first = *self.writers.entry(key.clone()).or_insert(entry.index);
+            if first != entry.index {
+                self.twice.get_or_insert((key, [first, entry.index]));
+            }
+        }
         if let Some(place) = self.answers.get_mut(entry.index) {
             *place = Some(answer);
         }
@@ -511,16 +528,23 @@ impl Round<'_> {
     }
 
     /// Whether the versions that references name are those that the transaction leaves behind.
-    async fn confirm_versions(&self, assumed: &mut Assumed, asked: HashSet<Key>) -> Result<bool, Failure> {
+    async fn confirm_versions(
+        &self,
+        assumed: &mut Assumed,
+        asked: HashMap<Key, usize>,
+    ) -> Result<bool, Failure> {
         let mut same = true;
-        for key in asked {
+        for (key, place) in asked {
             let record = self.service.store.read(&key).await.map_err(store_failure)?;
-            let Some(head) = record.current.head() else {
-                let reference = key.to_string();
-                return Err(Failure::UnresolvedReference { reference });
+            let Current::Live(head) = record.current else {
+                let failure = Failure::UnresolvedReference { reference: key.to_string() };
+                return Err(match self.sent.plan.entries().get(place) {
+                    Some(entry) => entry_failure(entry, failure),
+                    None => failure,
+                });
             };
-            let version_id = self.service.version_id(&key.kind, head.version).to_string();
-            same &= assumed.versions.insert(key, version_id.clone()) == Some(version_id);
+            let version = (place, self.service.version_id(&key.kind, head.version).to_string());
+            same &= assumed.versions.insert(key, version.clone()) == Some(version);
         }
         Ok(same)
     }
@@ -534,26 +558,36 @@ impl Round<'_> {
                 .map_err(|failure| entry_failure(entry, failure))?;
         }
         for entry in plan.in_phases(&[Phase::Look]) {
-            let written = entry.key().is_some_and(|key| self.overlay.written(key).is_some());
-            if !written {
-                let looked = self.below.look_at(entry, self.context).await;
-                looked.map_err(|failure| entry_failure(entry, failure))?;
-            }
+            let looked = match &entry.target {
+                // The overlay has the version that the transaction writes.
+                Target::Version(..) => self.service.look_at(entry, self.context).await.map(drop),
+                // It has no history, but will have one.
+                Target::InstanceHistory(key) if self.overlay.version(key).is_some() => {
+                    self.service.asked_by(entry, None).map(drop)
+                }
+                _ => self.below.look_at(entry, self.context).await.map(drop),
+            };
+            looked.map_err(|failure| entry_failure(entry, failure))?;
         }
         Ok(())
     }
 }
 
 /// The conditional references of the entries that are written, each with the first entry that has it.
-fn conditional_references(plan: &Plan, definitions: Definitions) -> BTreeMap<String, &Entry> {
+fn conditional_references(plan: &Plan) -> BTreeMap<String, &Entry> {
     let mut found = BTreeMap::new();
     for entry in plan.in_phases(&[Phase::Create, Phase::Update]) {
         let Some(resource) = &entry.resource else { continue };
-        for text in Links::conditional_references(resource, definitions) {
-            found.entry(text).or_insert(entry);
+        for text in resource.conditional_references() {
+            found.entry(text.clone()).or_insert(entry);
         }
     }
     found
+}
+
+/// Two entries write one resource. They are named in the order of the request.
+fn same_resource(key: &Key, one: usize, other: usize) -> Failure {
+    Failure::SameInTransaction { what: key.to_string(), entries: [one.min(other), one.max(other)] }
 }
 
 /// What criteria find.

@@ -279,9 +279,9 @@ pub enum Failure {
         /// The places of the entries, from 0.
         entries: [usize; 2],
     },
-    /// A conditional reference finds nothing.
+    /// A conditional reference finds nothing, or the version of nothing is asked for.
     UnresolvedReference {
-        /// As it was written.
+        /// The reference as it was written, or the resource.
         reference: String,
     },
     /// An entry fails, and the transaction with it.
@@ -531,11 +531,17 @@ impl Failure {
                 "Entries {first} and {second} (counted from 0) both are {what}. In a transaction each resource is \
                  written once. Nothing was written."
             ),
-            Self::UnresolvedReference { reference } => write!(
-                f,
-                "The conditional reference {} finds no resource. Exactly one has to match.",
-                reference.chars().take(200).collect::<String>()
-            ),
+            Self::UnresolvedReference { reference } => {
+                let short = reference.chars().take(200).collect::<String>();
+                if reference.contains('?') {
+                    write!(
+                        f,
+                        "The conditional reference {short} finds no resource. Exactly one has to match."
+                    )
+                } else {
+                    write!(f, "A reference names a version of {short}, which has none.")
+                }
+            }
             Self::Entry { index, request, failure } => {
                 write!(f, "Entry {index} ({request}): {failure} Nothing of the transaction was written.")
             }

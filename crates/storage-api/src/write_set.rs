@@ -3,6 +3,7 @@
 mod referrals;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use compact_str::CompactString;
@@ -149,8 +150,9 @@ pub struct VersionWrite {
     pub method: Method,
     /// The content; `None` exactly for [`Method::Delete`].
     pub body: Option<Body>,
-    /// What it is found by: sorted, without doubles; empty for [`Method::Delete`].
-    pub terms: Vec<Term>,
+    /// What it is found by: sorted, without doubles; empty for [`Method::Delete`]. Shared, since a write set is kept
+    /// until its commit succeeds.
+    pub terms: Arc<[Term]>,
 }
 
 /// How a commit ended.

@@ -46,7 +46,7 @@ impl Brake {
             next: VersionToken { number: number.next(), tag: VersionTag(number.get()) },
             method: Method::Put,
             body,
-            terms: Vec::new(),
+            terms: [].into(),
         };
         let set = WriteSet {
             request: RequestId([7; 16]),

@@ -1,6 +1,7 @@
 //! The HTTP edge as clients see it.
 
 mod bad_input;
+mod bundle_failures;
 mod bundles;
 mod client;
 mod conditional;

@@ -31,7 +31,8 @@
 //! as `link.1.url` into the body) keeps something of the last response for `{{NAME}}` in later
 //! requests. `@token NAME ASID ODS SCOPE` makes the value of Authorization of a clinician at that system
 //! and organisation, `@pointer NAME PLACE = JSON; …` a pointer with edits of the record locator's sample. Before the first section, `@mount PATH API SETTINGS` adds a mount to those that are
-//! there by default (see `mounts::parse`), and `@limit NAME BYTES` sets a limit, and
+//! there by default (see `mounts::parse`), and `@limit NAME NUMBER` sets a limit (`body`, `header` and `uri` in
+//! bytes, `entries`), and
 //! `@reads MS` makes every read of a store take so many milliseconds, `@validation structure` validates what is stored, `@references check` wants them to lead somewhere, `@narratives refuse` refuses patches that outdate a narrative. Lines with `#` are
 //! for readers.
 
@@ -209,6 +210,7 @@ impl Section<'_> {
 fn server(preamble: &[&str]) -> TestServer {
     let mut mounts = default_mounts();
     let mut limits = Limits::default();
+    let mut below = fhir_service::Limits::default();
     let mut validation = Validation::Off;
     let mut narratives = Narratives::Keep;
     let mut references = ReferentialIntegrity::Off;
@@ -217,12 +219,13 @@ fn server(preamble: &[&str]) -> TestServer {
         if let Some(mount) = line.strip_prefix("@mount ") {
             mounts.push(mounts::parse(mount));
         } else if let Some(limit) = line.strip_prefix("@limit ") {
-            let (name, bytes) = limit.split_once(' ').expect("@limit NAME BYTES");
-            let bytes = bytes.parse().expect("bytes");
+            let (name, number) = limit.split_once(' ').expect("@limit NAME NUMBER");
+            let number = number.parse().expect("a number");
             match name {
-                "body" => limits.body_bytes_max = bytes,
-                "header" => limits.header_bytes_max = bytes,
-                "uri" => limits.uri_bytes_max = bytes,
+                "body" => limits.body_bytes_max = number,
+                "header" => limits.header_bytes_max = number,
+                "uri" => limits.uri_bytes_max = number,
+                "entries" => below.bundle_entries_max = number,
                 other => panic!("no limit {other}"),
             }
         } else if let Some(millis) = line.strip_prefix("@reads ") {
@@ -244,7 +247,7 @@ fn server(preamble: &[&str]) -> TestServer {
     let settings = Settings { limits, ..Settings::default() };
     let adjust = |service: Service| {
         let service = service.with_validation(validation).with_narratives(narratives);
-        service.with_referential_integrity(references)
+        service.with_referential_integrity(references).with_limits(below.clone())
     };
     match read_ms {
         0 => TestServer::adjusted(&mounts, settings, &adjust),

@@ -82,7 +82,8 @@ pub(super) fn together_with_those_that_refer(harness: &dyn Harness) -> Verdict {
         bench.put_found_by(key, "{}", vec![refers("to", &target)])?;
     }
     let writes = |last: Write| {
-        let changed = |key: &Key| VersionWrite { terms: vec![refers("to", &next)], ..put(key, 1, "{}") };
+        let changed =
+            |key: &Key| VersionWrite { terms: vec![refers("to", &next)].into(), ..put(key, 1, "{}") };
         let (purged, rest) = many.split_at(1);
         let (changed, deleted) = (rest[..2].iter().map(changed), rest[2..].iter().map(|key| delete(key, 1)));
         let versions = deleted.chain(changed).chain([delete(&target, 1)]).map(Write::Version);
@@ -102,14 +103,14 @@ pub(super) fn together_with_those_that_refer(harness: &dyn Harness) -> Verdict {
     // One that refers is left out, or written so that it refers still, or a new one does.
     let other = || Write::Version(put(&added, 0, "{}"));
     refused(guards(absent(&added)), writes(other()), &kept)?;
-    let still = VersionWrite { terms: vec![refers("to", &target)], ..put(&kept, 1, "{}") };
+    let still = VersionWrite { terms: vec![refers("to", &target)].into(), ..put(&kept, 1, "{}") };
     refused(guards(exactly(&kept, 1)), writes(Write::Version(still)), &kept)?;
     bench.put_found_by(&kept, "{}", vec![refers("by", &target)])?;
-    let anew = VersionWrite { terms: vec![refers("to", &target)], ..put(&added, 0, "{}") };
+    let anew = VersionWrite { terms: vec![refers("to", &target)].into(), ..put(&added, 0, "{}") };
     refused(guards(absent(&added)), writes(Write::Version(anew)), &added)?;
     // Of a key that was never there as of any other.
     let never = key("never");
-    let anew = VersionWrite { terms: vec![refers("to", &never)], ..put(&added, 0, "{}") };
+    let anew = VersionWrite { terms: vec![refers("to", &never)].into(), ..put(&added, 0, "{}") };
     refused(vec![unreferred(&never), absent(&added)], vec![Write::Version(anew)], &added)?;
     bench.must(guards(absent(&added)), writes(other()))?;
     expect(&bench, &target, &[])?;
@@ -130,7 +131,7 @@ pub(super) fn reference_or_deletion(harness: &dyn Harness) -> Verdict {
         bench.put(&target, "{}")?;
         let refer = || {
             let guards = vec![absent(&source), Guard::Head(target.clone(), HeadGuard::Live)];
-            let write = VersionWrite { terms: vec![refers("to", &target)], ..put(&source, 0, "{}") };
+            let write = VersionWrite { terms: [refers("to", &target)].into(), ..put(&source, 0, "{}") };
             block_on(bench.store.commit(bench.set(guards, vec![Write::Version(write)])))
         };
         let remove = || {

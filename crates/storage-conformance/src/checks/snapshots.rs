@@ -106,7 +106,7 @@ pub(super) fn have_all_or_nothing(harness: &dyn Harness) -> Verdict {
     thread::scope(|scope| {
         let writer = scope.spawn(|| {
             let written = (1..=ROUNDS).try_for_each(|round| {
-                let next = |key: &Key| VersionWrite { terms: color("red"), ..put(key, round, "{}") };
+                let next = |key: &Key| VersionWrite { terms: color("red").into(), ..put(key, round, "{}") };
                 let writes = vec![Write::Version(next(&a)), Write::Version(next(&b))];
                 bench.must(vec![exactly(&a, round), exactly(&b, round)], writes).map(drop)
             });
