@@ -247,7 +247,7 @@ fn server(preamble: &[&str]) -> TestServer {
     let settings = Settings { limits, ..Settings::default() };
     let adjust = |service: Service| {
         let service = service.with_validation(validation).with_narratives(narratives);
-        service.with_referential_integrity(references).with_limits(below.clone())
+        service.with_referential_integrity(references).with_limits(below)
     };
     match read_ms {
         0 => TestServer::adjusted(&mounts, settings, &adjust),
