@@ -1,4 +1,4 @@
-//! Which entry of a transaction it is that breaks a reference.
+//! Which entries of a transaction make it fail.
 
 use rulebook::Failure;
 use storage_api::Key;
@@ -7,6 +7,41 @@ use transaction_engine::{Entry, Overlay, Plan};
 use crate::answer::Answer;
 use crate::bundle::entry_failure;
 use crate::service::resource;
+
+/// Of more entries than this a failure does not tell.
+pub(crate) const FAILURES_TOLD_MAX: usize = 100;
+
+/// One failure of several entries, in the order of the request.
+pub(crate) fn several(mut failures: Vec<Failure>) -> Failure {
+    failures.sort_by_key(|failure| match failure {
+        Failure::Entry { index, .. } => *index,
+        _ => usize::MAX,
+    });
+    match failures.len() {
+        0 | 1 => failures.pop().unwrap_or(Failure::Internal),
+        _ => Failure::Entries(failures),
+    }
+}
+
+/// Whether an entry fails like this whatever the others do, so that it is worth finding out what else fails. What
+/// criteria find and what the rules of an API look at may be otherwise only because another entry failed.
+pub(crate) fn stands_alone(entry: &Entry, failure: &Failure) -> bool {
+    match failure {
+        Failure::Invalid(_) => true,
+        Failure::Refused(_)
+        | Failure::MalformedField(_)
+        | Failure::WrongType { .. }
+        | Failure::IdMissing { .. }
+        | Failure::IdDiffers { .. }
+        | Failure::ClientAssignedId { .. }
+        | Failure::NoResource(_)
+        | Failure::UnsupportedMediaType { .. }
+        | Failure::PatchMalformed { .. }
+        | Failure::PatchNotApplicable { .. }
+        | Failure::PatchedIdentity => entry.criteria().is_none(),
+        _ => false,
+    }
+}
 
 /// A resource that others refer to, and that is deleted without them.
 pub(crate) fn still_referred(plan: &Plan, answers: &[Option<Answer>], key: &Key, by: &[Key]) -> Failure {

@@ -15,7 +15,6 @@ use std::sync::Arc;
 use fhir_definitions::{Definitions, FhirVersion};
 use fhir_model::json::Value;
 use fhir_model::{Id, Reference, Target as Named};
-use fhir_validate::Finding;
 use rulebook::{Failure, Interaction};
 use storage_api::{
     Commit, Current, Guard, HeadGuard, Key, Now, Timestamp, VersionSelector, VersionTag, Write,
@@ -24,7 +23,7 @@ use transaction_engine::{Entry, EntryError, Links, Method, Overlay, Phase, Plan,
 use versioning_core::{Precondition, Refusal};
 
 use crate::answer::Answer;
-use crate::blame::{missing, still_referred};
+use crate::blame::{FAILURES_TOLD_MAX, missing, several, stands_alone, still_referred};
 use crate::bundle::{entry_context, entry_failure, unplanned};
 use crate::bundle_time::Deadline;
 use crate::request::Criteria;
@@ -146,8 +145,17 @@ impl Service {
             let staged = Self { store: Arc::new(overlay.clone()), ..self.clone() };
             let answers = vec![None; sent.plan.entries().len()];
             let (writers, twice) = (HashMap::new(), None);
-            let mut round =
-                Round { service: &staged, below: self, sent, overlay, answers, writers, twice, context };
+            let mut round = Round {
+                service: &staged,
+                below: self,
+                sent,
+                overlay,
+                answers,
+                writers,
+                twice,
+                failures: Vec::new(),
+                context,
+            };
             if round.run(assumed).await? {
                 let Round { overlay, answers, .. } = round;
                 return Ok(Tried { overlay, answers });
@@ -257,6 +265,8 @@ struct Round<'a> {
     writers: HashMap<Key, usize>,
     /// The first resource that two entries wrote.
     twice: Option<(Key, [usize; 2])>,
+    /// What fails whatever else does.
+    failures: Vec<Failure>,
     context: &'a Context,
 }
 
@@ -267,17 +277,28 @@ impl Round<'_> {
 
     /// Whether the names were as assumed; if not, they are corrected.
     async fn run(&mut self, assumed: &mut Assumed) -> Result<bool, Failure> {
+        match self.run_through(assumed).await {
+            // What fails then may do so only because of what is missing.
+            _ if !self.failures.is_empty() => Err(several(std::mem::take(&mut self.failures))),
+            ran => ran,
+        }
+    }
+
+    /// Stops at what fails, but goes on where it is known that the entry fails anyway, to find all of those.
+    async fn run_through(&mut self, assumed: &mut Assumed) -> Result<bool, Failure> {
         let plan = self.sent.plan;
         for entry in plan.in_phases(&[Phase::Delete]) {
-            self.carry_out(entry, None, Planned::default())
-                .await
-                .map_err(|failure| entry_failure(entry, failure))?;
+            let carried_out = self.carry_out(entry, None, Planned::default()).await;
+            self.note(entry, carried_out)?;
         }
         self.assume(assumed).await?;
         self.check_twice(assumed)?;
         let mut links = self.links(assumed);
         self.assume_references(assumed, &mut links).await?;
         let open = self.write(assumed, &links).await?;
+        if !self.failures.is_empty() {
+            return Ok(false);
+        }
         let mut settled = self.confirm(assumed);
         settled &= self.confirm_references(assumed, settled).await?;
         settled &= self.confirm_versions(assumed, open).await?;
@@ -428,12 +449,23 @@ impl Round<'_> {
         Ok(())
     }
 
-    /// Carries out the writes. If resources are not valid, it goes on to find all that are not. Gives the resources
-    /// whose versions have to be known, each with the place of an entry that refers to it.
+    /// Keeps a failure that stands alone, and fails with any other.
+    fn note(&mut self, entry: &Entry, carried_out: Result<(), Failure>) -> Result<(), Failure> {
+        let Err(failure) = carried_out else { return Ok(()) };
+        if !stands_alone(entry, &failure) {
+            return Err(entry_failure(entry, failure));
+        }
+        if self.failures.len() < FAILURES_TOLD_MAX {
+            self.failures.push(entry_failure(entry, failure));
+        }
+        Ok(())
+    }
+
+    /// Carries out the writes. Gives the resources whose versions have to be known, each with the place of an entry that
+    /// refers to it.
     async fn write(&mut self, assumed: &Assumed, links: &Links) -> Result<HashMap<Key, usize>, Failure> {
         let plan = self.sent.plan;
         let mut open = HashMap::new();
-        let mut invalid: Option<(usize, String, Vec<Finding>)> = None;
         for entry in plan.in_phases(&[Phase::Create, Phase::Update]) {
             let resource = self.service.sent_by(entry)?.map(|mut resource| {
                 let unknown = links.rewrite(&mut resource, entry.full_url.as_deref(), self.definitions());
@@ -445,27 +477,11 @@ impl Round<'_> {
                 tag: assumed.tags.get(&entry.index).copied(),
                 in_transaction: true,
             };
-            let Err(failure) = self.carry_out(entry, resource, planned).await else { continue };
-            match entry_failure(entry, failure) {
-                Failure::Entry { index, request, failure } => match (*failure, &mut invalid) {
-                    (Failure::Invalid(findings), None) => invalid = Some((index, request, findings)),
-                    (Failure::Invalid(findings), Some((_, _, all))) => all.extend(findings),
-                    // The others may fail only because of what is missing.
-                    (_, Some(_)) => {}
-                    (failure, None) => {
-                        return Err(Failure::Entry { index, request, failure: Box::new(failure) });
-                    }
-                },
-                failure => return Err(failure),
-            }
+            let carried_out = self.carry_out(entry, resource, planned).await;
+            self.note(entry, carried_out)?;
         }
         open.extend(assumed.versions.iter().map(|(key, (entry, _))| (key.clone(), *entry)));
-        match invalid {
-            None => Ok(open),
-            Some((index, request, findings)) => {
-                Err(Failure::Entry { index, request, failure: Box::new(Failure::Invalid(findings)) })
-            }
-        }
+        Ok(open)
     }
 
     async fn carry_out(

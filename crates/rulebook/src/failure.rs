@@ -293,6 +293,9 @@ pub enum Failure {
         /// Why.
         failure: Box<Failure>,
     },
+    /// Several entries fail, each whatever the others do, and the transaction with them: at least two, each an
+    /// [`Entry`](Self::Entry), in the order of the request. The status is that of the first.
+    Entries(Vec<Failure>),
     /// A mistake of the server. What happened is in the log, not here.
     Internal,
 }
@@ -360,6 +363,7 @@ impl Failure {
                 }
                 _ => format!("Bundle.entry[{index}]"),
             }),
+            Self::Entries(failures) => failures.first().and_then(Self::place),
             Self::SameInTransaction { entries: [_, second], .. } => Some(format!("Bundle.entry[{second}]")),
             Self::IdMissing { .. } | Self::IdDiffers { .. } | Self::ClientAssignedId { .. } => {
                 Some("id".to_owned())
@@ -490,7 +494,8 @@ impl fmt::Display for Failure {
             | Self::BadEntry { .. }
             | Self::SameInTransaction { .. }
             | Self::UnresolvedReference { .. }
-            | Self::Entry { .. } => self.bundle(f),
+            | Self::Entry { .. }
+            | Self::Entries(_) => self.bundle(f),
             Self::Internal => {
                 f.write_str("The server failed. The log has the reason under this request's id.")
             }
@@ -545,6 +550,7 @@ impl Failure {
             Self::Entry { index, request, failure } => {
                 write!(f, "Entry {index} ({request}): {failure} Nothing of the transaction was written.")
             }
+            Self::Entries(failures) => failures.iter().try_for_each(|failure| writeln!(f, "{failure}")),
             _ => Ok(()),
         }
     }

@@ -335,6 +335,7 @@ impl Rulebook for FlagsRulebook {
         match failure {
             Failure::NotOffered(_) => rows::NOT_IMPLEMENTED,
             Failure::Entry { failure, .. } => self.rule(failure),
+            Failure::Entries(failures) => self.rule(failures.first().unwrap_or(&Failure::Internal)),
             _ => self.core.rule(failure),
         }
     }

@@ -236,6 +236,7 @@ impl Rulebook for NrlRulebook {
         match failure {
             Failure::Rule(breach) => breach.rule,
             Failure::Entry { failure, .. } => self.rule(failure),
+            Failure::Entries(failures) => self.rule(failures.first().unwrap_or(&Failure::Internal)),
             Failure::Refused(refused) if matches!(refused.refusal, Refusal::NotFound | Refusal::Gone(_)) => {
                 rows::NOT_FOUND
             }
