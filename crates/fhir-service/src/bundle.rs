@@ -15,6 +15,7 @@ use transaction_engine::{
 use versioning_core::Precondition;
 
 use crate::answer::{Answer, Payload};
+use crate::blame::{FAILURES_TOLD_MAX, several};
 use crate::content::expect_content;
 use crate::present::{Format, Presentation};
 use crate::request::{
@@ -316,8 +317,12 @@ fn no_bundle(error: BundleError) -> Failure {
 
 pub(crate) fn unplanned(error: PlanError, version: FhirVersion) -> Failure {
     match error {
-        PlanError::Entry(EntryError { index, request, problem }) => {
-            Failure::Entry { index, request, failure: Box::new(bad_entry(&problem, version)) }
+        PlanError::Entries(errors) => {
+            let failed = |EntryError { index, request, problem }| {
+                let failure = Box::new(bad_entry(&problem, version));
+                Failure::Entry { index, request, failure }
+            };
+            several(errors.into_iter().take(FAILURES_TOLD_MAX).map(failed).collect())
         }
         PlanError::SameResource { key, entries } => {
             Failure::SameInTransaction { what: key.to_string(), entries }

@@ -16,7 +16,17 @@ pub(crate) struct Deadline {
 impl Service {
     /// Of a Bundle that is begun now.
     pub(crate) fn bundle_deadline(&self) -> Deadline {
-        let max_us = self.limits.bundle_time_us.max(0);
+        self.deadline_in(self.limits.bundle_time_us)
+    }
+
+    /// Of what is asked for behind the commit of a transaction, which keeps a moment of the store.
+    pub(crate) fn looks_deadline(&self, bundle: Deadline) -> Deadline {
+        let own = self.deadline_in(self.limits.bundle_search_time_us);
+        if own.at < bundle.at { own } else { bundle }
+    }
+
+    fn deadline_in(&self, max_us: i64) -> Deadline {
+        let max_us = max_us.max(0);
         let at = Timestamp(self.ids.now().0.saturating_add(max_us));
         Deadline { at, max_s: max_us.unsigned_abs() / 1_000_000 }
     }

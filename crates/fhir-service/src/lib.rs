@@ -3,6 +3,7 @@
 mod answer;
 mod batch;
 mod binary;
+mod blame;
 mod bundle;
 mod bundle_time;
 mod capabilities;
@@ -22,6 +23,7 @@ mod ids;
 mod index;
 mod integrity;
 mod limits;
+mod looks;
 mod narrative;
 mod patch;
 mod perform;

@@ -22,6 +22,9 @@ pub struct Limits {
     /// How long one may take, in microseconds of the clock that versions are stamped with; above it 413. A batch answers
     /// so for the entries that it did not begin.
     pub bundle_time_us: i64,
+    /// How long the searches and histories of one transaction may take behind its commit, in microseconds; those that
+    /// were not begun by then are 413. As long as they take, the store keeps a moment.
+    pub bundle_search_time_us: i64,
     /// Requests of one batch that are carried out at the same time.
     pub batch_parallel_max: usize,
     /// Ids drawn for one create before it is given up. A second is never needed in practice.
@@ -30,7 +33,8 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        const MINUTE_US: i64 = 60 * 1_000_000;
+        const SECOND_US: i64 = 1_000_000;
+        const MINUTE_US: i64 = 60 * SECOND_US;
         const DAY_US: i64 = 24 * 60 * MINUTE_US;
         Self {
             json: json::Limits::default(),
@@ -41,6 +45,7 @@ impl Default for Limits {
             idempotency_time_us: DAY_US,
             bundle_entries_max: 100_000,
             bundle_time_us: 2 * MINUTE_US,
+            bundle_search_time_us: 5 * SECOND_US,
             batch_parallel_max: 16,
             id_draws_max: 3,
         }

@@ -15,7 +15,6 @@ use std::sync::Arc;
 use fhir_definitions::FhirVersion;
 use fhir_model::json::Value;
 use fhir_model::{Id, Reference, Target as Named};
-use fhir_validate::Finding;
 use rulebook::{Failure, Interaction};
 use storage_api::{
     Commit, Current, Guard, HeadGuard, Key, Now, Timestamp, VersionSelector, VersionTag, Write,
@@ -24,6 +23,7 @@ use transaction_engine::{Entry, EntryError, Links, Method, Overlay, Phase, Plan,
 use versioning_core::{Precondition, Refusal};
 
 use crate::answer::Answer;
+use crate::blame::{FAILURES_TOLD_MAX, missing, several, stands_alone, still_referred};
 use crate::bundle::{entry_context, entry_failure, unplanned};
 use crate::bundle_time::Deadline;
 use crate::request::Criteria;
@@ -96,7 +96,7 @@ impl Service {
         loop {
             let tried = self.try_out(sent, &mut assumed, context).await?;
             self.expect_transaction_in_time(deadline)?;
-            match self.commit_overlay(&tried.overlay).await? {
+            match self.commit_overlay(&plan, &tried).await? {
                 Settled::Committed(at) => return self.answers(sent, tried, at, context).await,
                 Settled::Stale => {
                     self.follow_generation().await?;
@@ -149,8 +149,17 @@ impl Service {
             let staged = Self { store: Arc::new(overlay.clone()), ..self.clone() };
             let answers = vec![None; sent.plan.entries().len()];
             let (writers, twice) = (HashMap::new(), None);
-            let mut round =
-                Round { service: &staged, below: self, sent, overlay, answers, writers, twice, context };
+            let mut round = Round {
+                service: &staged,
+                below: self,
+                sent,
+                overlay,
+                answers,
+                writers,
+                twice,
+                failures: Vec::new(),
+                context,
+            };
             if round.run(assumed).await? {
                 let Round { overlay, answers, .. } = round;
                 return Ok(Tried { overlay, answers });
@@ -164,7 +173,11 @@ impl Service {
     }
 
     /// Commits what was tried out.
-    async fn commit_overlay(&self, overlay: &Overlay) -> Result<Settled, Failure> {
+    async fn commit_overlay(
+        &self,
+        plan: &Plan,
+        Tried { overlay, answers }: &Tried,
+    ) -> Result<Settled, Failure> {
         let request = self.ids.request_id();
         let set = overlay.take_write_set(request);
         if set.guards.is_empty() && set.writes.is_empty() {
@@ -181,10 +194,11 @@ impl Service {
             Commit::Lost(lost) => {
                 for lost in &lost {
                     match (guards.get(lost.guard), &lost.now) {
-                        (Some(Guard::Head(key, HeadGuard::Live)), _) => return Err(missing(key)),
+                        (Some(Guard::Head(key, HeadGuard::Live)), _) => {
+                            return Err(missing(plan, answers, overlay, key));
+                        }
                         (Some(Guard::Unreferred { key, .. }), Now::Referred(by)) => {
-                            let by = by.iter().map(resource).collect();
-                            return Err(Failure::StillReferred { resource: resource(key), by });
+                            return Err(still_referred(plan, answers, key, by));
                         }
                         _ => {}
                     }
@@ -215,16 +229,12 @@ impl Service {
         at: Timestamp,
         context: &Context,
     ) -> Result<Vec<Answer>, Failure> {
+        let mut looked = self.answer_looks(plan, deadline, context).await;
         let Tried { overlay, answers } = tried;
         let mut done = Vec::with_capacity(answers.len());
         for (entry, answer) in plan.entries().iter().zip(answers) {
             let Some(mut answer) = answer else {
-                // The transaction is committed, so a failure that nobody could foresee is one of the entry.
-                let looked = match self.expect_entry_in_time(deadline) {
-                    Ok(()) => self.look_at(entry, context).await,
-                    Err(failure) => Err(failure),
-                };
-                done.push(looked.unwrap_or_else(|failure| self.refuse(&failure, &context.trace)));
+                done.extend(looked.remove(&entry.index));
                 continue;
             };
             if let Some(about) = &answer.about
@@ -244,14 +254,6 @@ impl Service {
     fn asked_subset(&self, entry: &Entry) -> Result<crate::Subset, Failure> {
         if entry.method.is_safe() { Ok(self.asked_by(entry, None)?.subset) } else { Ok(crate::Subset::Whole) }
     }
-
-    /// Answers a search, a history, an old version or a statement.
-    async fn look_at(&self, entry: &Entry, context: &Context) -> Result<Answer, Failure> {
-        let asked = self.asked_by(entry, None)?;
-        let own = entry_context(asked.precondition, Planned::default(), context);
-        let answer = self.dispatch(asked.operation, &own).await?;
-        Ok(self.entry_answer(entry, answer, asked.subset, &context.trace))
-    }
 }
 
 /// One attempt to carry out the entries with the names that are assumed.
@@ -267,30 +269,43 @@ struct Round<'a> {
     writers: HashMap<Key, usize>,
     /// The first resource that two entries wrote.
     twice: Option<(Key, [usize; 2])>,
+    /// What fails whatever else does.
+    failures: Vec<Failure>,
     context: &'a Context,
 }
 
 impl Round<'_> {
     /// Whether the names were as assumed; if not, they are corrected.
     async fn run(&mut self, assumed: &mut Assumed) -> Result<bool, Failure> {
+        match self.run_through(assumed).await {
+            // What fails then may do so only because of what is missing.
+            _ if !self.failures.is_empty() => Err(several(std::mem::take(&mut self.failures))),
+            ran => ran,
+        }
+    }
+
+    /// Stops at what fails, but goes on where it is known that the entry fails anyway, to find all of those.
+    async fn run_through(&mut self, assumed: &mut Assumed) -> Result<bool, Failure> {
         let plan = self.sent.plan;
         for entry in plan.in_phases(&[Phase::Delete]) {
-            self.carry_out(entry, None, Planned::default())
-                .await
-                .map_err(|failure| entry_failure(entry, failure))?;
+            let carried_out = self.carry_out(entry, None, Planned::default()).await;
+            self.note(entry, carried_out)?;
         }
         self.assume(assumed).await?;
         self.check_twice(assumed)?;
         let mut links = self.links(assumed);
         self.assume_references(assumed, &mut links).await?;
         let open = self.write(assumed, &links).await?;
+        if !self.failures.is_empty() {
+            return Ok(false);
+        }
         let mut settled = self.confirm(assumed);
         settled &= self.confirm_references(assumed, settled).await?;
         settled &= self.confirm_versions(assumed, open).await?;
         if settled {
             self.check_twice(assumed)?;
             if let Some(key) = self.overlay.missing().first() {
-                return Err(missing(key));
+                return Err(missing(self.sent.plan, &self.answers, &self.overlay, key));
             }
             self.read().await?;
         }
@@ -434,11 +449,22 @@ impl Round<'_> {
         Ok(())
     }
 
-    /// Carries out the writes. If resources are not valid, it goes on to find all that are not. Gives the resources
-    /// whose versions have to be known, each with the place of an entry that refers to it.
+    /// Keeps a failure that stands alone, and fails with any other.
+    fn note(&mut self, entry: &Entry, carried_out: Result<(), Failure>) -> Result<(), Failure> {
+        let Err(failure) = carried_out else { return Ok(()) };
+        if !stands_alone(entry, &failure) {
+            return Err(entry_failure(entry, failure));
+        }
+        if self.failures.len() < FAILURES_TOLD_MAX {
+            self.failures.push(entry_failure(entry, failure));
+        }
+        Ok(())
+    }
+
+    /// Carries out the writes. Gives the resources whose versions have to be known, each with the place of an entry that
+    /// refers to it.
     async fn write(&mut self, assumed: &Assumed, links: &Links) -> Result<HashMap<Key, usize>, Failure> {
         let mut open = HashMap::new();
-        let mut invalid: Option<(usize, String, Vec<Finding>)> = None;
         let entries = self.service.ranked(self.sent.plan);
         let together = self.service.together(&entries, links)?;
         for entry in entries {
@@ -449,27 +475,11 @@ impl Round<'_> {
                 in_transaction: true,
                 together: together.clone(),
             };
-            let Err(failure) = self.carry_out(entry, resource, planned).await else { continue };
-            match entry_failure(entry, failure) {
-                Failure::Entry { index, request, failure } => match (*failure, &mut invalid) {
-                    (Failure::Invalid(findings), None) => invalid = Some((index, request, findings)),
-                    (Failure::Invalid(findings), Some((_, _, all))) => all.extend(findings),
-                    // The others may fail only because of what is missing.
-                    (_, Some(_)) => {}
-                    (failure, None) => {
-                        return Err(Failure::Entry { index, request, failure: Box::new(failure) });
-                    }
-                },
-                failure => return Err(failure),
-            }
+            let carried_out = self.carry_out(entry, resource, planned).await;
+            self.note(entry, carried_out)?;
         }
         open.extend(assumed.versions.iter().map(|(key, (entry, _))| (key.clone(), *entry)));
-        match invalid {
-            None => Ok(open),
-            Some((index, request, findings)) => {
-                Err(Failure::Entry { index, request, failure: Box::new(Failure::Invalid(findings)) })
-            }
-        }
+        Ok(open)
     }
 
     async fn carry_out(
@@ -592,11 +602,6 @@ fn conditional_references(plan: &Plan) -> BTreeMap<String, &Entry> {
 /// Two entries write one resource. They are named in the order of the request.
 fn same_resource(key: &Key, one: usize, other: usize) -> Failure {
     Failure::SameInTransaction { what: key.to_string(), entries: [one.min(other), one.max(other)] }
-}
-
-/// A resource that another one refers to does not exist.
-fn missing(key: &Key) -> Failure {
-    Failure::ReferenceMissing { path: "Bundle.entry".to_owned(), target: resource(key) }
 }
 
 /// What criteria find.

@@ -264,7 +264,7 @@ pub enum Failure {
     },
     /// An entry was not carried out, because those before it took too long.
     EntryNotBegun {
-        /// Limit of the Bundle in seconds.
+        /// Limit in seconds.
         max_s: u64,
     },
     /// An entry of a Bundle is no request that can be carried out.
@@ -293,6 +293,9 @@ pub enum Failure {
         /// Why.
         failure: Box<Failure>,
     },
+    /// Several entries fail, each whatever the others do, and the transaction with them: at least two, each an
+    /// [`Entry`](Self::Entry), in the order of the request. The status is that of the first.
+    Entries(Vec<Failure>),
     /// A mistake of the server. What happened is in the log, not here.
     Internal,
 }
@@ -360,6 +363,7 @@ impl Failure {
                 }
                 _ => format!("Bundle.entry[{index}]"),
             }),
+            Self::Entries(failures) => failures.first().and_then(Self::place),
             Self::SameInTransaction { entries: [_, second], .. } => Some(format!("Bundle.entry[{second}]")),
             Self::IdMissing { .. } | Self::IdDiffers { .. } | Self::ClientAssignedId { .. } => {
                 Some("id".to_owned())
@@ -502,7 +506,8 @@ impl fmt::Display for Failure {
             | Self::BadEntry { .. }
             | Self::SameInTransaction { .. }
             | Self::UnresolvedReference { .. }
-            | Self::Entry { .. } => self.bundle(f),
+            | Self::Entry { .. }
+            | Self::Entries(_) => self.bundle(f),
             Self::Internal => {
                 f.write_str("The server failed. The log has the reason under this request's id.")
             }
@@ -535,8 +540,8 @@ impl Failure {
             }
             Self::EntryNotBegun { max_s } => write!(
                 f,
-                "The Bundle was not done after {max_s} seconds, so this entry was not carried out. Send it again, in \
-                 another Bundle."
+                "This entry was not carried out, because those before it took longer than {max_s} seconds. Send it again, \
+                 in another Bundle."
             ),
             Self::SameInTransaction { what, entries: [first, second] } => write!(
                 f,
@@ -560,6 +565,7 @@ impl Failure {
                 let end = if why.ends_with('.') { "" } else { "." };
                 write!(f, "Entry {index} ({request}): {why}{end} Nothing of the transaction was written.")
             }
+            Self::Entries(failures) => failures.iter().try_for_each(|failure| writeln!(f, "{failure}")),
             _ => Ok(()),
         }
     }

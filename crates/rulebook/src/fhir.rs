@@ -160,6 +160,9 @@ impl Rulebook for FhirRulebook {
         if let Failure::Entry { failure, .. } = failure {
             return self.rule(failure);
         }
+        if let Failure::Entries(failures) = failure {
+            return self.rule(failures.first().unwrap_or(&Failure::Internal));
+        }
         let (status, issue, code) = match failure {
             Failure::NoBundle { .. } => (400, IssueType::Structure, "no-bundle"),
             Failure::TooManyEntries { .. } => (413, IssueType::TooCostly, "too-many-entries"),
@@ -236,7 +239,7 @@ impl Rulebook for FhirRulebook {
             Failure::TooLargeToStore => (413, IssueType::TooLong, "too-large-to-store"),
             Failure::OutcomeUnknown { .. } => (503, IssueType::Transient, "outcome-unknown"),
             // The first two are dealt with above.
-            Failure::Rule(_) | Failure::Entry { .. } | Failure::Internal => {
+            Failure::Rule(_) | Failure::Entry { .. } | Failure::Entries(_) | Failure::Internal => {
                 (500, IssueType::Exception, "internal")
             }
         };

@@ -404,16 +404,25 @@ pub trait Rulebook: Debug + Send + Sync {
     #[doc(hidden)]
     fn refused(&self, failure: &Failure, trace: &str) -> Verdict {
         let rule = self.rule(failure);
+        let issues = match failure {
+            Failure::Entries(failures) => failures.iter().flat_map(|failure| self.issues(failure)).collect(),
+            failure => self.issues(failure),
+        };
+        verdict(self.version(), self.outcome_shape(&rule), rule.status, issues, trace)
+    }
+
+    #[doc(hidden)]
+    fn issues(&self, failure: &Failure) -> Vec<Wording> {
+        let rule = self.rule(failure);
         let inner = if let Failure::Entry { failure, .. } = failure { failure } else { failure };
-        let issues = match (self.fixed_words(inner), inner) {
+        match (self.fixed_words(inner), inner) {
             (Some(words), _) => vec![Wording::of(failure, &rule).in_words(words)],
             (None, Failure::Invalid(findings)) if !findings.is_empty() => self.finding_issues(findings),
             (None, Failure::Conflict(conflict)) => {
                 self.conflict_issues(Wording::of(failure, &rule), conflict)
             }
             (None, _) => vec![Wording::of(failure, &rule)],
-        };
-        verdict(self.version(), self.outcome_shape(&rule), rule.status, issues, trace)
+        }
     }
 
     /// Status and OperationOutcome of a success.

@@ -30,6 +30,6 @@ pub use store::{Answer, Body, Clock, Record, Store, StoredVersion, VersionSelect
 pub use term::{Coding, Number, Reference, Term, Value};
 pub use versioning_core::{Current, Head, Timestamp, VersionNumber, VersionTag, VersionToken};
 pub use write_set::{
-    Commit, Committed, Guard, HeadGuard, Lost, Method, Now, REFERRING_MAX, Scope, VersionWrite, Write,
-    WriteSet,
+    Commit, Committed, Guard, HeadGuard, Lost, Method, Now, REFERRING_MAX, Referrals, Scope, VersionWrite,
+    Write, WriteSet,
 };

@@ -2,6 +2,7 @@
 
 use core::future::Future;
 use core::pin::Pin;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use versioning_core::{Current, Timestamp, VersionNumber, VersionToken};
@@ -88,6 +89,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// A page of the live resources that match, by the meaning of [`matches()`](crate::matches()).
     fn search<'a>(&'a self, request: &'a SearchRequest) -> Answer<'a, SearchPage>;
+
+    /// The store as it is now, for questions that are to be answered from one moment. It has everything that was
+    /// acknowledged before, and nothing that is committed later. Commits to it are refused with
+    /// [`StoreError::Unavailable`], and once the store is closed it may answer so itself. It keeps what the moment needs,
+    /// which a store that is written to would otherwise give free: it is to be dropped within seconds.
+    fn snapshot(&self) -> Answer<'_, Arc<dyn Store>>;
 
     /// Applies a write set, all or nothing. Resolves when the outcome is durable, losers
     /// included. The set is accepted when this is called, not when the future is polled, and

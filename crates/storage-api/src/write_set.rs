@@ -1,14 +1,17 @@
 //! The only way to change anything: guards and writes, applied together or not at all.
 
-use std::sync::Arc;
+mod referrals;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use compact_str::CompactString;
 use versioning_core::{Current, Expect, Timestamp, VersionNumber, VersionToken};
 
 use crate::{Body, Index, IndexGeneration, Key, Query, RequestId, Seq, StoreError, Term};
+
+pub use referrals::Referrals;
 
 /// A lost [`Guard::Unreferred`] names at most this many of those that refer.
 pub const REFERRING_MAX: usize = 8;
@@ -42,7 +45,8 @@ pub enum Guard {
     Matches(Query, Vec<Key>),
     /// Nobody has claimed this, or the claim has lapsed.
     Unclaimed(Scope, Bytes),
-    /// No live resource but itself has a term of this parameter that refers to the key.
+    /// Once the versions and purges of the set are applied, no live resource but itself has a term of this parameter that
+    /// refers to the key. So what refers may be deleted together with what it refers to.
     Unreferred {
         /// To what.
         key: Key,
@@ -157,7 +161,7 @@ pub enum Commit {
     /// Durable, all of it.
     Committed(Committed),
     /// Nothing was written: these guards do not hold, all that failed in guard order. Guards
-    /// are judged on the state before the set's own writes.
+    /// are judged on the state before the set's own writes, but for [`Guard::Unreferred`].
     Lost(Vec<Lost>),
     /// Nothing was written: terms of another generation are wanted.
     StaleIndex(IndexGeneration),

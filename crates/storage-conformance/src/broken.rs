@@ -49,6 +49,8 @@ pub enum Flaw {
     SortsByNow,
     /// Brings nothing along.
     IncludesNothing,
+    /// Answers snapshots from what is there by then.
+    MovesSnapshots,
     /// Does not keep claims.
     ForgetsClaims,
     /// Keeps claims for ever.
@@ -103,6 +105,7 @@ impl Flaw {
         Self::SortsByPlace,
         Self::SortsByNow,
         Self::IncludesNothing,
+        Self::MovesSnapshots,
         Self::ForgetsClaims,
         Self::NeverLapses,
         Self::ForgetsRequests,
@@ -378,6 +381,13 @@ impl Store for BrokenStore {
             page.found.pop();
         }
         Box::pin(ready(found))
+    }
+
+    fn snapshot(&self) -> Answer<'_, Arc<dyn Store>> {
+        match self.flaw {
+            Flaw::MovesSnapshots => Box::pin(ready(Ok(Arc::clone(&self.inner)))),
+            _ => self.inner.snapshot(),
+        }
     }
 
     fn commit(&self, set: WriteSet) -> Answer<'static, Commit> {

@@ -56,6 +56,10 @@ impl Store for FaultyStore {
         self.inner.search(request)
     }
 
+    fn snapshot(&self) -> Answer<'_, Arc<dyn Store>> {
+        self.inner.snapshot()
+    }
+
     fn commit(&self, set: WriteSet) -> Answer<'static, Commit> {
         let number = self.commits.fetch_add(1, Ordering::SeqCst);
         match self.plan.get(number).copied().unwrap_or(Loss::None) {

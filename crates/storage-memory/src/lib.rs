@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod search;
+mod snapshot;
 mod state;
 mod store;
 

@@ -7,14 +7,14 @@ use bytes::Bytes;
 use storage_api::{
     Candidate, Commit, Committed, Current, Guard, Head, HistoryPage, HistoryRequest, HistoryScope, Index,
     IndexGeneration, Interval, Key, Lost, Now, Order, Others, Place, Query, REFERRING_MAX, Record, Reference,
-    RequestId, Scope, Seq, StoredVersion, Term, Timestamp, Value, VersionNumber, VersionSelector,
+    Referrals, RequestId, Scope, Seq, StoredVersion, Term, Timestamp, Value, VersionNumber, VersionSelector,
     VersionWrite, Write, WriteSet, matches,
 };
 
 /// The low 48 bits of a tag.
 const TAG48: u64 = (1 << 48) - 1;
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct State {
     pub(crate) resources: BTreeMap<Key, Resource>,
     /// All versions in commit order.
@@ -28,6 +28,7 @@ pub(crate) struct State {
 }
 
 /// A key that was ever written.
+#[derive(Clone)]
 pub(crate) struct Resource {
     pub(crate) place: Place,
     /// The highest number that was purged.
@@ -54,6 +55,7 @@ impl Resource {
     }
 }
 
+#[derive(Clone)]
 struct Claim {
     seq: Seq,
     expires: Option<Timestamp>,
@@ -115,9 +117,10 @@ impl State {
             return Commit::StaleIndex(self.index.generation);
         }
         let at = now.max(self.stamped);
-        let guards = set.guards.iter().enumerate();
-        let lost: Vec<Lost> =
-            guards.filter_map(|(guard, what)| self.judge(what, at).map(|now| Lost { guard, now })).collect();
+        let (guards, referrals) = (set.guards.iter().enumerate(), set.referrals());
+        let judged = guards
+            .filter_map(|(guard, what)| self.judge(what, &referrals, at).map(|now| Lost { guard, now }));
+        let lost: Vec<Lost> = judged.collect();
         if !lost.is_empty() {
             return Commit::Lost(lost);
         }
@@ -139,7 +142,7 @@ impl State {
     }
 
     /// What a guard met, if it does not hold.
-    fn judge(&self, guard: &Guard, at: Timestamp) -> Option<Now> {
+    fn judge(&self, guard: &Guard, referrals: &Referrals<'_>, at: Timestamp) -> Option<Now> {
         match guard {
             Guard::Head(key, wanted) => {
                 let current = self.current(key);
@@ -157,21 +160,22 @@ impl State {
                 .filter(|claim| claim.expires.is_none_or(|expires| at < expires))
                 .map(|claim| Now::Claimed(claim.seq)),
             Guard::Unreferred { key, param } => {
-                let referring = self.referring(key, param);
+                let referring = self.referring(key, param, referrals);
                 (!referring.is_empty()).then_some(Now::Referred(referring))
             }
         }
     }
 
-    /// Who refers to a key, itself apart. Only what is live has terms.
-    fn referring(&self, key: &Key, param: &str) -> Vec<Key> {
+    /// Who refers to a key after a write set, itself apart. Only what is live has terms.
+    fn referring(&self, key: &Key, param: &str, referrals: &Referrals<'_>) -> Vec<Key> {
         let refers = |term: &Term| {
             term.param == param
                 && matches!(&term.value, Value::Reference(Reference::Local(target)) if target == key)
         };
-        let others = self.resources.iter().filter(|(other, _)| *other != key);
+        let others = self.resources.iter().filter(|(other, _)| *other != key && !referrals.is_written(other));
         let referring = others.filter(|(_, resource)| resource.newest_terms().iter().any(refers));
-        referring.map(|(other, _)| other.clone()).take(REFERRING_MAX).collect()
+        let stored = referring.map(|(other, _)| other.clone()).take(REFERRING_MAX);
+        referrals.after(key, param, stored.collect())
     }
 
     /// The live resources that match, sorted by key.

@@ -8,13 +8,14 @@ use storage_api::{
     SearchRequest, Store, StoreError, StoredVersion, VersionSelector, WriteSet,
 };
 
+use crate::snapshot::Snapshot;
 use crate::state::State;
 
 /// A store in memory.
 pub struct MemoryStore {
     clock: Arc<dyn Clock>,
-    /// `None` once the store is closed.
-    state: Mutex<Option<State>>,
+    /// `None` once the store is closed. Snapshots share it until the next commit.
+    state: Mutex<Option<Arc<State>>>,
 }
 
 impl MemoryStore {
@@ -25,16 +26,16 @@ impl MemoryStore {
 
     /// An empty store that takes terms of `generation`.
     pub fn with_generation(clock: Arc<dyn Clock>, generation: IndexGeneration) -> Self {
-        Self { clock, state: Mutex::new(Some(State::of_generation(generation))) }
+        Self { clock, state: Mutex::new(Some(Arc::new(State::of_generation(generation)))) }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<State>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<State>>> {
         // A commit judges everything before it changes anything, so a state whose holder
         // panicked is still whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn answer<T: Send + 'static>(&self, question: impl FnOnce(&mut State) -> T) -> Answer<'static, T> {
+    fn answer<T: Send + 'static>(&self, question: impl FnOnce(&mut Arc<State>) -> T) -> Answer<'static, T> {
         let answer = self.lock().as_mut().map(question);
         Box::pin(ready(answer.ok_or_else(|| StoreError::Unavailable("closed".to_owned()))))
     }
@@ -61,11 +62,18 @@ impl Store for MemoryStore {
         Box::pin(async move { self.answer(|state| state.search(request)).await })
     }
 
+    fn snapshot(&self) -> Answer<'_, Arc<dyn Store>> {
+        self.answer(|state| {
+            let snapshot: Arc<dyn Store> = Arc::new(Snapshot(Arc::clone(state)));
+            snapshot
+        })
+    }
+
     fn commit(&self, set: WriteSet) -> Answer<'static, Commit> {
         if let Err(error) = set.check() {
             return Box::pin(ready(Err(error)));
         }
-        self.answer(|state| state.commit(set, self.clock.now()))
+        self.answer(|state| Arc::make_mut(state).commit(set, self.clock.now()))
     }
 
     /// A closed store takes nothing of any generation.

@@ -10,6 +10,7 @@ use storage_api::{
 
 use crate::blobs::{Hash, Pin};
 use crate::caches::{EntryCache, HeadCache};
+use crate::index::Rewritten;
 use crate::position::Position;
 use crate::rows::ResourceRow;
 use crate::symbols::{self, SymbolKind, Symbols};
@@ -121,9 +122,10 @@ impl<'a> Group<'a> {
         let allowed = set.guards.iter().map(own_steps);
         self.steps_left = allowed.fold(self.tables.match_steps_max, usize::saturating_add);
         let at = now.0.max(self.effects.position.at);
+        let rewritten = self.rewritten(set)?;
         let mut lost = Vec::new();
         for (guard, what) in set.guards.iter().enumerate() {
-            match self.judge(what, at) {
+            match self.judge(what, &rewritten, at) {
                 Ok(None) => {}
                 Ok(Some(now)) => lost.push(Lost { guard, now }),
                 Err(GroupError::Refused(error)) => return Ok(Err(error)),
@@ -147,7 +149,12 @@ impl<'a> Group<'a> {
     }
 
     /// What a guard met, if it does not hold.
-    fn judge(&mut self, guard: &Guard, at: i64) -> Result<Option<Now>, GroupError> {
+    fn judge(
+        &mut self,
+        guard: &Guard,
+        rewritten: &Rewritten<'_>,
+        at: i64,
+    ) -> Result<Option<Now>, GroupError> {
         match guard {
             Guard::Head(key, wanted) => {
                 let current = self.head(key)?.map_or(Current::NEVER, |row| row.current());
@@ -155,7 +162,7 @@ impl<'a> Group<'a> {
             }
             Guard::Matches(query, expected) => self.judge_matches(query, expected),
             Guard::Unclaimed(scope, value) => Ok(self.claimed(*scope, value, at)?),
-            Guard::Unreferred { key, param } => self.judge_unreferred(key, param),
+            Guard::Unreferred { key, param } => self.judge_unreferred(key, param, rewritten),
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use rusqlite::OptionalExtension;
 use storage_api::{HistoryPage, HistoryRequest, HistoryScope, Interval, Key, Order, Seq};
 
+use crate::options::Options;
 use crate::reader::{ReadResult, Reader};
 use crate::rows::seq_to_sql;
 use crate::symbols::SymbolKind;
@@ -16,6 +17,12 @@ pub(crate) struct PageLimits {
     pub(crate) bytes_max: usize,
     /// Once so many rows were looked at for a filter by a span of time.
     pub(crate) rows_max: usize,
+}
+
+impl PageLimits {
+    pub(crate) fn of(options: &Options) -> Self {
+        Self { bytes_max: options.page_bytes_max, rows_max: options.page_rows_max }
+    }
 }
 
 /// The rows of a page, found before their content is loaded.

@@ -1,13 +1,21 @@
 //! What terms are made by, as the file keeps it; and who refers to a resource.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension};
-use storage_api::{Index, IndexGeneration, Key, Now, REFERRING_MAX};
+use storage_api::{Index, IndexGeneration, Key, Now, REFERRING_MAX, Referrals, WriteSet};
 
 use crate::encoding::local;
 use crate::group::{Group, GroupError};
 use crate::rows::ResourceRow;
 use crate::symbols::SymbolKind;
+
+/// What a write set does to who refers, with the rows of what it writes.
+pub(crate) struct Rewritten<'a> {
+    referrals: Referrals<'a>,
+    rows: HashSet<i64>,
+}
 
 const MAKER: &str = "index_maker";
 const BACKFILL: &str = "index_backfill";
@@ -60,21 +68,46 @@ impl Group<'_> {
         Ok(())
     }
 
-    /// Who refers to a key. What is found is live, because nothing else has entries.
-    pub(crate) fn judge_unreferred(&mut self, key: &Key, param: &str) -> Result<Option<Now>, GroupError> {
+    /// What guards on who refers are judged by, beside what is stored.
+    pub(crate) fn rewritten<'s>(&mut self, set: &'s WriteSet) -> rusqlite::Result<Rewritten<'s>> {
+        let mut rewritten = Rewritten { referrals: set.referrals(), rows: HashSet::new() };
+        for key in rewritten.referrals.written() {
+            rewritten.rows.extend(self.head(key)?.map(|row| row.res));
+        }
+        Ok(rewritten)
+    }
+
+    /// Who refers to a key after a write set. What is found is live, because nothing else has entries.
+    pub(crate) fn judge_unreferred(
+        &mut self,
+        key: &Key,
+        param: &str,
+        rewritten: &Rewritten<'_>,
+    ) -> Result<Option<Now>, GroupError> {
+        let stored = self.referring(key, param, &rewritten.rows)?;
+        let referring = rewritten.referrals.after(key, param, stored);
+        Ok((!referring.is_empty()).then_some(Now::Referred(referring)))
+    }
+
+    /// Who refers to a key, without itself and some others; only as many as are told of.
+    fn referring(&mut self, key: &Key, param: &str, others: &HashSet<i64>) -> Result<Vec<Key>, GroupError> {
         let param = self.known_symbol(SymbolKind::Param, &param.into())?;
-        let (Some(param), Some(row)) = (param, self.head(key)?) else { return Ok(None) };
-        let sql = "SELECT res FROM term WHERE param = ?1 AND value = ?2 AND res <> ?3 LIMIT ?4";
+        let (Some(param), Some(row)) = (param, self.head(key)?) else { return Ok(Vec::new()) };
+        let sql = "SELECT res FROM term WHERE param = ?1 AND value = ?2 AND res <> ?3";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let max = i64::try_from(REFERRING_MAX).unwrap_or(i64::MAX);
-        let found = statement.query_map((param, local(row.res), row.res, max), |row| row.get(0))?;
+        let mut found = statement.query((param, local(row.res), row.res))?;
         let mut referring = Vec::new();
-        for res in found.collect::<rusqlite::Result<Vec<i64>>>()? {
+        while referring.len() < REFERRING_MAX
+            && let Some(row) = found.next()?
+        {
+            let res = row.get(0)?;
+            if others.contains(&res) {
+                continue;
+            }
             let Some((_, kind, id)) = ResourceRow::find_named(self.connection, res)? else { continue };
             let kind = self.symbol_text(SymbolKind::Kind, kind)?;
             referring.push(Key { kind, id });
         }
-        referring.sort();
-        Ok((!referring.is_empty()).then_some(Now::Referred(referring)))
+        Ok(referring)
     }
 }

@@ -35,6 +35,7 @@ mod rows;
 mod schema;
 mod search;
 mod shared;
+mod snapshot;
 mod sorted;
 mod store;
 mod symbols;

@@ -39,6 +39,7 @@ pub struct Options {
     /// milliseconds. A write set that needs more is refused as too costly.
     pub match_steps_max: usize,
     /// Connections that reads share. Reads do not block each other while there is one each.
+    /// Snapshots have connections of their own, of which as many are kept.
     pub readers: usize,
     /// A page of history ends early once its bodies have this many bytes.
     pub page_bytes_max: usize,

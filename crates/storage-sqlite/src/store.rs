@@ -27,6 +27,7 @@ use crate::queue::Job;
 use crate::reader::{ReadError, ReadResult, Reader};
 use crate::rows::State;
 use crate::shared::{Shared, weight};
+use crate::snapshot::Snapshot;
 use crate::writer::{Ended, Writer, watch_log};
 use crate::{OpenError, checkpoint, folder, index, recovery, schema};
 
@@ -232,8 +233,7 @@ impl Store for SqliteStore {
     }
 
     fn history<'a>(&'a self, request: &'a HistoryRequest) -> Answer<'a, HistoryPage> {
-        let Options { page_bytes_max: bytes_max, page_rows_max: rows_max, .. } = self.inner.shared.options;
-        let limits = PageLimits { bytes_max, rows_max };
+        let limits = PageLimits::of(&self.inner.shared.options);
         Box::pin(
             async move { self.inner.ask(|reader| reader.snapshot(|reader| reader.history(request, limits))) },
         )
@@ -244,6 +244,13 @@ impl Store for SqliteStore {
         Box::pin(
             async move { self.inner.ask(|reader| reader.snapshot(|reader| reader.search(request, options))) },
         )
+    }
+
+    fn snapshot(&self) -> Answer<'_, Arc<dyn Store>> {
+        Box::pin(async move {
+            let snapshot: Arc<dyn Store> = Arc::new(Snapshot::begin(&self.inner.shared)?);
+            Ok(snapshot)
+        })
     }
 
     fn commit(&self, set: WriteSet) -> Answer<'static, Commit> {

@@ -39,7 +39,7 @@ impl Exact {
 }
 
 /// Resources by type, parameter and value.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct FoundBy(HashMap<(String, String, Exact), Vec<Key>>);
 
 impl FoundBy {

@@ -40,14 +40,14 @@ struct Inner {
     state: Mutex<State>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct State {
     /// What is below, as it was when it was first looked at.
     below: BTreeMap<Key, Record>,
     /// What must hold of keys below.
     heads: BTreeMap<Key, HeadGuard>,
-    /// Keys that must exist below.
-    live: BTreeSet<Key>,
+    /// Keys that must exist below, each with the first that refers to it.
+    live: BTreeMap<Key, Option<Key>>,
     /// What queries find below.
     matched: HashMap<Query, Vec<Key>>,
     /// Guards that are taken over as they are.
@@ -67,6 +67,7 @@ struct State {
 }
 
 /// A version that is not committed yet.
+#[derive(Clone)]
 struct Written {
     version: VersionWrite,
     previous_at: Option<Timestamp>,
@@ -138,11 +139,12 @@ impl State {
         of_kind.filter(fits).map(own).collect()
     }
 
-    fn judge(&mut self, place: usize, guard: &Guard, now: Timestamp) -> Option<Lost> {
+    /// `by` is what the set writes first.
+    fn judge(&mut self, place: usize, guard: &Guard, by: Option<&Key>, now: Timestamp) -> Option<Lost> {
         match guard {
             // What is referred to may be written by a later entry: this is judged when all are written.
             Guard::Head(key, HeadGuard::Live) => {
-                self.live.insert(key.clone());
+                self.live.entry(key.clone()).or_insert_with(|| by.cloned());
                 None
             }
             Guard::Head(key, wanted) => match self.current(key, now) {
@@ -280,7 +282,12 @@ impl Overlay {
     pub fn missing(&self) -> Vec<Key> {
         let state = self.state();
         let gone = |key: &&Key| !matches!(state.current(key, self.0.now), None | Some(Current::Live(_)));
-        state.live.iter().filter(gone).cloned().collect()
+        state.live.keys().filter(gone).cloned().collect()
+    }
+
+    /// The resource of the transaction that refers to a key and wants it to exist.
+    pub fn referring(&self, key: &Key) -> Option<Key> {
+        self.state().live.get(key).cloned().flatten()
     }
 
     /// The version that the transaction gives a resource, if it writes it.
@@ -291,16 +298,17 @@ impl Overlay {
     }
 
     /// Takes all of it as one write set, sorted by key, of the generation that its terms were made with. What is left
-    /// knows the versions that were written and nothing else.
+    /// knows the versions that were written, and who refers to what must exist below.
     pub fn take_write_set(&self, request: RequestId) -> WriteSet {
         let mut state = self.state();
         let all = std::mem::take(&mut *state);
         state.taken = all.written.iter().map(|(key, written)| (key.clone(), written.version.next)).collect();
+        // A head that is pinned, or that the transaction writes, needs no second guard.
+        state.live = all.live.into_iter().filter(|(key, _)| !all.heads.contains_key(key)).collect();
+        let live: Vec<Guard> =
+            state.live.keys().map(|key| Guard::Head(key.clone(), HeadGuard::Live)).collect();
         drop(state);
         let index = all.index.unwrap_or_else(|| self.0.below.index_generation());
-        // A head that is pinned, or that the transaction writes, needs no second guard.
-        let live = all.live.into_iter().filter(|key| !all.heads.contains_key(key));
-        let live: Vec<Guard> = live.map(|key| Guard::Head(key, HeadGuard::Live)).collect();
         let heads = all.heads.into_iter().map(|(key, guard)| Guard::Head(key, guard));
         let matched = all.matched.into_iter().map(|(query, keys)| Guard::Matches(query, keys));
         let guards = heads.chain(live).chain(matched).chain(all.others).collect();
@@ -362,9 +370,13 @@ impl Overlay {
         }
         let now = self.0.now;
         let mut state = self.state();
-        let judged =
-            set.guards.iter().enumerate().filter_map(|(place, guard)| state.judge(place, guard, now));
-        let lost: Vec<Lost> = judged.collect();
+        let by = set.writes.iter().find_map(|write| match write {
+            Write::Version(version) => Some(&version.key),
+            _ => None,
+        });
+        let guards = set.guards.iter().enumerate();
+        let lost: Vec<Lost> =
+            guards.filter_map(|(place, guard)| state.judge(place, guard, by, now)).collect();
         if !lost.is_empty() {
             return Ok(Commit::Lost(lost));
         }
@@ -414,6 +426,16 @@ impl Store for Overlay {
             }
             let total = request.total.then_some(found.len() as u64);
             Ok(SearchPage { found, total, ..SearchPage::default() })
+        })
+    }
+
+    /// An overlay of its own, over a snapshot of what lies below.
+    fn snapshot(&self) -> Answer<'_, Arc<dyn Store>> {
+        Box::pin(async move {
+            let (below, now) = (self.0.below.snapshot().await?, self.0.now);
+            let state = Mutex::new(self.state().clone());
+            let snapshot: Arc<dyn Store> = Arc::new(Self(Arc::new(Inner { below, now, state })));
+            Ok(snapshot)
         })
     }
 

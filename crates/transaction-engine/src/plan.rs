@@ -19,7 +19,7 @@ pub enum Phase {
     /// GET and HEAD of a resource: part of what the commit compares.
     Read,
     /// Searches, histories, old versions and statements: they cannot fail on the state of a resource that the
-    /// transaction writes, and are answered right after the commit.
+    /// transaction writes, and are answered right after the commit, from one moment.
     Look,
 }
 
@@ -35,8 +35,8 @@ pub struct Plan {
 /// Why entries cannot be one transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PlanError {
-    /// An entry cannot be read.
-    Entry(EntryError),
+    /// Entries cannot be read: at least one, all of them in their order.
+    Entries(Vec<EntryError>),
     /// Two entries write one resource.
     SameResource {
         /// The resource.
@@ -56,7 +56,17 @@ pub enum PlanError {
 impl Plan {
     /// Orders the entries, and checks what needs no look at what is stored.
     pub fn new(entries: Vec<Result<Entry, EntryError>>) -> Result<Self, PlanError> {
-        let entries = entries.into_iter().collect::<Result<Vec<_>, _>>().map_err(PlanError::Entry)?;
+        let (mut read, mut errors) = (Vec::with_capacity(entries.len()), Vec::new());
+        for entry in entries {
+            match entry {
+                Ok(entry) => read.push(entry),
+                Err(error) => errors.push(error),
+            }
+        }
+        if !errors.is_empty() {
+            return Err(PlanError::Entries(errors));
+        }
+        let entries = read;
         check_written(entries.iter().filter(|entry| !entry.method.is_safe()).filter_map(|entry| {
             match &entry.target {
                 Target::Instance(key) => Some((key, entry.index)),

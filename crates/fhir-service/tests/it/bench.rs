@@ -11,23 +11,52 @@ use fhir_service::{
 };
 use rulebook::{FhirRulebook, LockSettings};
 use storage_api::{
-    self as store, Commit, HistoryPage, HistoryRequest, Index, IndexGeneration, Key, Record, SearchPage,
-    SearchRequest, Store, StoreError, StoredVersion, VersionSelector, WriteSet,
+    self as store, Commit, Guard, HeadGuard, HistoryPage, HistoryRequest, Index, IndexGeneration, Key,
+    Method, Record, RequestId, SearchPage, SearchRequest, Store, StoreError, StoredVersion, VersionSelector,
+    VersionTag, VersionToken, VersionWrite, Write, WriteSet,
 };
 use storage_memory::MemoryStore;
 use versioning_core::Precondition;
 
 pub(crate) const BASE: &str = "http://here/R4";
 
-/// A store that can be full.
+/// A store that can be full, or that others write to whenever something is searched.
 pub(crate) struct Brake {
     store: MemoryStore,
     is_full: AtomicBool,
+    is_busy: AtomicBool,
 }
 
 impl Brake {
     pub(crate) fn set_full(&self, is_full: bool) {
         self.is_full.store(is_full, Ordering::SeqCst);
+    }
+
+    /// Before every search somebody writes the next version of Patient/busy.
+    pub(crate) fn set_busy(&self) {
+        self.is_busy.store(true, Ordering::SeqCst);
+    }
+
+    async fn write_busy(&self) -> Result<(), StoreError> {
+        let key = Key::new("Patient", "busy");
+        let Record { current, body } = self.store.read(&key).await?;
+        let number = current.number();
+        let version = VersionWrite {
+            key: key.clone(),
+            next: VersionToken { number: number.next(), tag: VersionTag(number.get()) },
+            method: Method::Put,
+            body,
+            terms: [].into(),
+        };
+        let set = WriteSet {
+            request: RequestId([7; 16]),
+            index: self.store.index_generation(),
+            guards: vec![Guard::Head(key, HeadGuard::Exactly(number))],
+            writes: vec![Write::Version(version)],
+        };
+        let committed = self.store.commit(set).await?;
+        assert!(matches!(committed, Commit::Committed(_)), "{committed:?}");
+        Ok(())
     }
 }
 
@@ -49,7 +78,16 @@ impl Store for Brake {
     }
 
     fn search<'a>(&'a self, request: &'a SearchRequest) -> store::Answer<'a, SearchPage> {
-        self.store.search(request)
+        Box::pin(async move {
+            if self.is_busy.load(Ordering::SeqCst) {
+                self.write_busy().await?;
+            }
+            self.store.search(request).await
+        })
+    }
+
+    fn snapshot(&self) -> store::Answer<'_, Arc<dyn Store>> {
+        self.store.snapshot()
     }
 
     fn commit(&self, set: WriteSet) -> store::Answer<'static, Commit> {
@@ -90,7 +128,8 @@ fn service(store: &Arc<Brake>, integrity: ReferentialIntegrity) -> Service {
 impl Bench {
     pub(crate) fn new(integrity: ReferentialIntegrity) -> Self {
         let store = MemoryStore::new(Arc::new(SystemClock));
-        let store = Arc::new(Brake { store, is_full: AtomicBool::new(false) });
+        let store =
+            Arc::new(Brake { store, is_full: AtomicBool::new(false), is_busy: AtomicBool::new(false) });
         let service = service(&store, integrity);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let bench = Self { store, service, runtime };

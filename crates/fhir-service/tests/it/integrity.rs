@@ -1,10 +1,9 @@
 //! References that must lead somewhere.
 
-use std::sync::Arc;
-
-use fhir_service::{Content, Criteria, Operation, ReferentialIntegrity};
+use fhir_service::{Content, Criteria, Operation, ReferentialIntegrity, Service};
 
 use crate::bench::{Bench, said};
+use crate::transactions::bundle;
 
 const CHECK: ReferentialIntegrity = ReferentialIntegrity::Check;
 
@@ -106,28 +105,50 @@ fn a_policy_that_is_new_learns_who_refers() {
     assert!(bench.service.index_progress().is_complete);
 }
 
+/// The statuses of two requests that are sent at the same time.
+fn race(service: &Service, one: Operation, other: Operation) -> (u16, u16) {
+    let run = |operation: Operation| {
+        let service = service.clone();
+        move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            runtime.block_on(service.handle(crate::bench::request(operation))).status
+        }
+    };
+    std::thread::scope(|scope| {
+        let (first, second) = (scope.spawn(run(one)), scope.spawn(run(other)));
+        (first.join().unwrap(), second.join().unwrap())
+    })
+}
+
 /// One writes a reference, another deletes what it leads to, again and again: never both.
 #[test]
 fn racers_never_leave_a_reference_to_nothing() {
-    let bench = Arc::new(with_patient(CHECK));
-    let service = bench.service.clone();
+    let bench = with_patient(CHECK);
     for round in 0..100 {
         let (target, source) = (format!("Patient/t{round}"), format!("Flag/s{round}"));
         assert_eq!(bench.put(&target, &patient(&format!("t{round}"))).status, 201);
-        let run = |operation: Operation| {
-            let service = service.clone();
-            move || {
-                let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-                runtime.block_on(service.handle(crate::bench::request(operation))).status
-            }
-        };
         let body = Content::json(flag(&format!("s{round}"), &target));
-        let refers = run(Operation::Update { key: crate::bench::key_of(&source), body });
-        let removes = run(Operation::Delete(crate::bench::key_of(&target)));
-        let (written, deleted) = std::thread::scope(|scope| {
-            let (first, second) = (scope.spawn(refers), scope.spawn(removes));
-            (first.join().unwrap(), second.join().unwrap())
-        });
+        let refers = Operation::Update { key: crate::bench::key_of(&source), body };
+        let removes = Operation::Delete(crate::bench::key_of(&target));
+        let (written, deleted) = race(&bench.service, refers, removes);
         assert!(matches!((written, deleted), (201, 409) | (422, 204)), "{written} {deleted}");
+    }
+}
+
+/// The same, where what refers already is deleted with it.
+#[test]
+fn a_reference_that_comes_meanwhile_keeps_both() {
+    let bench = with_patient(CHECK);
+    for round in 0..100 {
+        let (target, old, new) = (format!("Patient/t{round}"), format!("o{round}"), format!("n{round}"));
+        assert_eq!(bench.put(&target, &patient(&format!("t{round}"))).status, 201);
+        assert_eq!(bench.put(&format!("Flag/{old}"), &flag(&old, &target)).status, 201);
+        let delete = |url: &str| format!(r#"{{"request":{{"method":"DELETE","url":"{url}"}}}}"#);
+        let entries = [delete(&target), delete(&format!("Flag/{old}"))];
+        let removes = bundle(&[&entries[0], &entries[1]]);
+        let body = Content::json(flag(&new, &target));
+        let refers = Operation::Update { key: crate::bench::key_of(&format!("Flag/{new}")), body };
+        let (written, deleted) = race(&bench.service, refers, removes);
+        assert!(matches!((written, deleted), (201, 409) | (422, 200)), "{written} {deleted}");
     }
 }

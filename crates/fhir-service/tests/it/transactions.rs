@@ -1,8 +1,9 @@
 //! Transactions beside what else goes on in a store.
 
+use fhir_model::json::Value;
 use fhir_service::{Answer, Content, Operation, ReferentialIntegrity, Service};
 
-use crate::bench::{Bench, request};
+use crate::bench::{Bench, json_of, request};
 
 pub(crate) fn bundle(entries: &[&str]) -> Operation {
     let entries = entries.join(",");
@@ -29,4 +30,42 @@ fn what_a_transaction_writes_is_indexed_as_the_store_wants_it() {
         "extension":[{"url":"http://e/shoe","valueCode":"42"}]},"request":{"method":"PUT","url":"Patient/p"}}"#;
     assert_eq!(ask(&bench, &older, bundle(&[patient])).status, 200);
     assert_eq!(bench.search("Patient", &[("shoe", "42")]), (vec!["p".to_owned()], String::new()));
+}
+
+/// Others write before every search, so two searches of a moment that moves would not agree.
+#[test]
+fn all_searches_of_a_transaction_are_answered_from_one_moment() {
+    let bench = Bench::new(ReferentialIntegrity::Off);
+    assert_eq!(bench.put("Patient/busy", r#"{"resourceType":"Patient","id":"busy"}"#).status, 201);
+    bench.store.set_busy();
+    let get = |url: &str| format!(r#"{{"request":{{"method":"GET","url":"{url}"}}}}"#);
+    let written = r#"{"resource":{"resourceType":"Patient","id":"own"},"request":{"method":"PUT","url":"Patient/own"}}"#;
+    let entries = [
+        get("Patient?_id=busy"),
+        written.to_owned(),
+        get("Patient?_id=busy,own"),
+        get("Patient/busy/_history"),
+        get("?_id=busy&_type=Patient"),
+        get("Patient/own/_history"),
+    ];
+    let entries: Vec<&str> = entries.iter().map(String::as_str).collect();
+    let answer = json_of(&ask(&bench, &bench.service, bundle(&entries)));
+    let text = |path: &str| text_at(&answer, path);
+    let busy = "resource.meta.versionId";
+    let version = text(&format!("entry.0.resource.entry.0.{busy}"));
+    assert!(version.parse::<u64>().unwrap() > 1, "somebody wrote: {version}");
+    assert_eq!(text(&format!("entry.2.resource.entry.0.{busy}")), version);
+    assert_eq!(text(&format!("entry.3.resource.entry.0.{busy}")), version);
+    assert_eq!(text(&format!("entry.4.resource.entry.0.{busy}")), version);
+    // The commit is part of it.
+    assert_eq!(text("entry.2.resource.entry.1.resource.id"), "own");
+    assert_eq!(text("entry.5.resource.entry.0.resource.id"), "own");
+}
+
+fn text_at(value: &Value, path: &str) -> String {
+    let found = path.split('.').try_fold(value, |value, step| match (value, step.parse::<usize>()) {
+        (Value::Array(items), Ok(index)) => items.get(index),
+        (value, _) => value.get(step),
+    });
+    found.and_then(Value::as_str).unwrap_or_else(|| panic!("{path} in {value:?}")).to_owned()
 }

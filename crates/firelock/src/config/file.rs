@@ -53,6 +53,7 @@ pub(super) struct FileLimits {
     pub(super) body_bytes_max: Option<usize>,
     pub(super) bundle_entries_max: Option<usize>,
     pub(super) bundle_time_max_s: Option<i64>,
+    pub(super) bundle_search_time_max_s: Option<i64>,
     pub(super) batch_parallel_max: Option<usize>,
     pub(super) header_time_max_s: Option<u64>,
     pub(super) body_time_max_s: Option<u64>,

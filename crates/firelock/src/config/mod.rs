@@ -208,6 +208,7 @@ impl Config {
                 body_bytes_max: Some(http.body_bytes_max),
                 bundle_entries_max: Some(service.bundle_entries_max),
                 bundle_time_max_s: Some(service.bundle_time_us / 1_000_000),
+                bundle_search_time_max_s: Some(service.bundle_search_time_us / 1_000_000),
                 batch_parallel_max: Some(service.batch_parallel_max),
                 header_time_max_s: Some(http.header_time_max.as_secs()),
                 body_time_max_s: Some(http.body_time_max.as_secs()),
@@ -256,6 +257,10 @@ impl FileLimits {
         if let Some(seconds) = self.bundle_time_max_s {
             ensure!(seconds > 0, "limits.bundle_time_max_s must be at least 1");
             service.bundle_time_us = seconds.saturating_mul(1_000_000);
+        }
+        if let Some(seconds) = self.bundle_search_time_max_s {
+            ensure!(seconds > 0, "limits.bundle_search_time_max_s must be at least 1");
+            service.bundle_search_time_us = seconds.saturating_mul(1_000_000);
         }
         if let Some(seconds) = self.idempotency_time_s {
             ensure!(seconds >= 0, "limits.idempotency_time_s must not be negative");

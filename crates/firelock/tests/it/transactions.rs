@@ -117,6 +117,46 @@ fn transfers_conserve_the_sum() {
     });
 }
 
+/// Two searches of one transaction, while others move from one Observation to the other.
+#[test]
+fn searches_of_one_transaction_see_no_transfer_by_half() {
+    const TRANSFERS: i64 = 60;
+    on_every_store(|service| async move {
+        let opened = transaction(&service, &[put("a", 0, ""), put("b", TRANSFERS, "")]).await;
+        assert_eq!(opened.status, 200);
+        let mover = tokio::spawn({
+            let service = service.clone();
+            async move {
+                for moved in 1..=TRANSFERS {
+                    let entries = [put("a", moved, ""), put("b", TRANSFERS - moved, "")];
+                    assert_eq!(transaction(&service, &entries).await.status, 200);
+                    tokio::task::yield_now().await;
+                }
+            }
+        });
+        let get = |id: &str| format!(r#"{{"request":{{"method":"GET","url":"Observation?_id={id}"}}}}"#);
+        let entries = [get("a"), get("b")];
+        loop {
+            let ended = mover.is_finished();
+            let answer = tree(&transaction(&service, &entries).await);
+            let Some(Value::Array(searches)) = answer.get("entry") else { panic!("{answer:?}") };
+            let balances = searches.iter().map(|entry| {
+                let Some(Value::Array(found)) = entry.get("resource").and_then(|set| set.get("entry")) else {
+                    panic!("{entry:?}")
+                };
+                let value = found[0].get("resource").and_then(|found| found.get("valueInteger"));
+                value.and_then(Value::as_number).and_then(fhir_model::json::Number::as_i64).unwrap()
+            });
+            assert_eq!(balances.sum::<i64>(), TRANSFERS);
+            if ended {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        mover.await.unwrap();
+    });
+}
+
 /// Without preconditions nobody is refused: a lost race is decided again.
 #[test]
 fn patches_in_transactions_all_survive() {

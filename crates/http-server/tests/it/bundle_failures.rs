@@ -246,6 +246,10 @@ impl Store for Noted {
         self.store.search(request)
     }
 
+    fn snapshot(&self) -> Answer<'_, Arc<dyn Store>> {
+        self.store.snapshot()
+    }
+
     fn commit(&self, set: WriteSet) -> Answer<'static, Commit> {
         let versions = set.writes.iter().filter_map(|write| match write {
             Write::Version(version) => Some((version.key.clone(), version.next.number.get())),

@@ -87,6 +87,10 @@ impl Store for Gate {
         self.store.search(request)
     }
 
+    fn snapshot(&self) -> Answer<'_, Arc<dyn Store>> {
+        self.store.snapshot()
+    }
+
     fn commit(&self, set: WriteSet) -> Answer<'static, Commit> {
         self.store.commit(set)
     }
@@ -142,6 +146,14 @@ impl Store for Slow {
     fn search<'a>(&'a self, request: &'a SearchRequest) -> Answer<'a, SearchPage> {
         self.pass();
         self.store.search(request)
+    }
+
+    fn snapshot(&self) -> Answer<'_, Arc<dyn Store>> {
+        Box::pin(async {
+            let (store, millis, clock) = (self.store.snapshot().await?, self.millis, Arc::clone(&self.clock));
+            let slow: Arc<dyn Store> = Arc::new(Self { store, millis, clock });
+            Ok(slow)
+        })
     }
 
     fn commit(&self, set: WriteSet) -> Answer<'static, Commit> {

@@ -86,6 +86,10 @@ impl Store for Faulty {
         self.store.search(request)
     }
 
+    fn snapshot(&self) -> Answer<'_, Arc<dyn Store>> {
+        self.store.snapshot()
+    }
+
     fn commit(&self, set: WriteSet) -> Answer<'static, Commit> {
         let broken = set.writes.iter().any(|write| match write {
             storage_api::Write::Version(version) => is_broken(&version.key),

@@ -33,7 +33,7 @@
 //! and organisation, `@pointer NAME PLACE = JSON; …` a pointer with edits of the record locator's sample. Before the first section, `@mount PATH API SETTINGS` adds a mount to those that are
 //! there by default (see `mounts::parse`), and `@limit NAME NUMBER` sets a limit (`body`, `header` and `uri` in
 //! bytes, `entries`), and
-//! `@reads MS` makes every read of a store take so many milliseconds, `@validation structure` validates what is stored, `@narratives refuse` refuses patches that outdate a narrative. Lines with `#` are
+//! `@reads MS` makes every read of a store take so many milliseconds, `@validation structure` validates what is stored, `@references check` wants them to lead somewhere, `@narratives refuse` refuses patches that outdate a narrative. Lines with `#` are
 //! for readers.
 
 use std::collections::BTreeMap;
@@ -42,7 +42,7 @@ use std::path::{Path, PathBuf};
 
 use http_server::{Limits, Settings};
 
-use fhir_service::{Narratives, Service, Validation};
+use fhir_service::{Narratives, ReferentialIntegrity, Service, Validation};
 
 use crate::client::{Request, Response};
 use crate::harness::TestServer;
@@ -213,6 +213,7 @@ fn server(preamble: &[&str]) -> TestServer {
     let mut below = fhir_service::Limits::default();
     let mut validation = Validation::Off;
     let mut narratives = Narratives::Keep;
+    let mut references = ReferentialIntegrity::Off;
     let mut read_ms = 0;
     for line in preamble {
         if let Some(mount) = line.strip_prefix("@mount ") {
@@ -229,6 +230,8 @@ fn server(preamble: &[&str]) -> TestServer {
             }
         } else if let Some(millis) = line.strip_prefix("@reads ") {
             read_ms = millis.parse().expect("milliseconds");
+        } else if *line == "@references check" {
+            references = ReferentialIntegrity::Check;
         } else if *line == "@narratives refuse" {
             narratives = Narratives::Refuse;
         } else if let Some(level) = line.strip_prefix("@validation ") {
@@ -242,8 +245,10 @@ fn server(preamble: &[&str]) -> TestServer {
         }
     }
     let settings = Settings { limits, ..Settings::default() };
-    let adjust =
-        |service: Service| service.with_validation(validation).with_narratives(narratives).with_limits(below);
+    let adjust = |service: Service| {
+        let service = service.with_validation(validation).with_narratives(narratives);
+        service.with_referential_integrity(references).with_limits(below)
+    };
     match read_ms {
         0 => TestServer::adjusted(&mounts, settings, &adjust),
         millis => TestServer::slow(&mounts, settings, &adjust, millis),

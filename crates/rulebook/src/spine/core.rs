@@ -196,6 +196,9 @@ impl Rulebook for SpineRulebook {
         if let Failure::Entry { failure, .. } = failure {
             return self.rule(failure);
         }
+        if let Failure::Entries(failures) = failure {
+            return self.rule(failures.first().unwrap_or(&Failure::Internal));
+        }
         let (status, issue, coding) = match failure {
             Failure::NoBundle { .. } | Failure::BadEntry { .. } | Failure::SameInTransaction { .. } => {
                 (400, IssueType::Value, INVALID_REQUEST_MESSAGE)
@@ -265,7 +268,7 @@ impl Rulebook for SpineRulebook {
             }
             Failure::StoreFull => (503, IssueType::NoStore, INTERNAL_SERVER_ERROR),
             // The first two are dealt with above.
-            Failure::Rule(_) | Failure::Entry { .. } | Failure::Internal => {
+            Failure::Rule(_) | Failure::Entry { .. } | Failure::Entries(_) | Failure::Internal => {
                 (500, IssueType::Exception, INTERNAL_SERVER_ERROR)
             }
         };

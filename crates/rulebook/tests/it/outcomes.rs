@@ -106,6 +106,32 @@ fn failures_are_errors_and_successes_are_not() {
     }
 }
 
+/// Each with its own row and place; the status is that of the first.
+#[test]
+fn several_entries_are_an_issue_each() {
+    let entry = |index, failure| Failure::Entry {
+        index,
+        request: "PUT Flag/a".to_owned(),
+        failure: Box::new(failure),
+    };
+    let both = Failure::Entries(vec![entry(1, Failure::PatchedIdentity), entry(4, Failure::EmptyBody)]);
+    let verdict = fhir(FhirVersion::R4).refuse(&both, "trace");
+    assert_eq!(verdict.status, 422);
+    let issues = verdict.outcome.get("issue").unwrap();
+    for (place, (expression, code)) in
+        [("Bundle.entry[1]", "patched-identity"), ("Bundle.entry[4]", "empty-body")].iter().enumerate()
+    {
+        let issue = issues.at(place).unwrap();
+        assert_eq!(
+            issue.get("expression").and_then(|all| all.at(0)).and_then(Value::as_str),
+            Some(*expression)
+        );
+        let coding = issue.get("details").and_then(|details| details.get("coding")).and_then(|all| all.at(0));
+        assert_eq!(text(coding.unwrap(), "code"), *code);
+    }
+    assert!(issues.at(2).is_none());
+}
+
 /// A refusal names the version that is current and what was received.
 #[test]
 fn refusals_name_both_versions() {

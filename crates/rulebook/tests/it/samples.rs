@@ -65,6 +65,7 @@ fn sample(failure: Failure, stu3: u16, r4: u16, spine: u16) -> Sample {
 fn requests() -> Vec<Sample> {
     let text = || "x".to_owned();
     let same = |failure, status| sample(failure, status, status, status);
+    let entry = |failure| Failure::Entry { index: 3, request: text(), failure: Box::new(failure) };
     let field = |field| Failure::MalformedField(FieldError { field, problem: Problem::NotQuoted, offset: 0 });
     vec![
         same(Failure::InvalidHost, 400),
@@ -125,7 +126,9 @@ fn requests() -> Vec<Sample> {
         same(Failure::BadEntry { why: "The entry has no request.".to_owned() }, 400),
         same(Failure::SameInTransaction { what: text(), entries: [0, 1] }, 400),
         sample(Failure::UnresolvedReference { reference: text() }, 400, 400, 422),
-        same(Failure::Entry { index: 3, request: text(), failure: Box::new(Failure::Busy) }, 503),
+        same(entry(Failure::Busy), 503),
+        // Of one, because every other outcome here has one issue.
+        same(Failure::Entries(vec![entry(Failure::PatchedIdentity)]), 422),
         same(breach(), 422),
         same(Failure::Internal, 500),
     ]
@@ -275,10 +278,11 @@ pub(crate) fn name(failure: &Failure) -> &'static str {
         Failure::SameInTransaction { .. } => "SameInTransaction",
         Failure::UnresolvedReference { .. } => "UnresolvedReference",
         Failure::Entry { .. } => "Entry",
+        Failure::Entries(_) => "Entries",
         Failure::Rule(_) => "Rule",
         Failure::Internal => "Internal",
     }
 }
 
 /// How many names [`name`] can give.
-pub(crate) const NAMES: usize = 74;
+pub(crate) const NAMES: usize = 75;

@@ -10,6 +10,7 @@ mod matching;
 mod outcomes;
 mod pages;
 mod referring;
+mod snapshots;
 mod stamps;
 mod versions;
 mod walks;
@@ -157,9 +158,24 @@ pub const CHECKS: &[Check] = &[
         notices: &[Flaw::IgnoresReferring, Flaw::IgnoresNewTerms],
     },
     Check {
+        name: "referring: together with those that refer",
+        run: referring::together_with_those_that_refer,
+        notices: &[Flaw::IgnoresReferring, Flaw::WritesFirstOnly],
+    },
+    Check {
         name: "referring: a reference or a deletion",
         run: referring::reference_or_deletion,
         notices: &[Flaw::IgnoresReferring, Flaw::SkipsGuards],
+    },
+    Check {
+        name: "snapshots: stay as they were",
+        run: snapshots::stay_as_they_were,
+        notices: &[Flaw::MovesSnapshots],
+    },
+    Check {
+        name: "snapshots: have all of a write set or nothing",
+        run: snapshots::have_all_or_nothing,
+        notices: &[Flaw::WritesFirstOnly],
     },
     Check {
         name: "outcomes: an unknown one is resolved by the request",

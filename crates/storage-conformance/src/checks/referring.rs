@@ -71,6 +71,58 @@ pub(super) fn follows_every_write(harness: &dyn Harness) -> Verdict {
     expect(&bench, &target, &many)
 }
 
+/// A write set may delete what is referred to if it deletes, purges or changes all that refer, and writes nothing that
+/// refers anew.
+pub(super) fn together_with_those_that_refer(harness: &dyn Harness) -> Verdict {
+    let bench = Bench::new(harness);
+    let (target, next) = (key("target"), key("next"));
+    let many: Vec<Key> = (0..2 * REFERRING_MAX).map(|n| key(&format!("many{n:02}"))).collect();
+    let (kept, added) = (Key::new("Patient", "kept"), Key::new("Patient", "added"));
+    for key in many.iter().chain([&target, &kept]) {
+        bench.put_found_by(key, "{}", vec![refers("to", &target)])?;
+    }
+    let writes = |last: Write| {
+        let changed =
+            |key: &Key| VersionWrite { terms: vec![refers("to", &next)].into(), ..put(key, 1, "{}") };
+        let (purged, rest) = many.split_at(1);
+        let (changed, deleted) = (rest[..2].iter().map(changed), rest[2..].iter().map(|key| delete(key, 1)));
+        let versions = deleted.chain(changed).chain([delete(&target, 1)]).map(Write::Version);
+        let purged = purged.iter().map(|key| Write::Purge(key.clone()));
+        versions.chain(purged).chain([last]).collect::<Vec<Write>>()
+    };
+    let guards = |last: Guard| {
+        let heads = many.iter().chain([&target]).map(|key| exactly(key, 1));
+        [unreferred(&target)].into_iter().chain(heads).chain([last]).collect::<Vec<Guard>>()
+    };
+    let refused = |guards: Vec<Guard>, writes: Vec<Write>, by: &Key| {
+        let outcome = bench.commit(guards, writes)?;
+        let lost = vec![Lost { guard: 0, now: Now::Referred(vec![by.clone()]) }];
+        ensure_eq!(outcome, Commit::Lost(lost), "a deletion of what {by} refers to afterwards");
+        Ok::<_, Fault>(())
+    };
+    // One that refers is left out, or written so that it refers still, or a new one does.
+    let other = || Write::Version(put(&added, 0, "{}"));
+    refused(guards(absent(&added)), writes(other()), &kept)?;
+    let still = VersionWrite { terms: vec![refers("to", &target)].into(), ..put(&kept, 1, "{}") };
+    refused(guards(exactly(&kept, 1)), writes(Write::Version(still)), &kept)?;
+    bench.put_found_by(&kept, "{}", vec![refers("by", &target)])?;
+    let anew = VersionWrite { terms: vec![refers("to", &target)].into(), ..put(&added, 0, "{}") };
+    refused(guards(absent(&added)), writes(Write::Version(anew)), &added)?;
+    // Of a key that was never there as of any other.
+    let never = key("never");
+    let anew = VersionWrite { terms: vec![refers("to", &never)].into(), ..put(&added, 0, "{}") };
+    refused(vec![unreferred(&never), absent(&added)], vec![Write::Version(anew)], &added)?;
+    bench.must(guards(absent(&added)), writes(other()))?;
+    expect(&bench, &target, &[])?;
+    expect(&bench, &next, &many[1..3])?;
+    // Two that refer to each other go together.
+    let (left, right) = (key("left"), key("right"));
+    bench.put_found_by(&left, "{}", vec![refers("to", &right)])?;
+    bench.put_found_by(&right, "{}", vec![refers("to", &left)])?;
+    let guards = vec![unreferred(&left), unreferred(&right), exactly(&left, 1), exactly(&right, 1)];
+    bench.must(guards, vec![Write::Version(delete(&left, 1)), Write::Version(delete(&right, 1))]).map(drop)
+}
+
 /// One adds a reference, another deletes what it refers to: never both.
 pub(super) fn reference_or_deletion(harness: &dyn Harness) -> Verdict {
     let bench = Bench::new(harness);

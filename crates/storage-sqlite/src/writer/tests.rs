@@ -1,8 +1,9 @@
 use std::path::Path;
 
+use pollster::block_on;
 use storage_api::{
-    Body, Clock, Committed, Current, Guard, HeadGuard, IndexGeneration, Key, Method, RequestId, Seq,
-    Timestamp, VersionNumber, VersionTag, VersionToken, VersionWrite, Write, WriteSet,
+    Body, Clock, Committed, Current, Guard, HeadGuard, IndexGeneration, Key, Method, RequestId, Seq, Store,
+    StoreError, Timestamp, VersionNumber, VersionTag, VersionToken, VersionWrite, Write, WriteSet,
 };
 
 use super::*;
@@ -11,6 +12,7 @@ use crate::options::Options;
 use crate::pool::Pool;
 use crate::rows::{ResourceRow, State};
 use crate::schema;
+use crate::snapshot::Snapshot;
 
 struct Stopped;
 
@@ -141,6 +143,9 @@ fn a_log_under_suspicion_is_kept_until_it_was_read_anew() {
     keep_log(&somebody).unwrap();
     drop(somebody);
 
+    let snapshot = Snapshot::begin(&shared).unwrap();
+    let key = Key::new("Flag", "a");
+    assert!(block_on(snapshot.read(&key)).is_ok());
     writer.tidy();
     assert!(!shared.log.is_suspect());
     assert_eq!(moved(writer.connection.as_ref().unwrap()), Ok(0));
@@ -148,10 +153,15 @@ fn a_log_under_suspicion_is_kept_until_it_was_read_anew() {
     let reader = shared.pool.get().unwrap();
     assert_eq!(count(reader.as_ref().unwrap()), 3, "reads have connections again");
     drop(reader);
+    let ended = block_on(snapshot.read(&key));
+    assert!(matches!(ended, Err(StoreError::Unavailable(_))), "nobody had the file open: {ended:?}");
+    drop(snapshot);
+    assert!(block_on(Snapshot::begin(&shared).unwrap().read(&key)).is_ok());
 
     // A store that ends under suspicion leaves the log to the next start.
     shared.log.read_anew(1);
     shared.pool.close();
+    assert!(Snapshot::begin(&shared).is_err());
     writer.end();
     let log = directory.path().join("store.db-wal");
     assert!(log.metadata().unwrap().len() > 0);

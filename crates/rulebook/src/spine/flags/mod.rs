@@ -390,6 +390,7 @@ impl Rulebook for FlagsRulebook {
                 self.core.readings().rule(rows::REFERENCE_NOT_FOUND)
             }
             Failure::Entry { failure, .. } => self.rule(failure),
+            Failure::Entries(failures) => self.rule(failures.first().unwrap_or(&Failure::Internal)),
             _ => self.core.rule(failure),
         }
     }

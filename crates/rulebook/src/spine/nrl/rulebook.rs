@@ -320,6 +320,7 @@ impl NrlRulebook {
         match failure {
             Failure::Rule(breach) => breach.rule,
             Failure::Entry { failure, .. } => self.row(failure),
+            Failure::Entries(failures) => self.row(failures.first().unwrap_or(&Failure::Internal)),
             Failure::Refused(refused) if matches!(refused.refusal, Refusal::NotFound | Refusal::Gone(_)) => {
                 rows::NOT_FOUND
             }
