@@ -7,6 +7,7 @@ mod blobs;
 mod bulk;
 mod caches;
 mod check;
+mod check_words;
 mod checkpoint;
 mod connection;
 mod encoding;
@@ -39,6 +40,7 @@ mod sorted;
 mod store;
 mod symbols;
 mod term_index;
+mod words;
 mod writer;
 
 pub use archive::{ArchiveError, ArchiveSummary, ArchiveWriter, verify};

@@ -1,17 +1,18 @@
 //! Queries: candidates from the index, each looked at whole. Guards ask inside the writer's
 //! transaction, searches in a reader's snapshot; both by this one plan.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use compact_str::CompactString;
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
-use storage_api::{Clause, Condition, Interval, Key, Now, Query, StoreError, Timestamp};
+use storage_api::{Clause, Condition, Interval, Key, Now, Phrase, Query, StoreError, Test, Timestamp};
 
 use crate::encoding::{Entry, Names, Pattern, local, target_of, unpack};
 use crate::group::{Group, GroupError};
 use crate::rows::{ResourceRow, State};
 use crate::symbols::SymbolKind;
+use crate::words::{RESOURCE_SQL, Wanted};
 
 /// Index rows that are counted to choose the condition to look up by; all above are as good.
 const ESTIMATE_MAX: i64 = 64;
@@ -73,7 +74,7 @@ impl Planned {
 
     fn needs_entries(&self) -> bool {
         self.any.iter().any(|one| match one {
-            Alternative::Entry { .. } | Alternative::Within { .. } => true,
+            Alternative::Entry { .. } | Alternative::Within { .. } | Alternative::Words { .. } => true,
             Alternative::All(conditions) => conditions.iter().any(Self::needs_entries),
             Alternative::Id(_) | Alternative::Updated(_) | Alternative::Rows(_) => false,
         })
@@ -99,6 +100,11 @@ pub(crate) enum Alternative {
     Rows(BTreeSet<i64>),
     /// All of these hold.
     All(Vec<Planned>),
+    /// The words of a parameter.
+    Words {
+        param: i64,
+        wanted: Wanted,
+    },
 }
 
 /// A live resource that is looked at.
@@ -114,7 +120,7 @@ impl Plan {
     pub(crate) fn of<L: Look>(query: &Query, names: &mut L) -> Result<Option<Self>, L::Error> {
         let Some(kind) = names.symbol(SymbolKind::Kind, &query.kind)? else { return Ok(None) };
         let conditions = query.conditions.iter().map(|condition| Planned::of(condition, names));
-        let conditions = conditions.collect::<Result<_, _>>()?;
+        let conditions = one_question(conditions.collect::<Result<_, _>>()?);
         Ok(Some(Self { kind, name: query.kind.clone(), conditions }))
     }
 
@@ -176,6 +182,28 @@ impl Plan {
         }
         Ok(None)
     }
+}
+
+/// Conditions on the words of one parameter become one, which the index of words answers in one go.
+fn one_question(mut conditions: Vec<Planned>) -> Vec<Planned> {
+    let mut of_param: BTreeMap<i64, Wanted> = BTreeMap::new();
+    conditions.retain(|planned| match planned.words().filter(|_| !planned.negated) {
+        Some((param, phrases)) => {
+            of_param.entry(param).or_default().all.push(phrases);
+            false
+        }
+        None => true,
+    });
+    conditions.retain(|planned| match planned.words().filter(|_| planned.negated) {
+        Some((param, phrases)) if let Some(wanted) = of_param.get_mut(&param) => {
+            wanted.none.extend(phrases);
+            false
+        }
+        _ => true,
+    });
+    let merged = of_param.into_iter().map(|(param, wanted)| Alternative::Words { param, wanted });
+    conditions.extend(merged.map(|one| Planned { any: vec![one], negated: false }));
+    conditions
 }
 
 /// How a query is gone about.
@@ -240,15 +268,13 @@ impl Filter {
         self.terms.iter().map(|(_, entries)| entries.len()).sum()
     }
 
-    /// An expression over the column `res` of a table, and what is bound to it.
-    pub(crate) fn sql(&self, table: &str) -> (String, Vec<Sql>) {
+    /// An expression about the resource of a row, and what is bound to it.
+    pub(crate) fn sql(&self, res: &str) -> (String, Vec<Sql>) {
         let (mut parts, mut bound) = (Vec::new(), Vec::new());
         for (negated, values) in &self.terms {
             let one = |(param, value): &Entry| {
                 bound.extend([Sql::from(*param), Sql::from(value.clone())]);
-                format!(
-                    "EXISTS (SELECT 1 FROM term f WHERE f.param = ? AND f.value = ? AND f.res = {table}.res)"
-                )
+                format!("EXISTS (SELECT 1 FROM term f WHERE f.param = ? AND f.value = ? AND f.res = {res})")
             };
             let any: Vec<String> = values.iter().map(one).collect();
             let any = if any.is_empty() { "0".to_owned() } else { any.join(" OR ") };
@@ -259,6 +285,18 @@ impl Filter {
 }
 
 impl Planned {
+    /// The parameter and the phrases of which a resource must have one, if that is all there is to ask.
+    fn words(&self) -> Option<(i64, Vec<Phrase>)> {
+        let (mut params, mut phrases) = (BTreeSet::new(), Vec::new());
+        for one in &self.any {
+            let Alternative::Words { param, wanted: Wanted { all, none } } = one else { return None };
+            let ([any], true) = (&all[..], none.is_empty()) else { return None };
+            params.insert(*param);
+            phrases.extend_from_slice(any);
+        }
+        params.pop_first().filter(|_| params.is_empty()).map(|param| (param, phrases))
+    }
+
     /// The values of which a resource must have one, if that is all there is to ask.
     fn exact(&self) -> Option<Vec<(i64, &[u8])>> {
         const VALUES_MAX: usize = 8;
@@ -281,6 +319,7 @@ fn estimate(connection: &Connection, condition: &[Alternative], max: i64) -> rus
             }
             Alternative::Id(_) | Alternative::Updated(_) | Alternative::All(_) => 1,
             Alternative::Within { values, .. } => i64::try_from(values.len()).unwrap_or(i64::MAX),
+            Alternative::Words { param, wanted } => wanted.estimate(connection, *param, max)?,
             Alternative::Rows(rows) => i64::try_from(rows.len()).unwrap_or(i64::MAX),
         };
         if count > max {
@@ -297,6 +336,9 @@ impl Alternative {
             Clause::Updated(span) => Some(Self::Updated(*span)),
             Clause::Term { param, test } => {
                 let Some(param) = names.symbol(SymbolKind::Param, param)? else { return Ok(None) };
+                if let Test::Words(phrase) = test {
+                    return Ok(Some(Self::Words { param, wanted: Wanted::one(phrase.clone()) }));
+                }
                 let pattern = Pattern::of(test, names)?;
                 pattern.range().map(|(low, high)| Self::Entry { param, pattern, low, high })
             }
@@ -334,7 +376,7 @@ impl Alternative {
     fn is_lookup(&self) -> bool {
         match self {
             Self::Entry { pattern, .. } => pattern.is_range(),
-            Self::Id(_) | Self::Within { .. } | Self::Rows(_) => true,
+            Self::Id(_) | Self::Within { .. } | Self::Rows(_) | Self::Words { .. } => true,
             Self::Updated(_) | Self::All(_) => false,
         }
     }
@@ -345,6 +387,10 @@ impl Alternative {
             Self::Updated(span) => span.contains(Timestamp(looked.at)),
             Self::Rows(rows) => rows.contains(&looked.res),
             Self::All(conditions) => conditions.iter().all(|planned| planned.holds(looked)),
+            Self::Words { param, wanted } => {
+                let own = looked.entries.iter().filter(|(entry, _)| entry == param);
+                wanted.is_in(own.map(|(_, value)| value.as_slice()))
+            }
             Self::Within { param, values } => {
                 looked.entries.iter().any(|(entry, value)| entry == param && values.contains(value))
             }
@@ -430,21 +476,28 @@ impl Group<'_> {
             limit,
         };
         let connection = self.connection;
-        let (filter, bound) = ways.filter.sql("term");
+        let (filter, bound) = ways.filter.sql("term.res");
         let sql = format!("SELECT res, {filter} FROM term WHERE param = ? AND value >= ? AND value < ?");
-        let mut statement = connection.prepare_cached(&sql)?;
         for one in driver {
-            let Alternative::Entry { param, low, high, .. } = one else {
-                if let Alternative::Id(id) = one
-                    && let Some(row) = self.head(&Key { kind: query.kind.clone(), id: id.clone() })?
-                    && ways.filter.passes(connection, row.res)?
-                    && search.look_at(self, row.res)?
-                {
-                    return Ok(search.found);
+            let (sql, range) = match one {
+                Alternative::Entry { param, low, high, .. } => {
+                    (sql.clone(), [Sql::from(*param), Sql::from(low.clone()), Sql::from(high.clone())])
                 }
-                continue;
+                Alternative::Words { param, wanted } => {
+                    wanted.select(*param, 0, &ways.filter.sql(RESOURCE_SQL).0)
+                }
+                one => {
+                    if let Alternative::Id(id) = one
+                        && let Some(row) = self.head(&Key { kind: query.kind.clone(), id: id.clone() })?
+                        && ways.filter.passes(connection, row.res)?
+                        && search.look_at(self, row.res)?
+                    {
+                        return Ok(search.found);
+                    }
+                    continue;
+                }
             };
-            let range = [Sql::from(*param), Sql::from(low.clone()), Sql::from(high.clone())];
+            let mut statement = connection.prepare_cached(&sql)?;
             let mut rows = statement.query(params_from_iter(bound.iter().cloned().chain(range)))?;
             while let Some(row) = rows.next()? {
                 let passes = row.get(1)?;
@@ -464,7 +517,7 @@ impl Filter {
         if self.terms.is_empty() {
             return Ok(true);
         }
-        let (filter, mut bound) = self.sql("one");
+        let (filter, mut bound) = self.sql("one.res");
         let sql = format!("SELECT {filter} FROM (SELECT ? AS res) one");
         bound.push(res.into());
         connection.prepare_cached(&sql)?.query_row(params_from_iter(bound), |row| row.get(0))
