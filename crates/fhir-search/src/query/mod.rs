@@ -6,9 +6,11 @@ mod filter;
 mod ordered;
 mod shape;
 mod text;
+mod words;
 
+use compact_str::format_compact;
 use fhir_definitions::{FhirVersion, SearchType, TypeDef};
-use storage_api::{Clause, Condition, Query, Test};
+use storage_api::{Clause, Condition, Phrase, Query, Test};
 
 pub use error::{Problem, QueryError};
 
@@ -16,7 +18,9 @@ use self::clauses::{DATE, Modifier, clauses, parts};
 use self::filter::{Compared, filter, values_behind};
 use self::ordered::{Prefix, date, moments};
 use self::text::{plain, split};
+use self::words::{Looked, words};
 use crate::extractor::Extractor;
+use crate::full_text::{NARRATIVE, is_full_text};
 use crate::parameters::{Parameter, Parameters};
 use crate::terminology::{Terminology, Wanted};
 
@@ -113,7 +117,7 @@ impl Extractor {
         bases: &[&str],
     ) -> Result<Query, QueryError> {
         // What others refer to may change without a version of the resource itself, and so may value sets.
-        if let Some((name, _)) = pairs.iter().find(|(name, _)| depends_on_others(name)) {
+        if let Some((name, _)) = pairs.iter().find(|(name, _)| is_no_criterion(name)) {
             return Err(QueryError { parameter: shortened(name), problem: Problem::Unsupported });
         }
         let understood = self.read(resource_type, pairs, bases)?;
@@ -171,9 +175,11 @@ impl Extractor {
                 Err(problem) => {
                     let error = QueryError { parameter: shortened(name), problem };
                     match problem {
-                        Problem::Unknown | Problem::Unsupported | Problem::Empty | Problem::ShapesResults => {
-                            selection.ignored.push(error);
-                        }
+                        Problem::Unknown
+                        | Problem::Unsupported
+                        | Problem::WithoutFullText
+                        | Problem::Empty
+                        | Problem::ShapesResults => selection.ignored.push(error),
                         _ => return Err(error),
                     }
                 }
@@ -226,12 +232,14 @@ fn shortened(name: &str) -> String {
     name.chars().take(100).collect()
 }
 
-/// Whether other resources decide what a parameter finds: in a chain, a list, a value set, or a filter of these.
-fn depends_on_others(name: &str) -> bool {
+/// Whether a parameter has no place in criteria. Of a chain, a list, a value set or a filter of these other resources decide
+/// what it finds. What words find is a matter of how texts are read.
+fn is_no_criterion(name: &str) -> bool {
     let modifier = name.split_once(':').map(|(_, modifier)| modifier);
     name.contains('.')
         || name.starts_with("_has:")
         || matches!(name, "_list" | "_filter")
+        || is_full_text(name)
         || matches!(modifier, Some("in" | "not-in"))
 }
 
@@ -292,6 +300,9 @@ impl Reader<'_> {
         if value.is_empty() {
             return Err(Problem::Empty);
         }
+        if parameter.is_full_text() {
+            return self.full_text(parameter, modifier, value);
+        }
         let values = split(value, b',');
         if values.len() > VALUES_MAX {
             return Err(Problem::TooMany { max: VALUES_MAX });
@@ -308,6 +319,40 @@ impl Reader<'_> {
             }
             _ => self.plain(parameter, modifier, value, &values),
         }
+    }
+
+    /// `_text` and `_content`.
+    fn full_text(
+        &self,
+        parameter: &Parameter,
+        modifier: Option<&str>,
+        value: &str,
+    ) -> Result<Vec<Condition>, Problem> {
+        if modifier.is_some() {
+            return Err(Problem::Modifier);
+        }
+        if !self.extractor.has_full_text() {
+            return Err(Problem::WithoutFullText);
+        }
+        let field = (parameter.definition().code() == "_text").then_some(NARRATIVE);
+        words(value, &|Looked { words, open }| {
+            let phrase = Phrase { words: words.clone(), open: *open, field };
+            vec![Clause::term(parameter.term(), Test::Words(phrase))]
+        })
+    }
+
+    /// `:text-advanced`, in R5 `:text` of strings too: words in the texts of a parameter.
+    fn text_advanced(&self, parameter: &Parameter, value: &str) -> Result<Vec<Condition>, Problem> {
+        let is_string = parameter.definition().search_type() == SearchType::String;
+        words(value, &|Looked { words, open }| {
+            let phrase = Phrase { words: words.clone(), open: *open, field: None };
+            let of_source = |source: &Parameter| {
+                let term = source.term();
+                let term = if is_string { term.into() } else { format_compact!("{term}:text") };
+                Clause::Term { param: term, test: Test::TextWords(phrase.clone()) }
+            };
+            self.parameters.sources(parameter).map(of_source).collect()
+        })
     }
 
     /// `subject:Patient.name`: what a reference leads to meets the rest.
@@ -391,6 +436,9 @@ impl Reader<'_> {
         {
             return self.by_codes(parameter, codes, values);
         }
+        if self.is_r5() && has_words(kind, modifier) {
+            return self.text_advanced(parameter, value);
+        }
         let negated = modifier == Some("not") && kind == SearchType::Token;
         let modifier = match modifier {
             None => Modifier::None,
@@ -403,7 +451,6 @@ impl Reader<'_> {
             Some("of-type") => Modifier::OfType,
             Some("text") => Modifier::Text,
             Some("code-text") if self.is_r5() => Modifier::Text,
-            Some("text-advanced") if self.is_r5() => Modifier::Words,
             Some(name) => self.type_modifier(parameter, name)?,
         };
         let mut any = Vec::with_capacity(values.len());
@@ -539,6 +586,15 @@ impl Reader<'_> {
                 Ok(tests.into_iter().map(|test| Clause::term(own.term(), test)).collect())
             })
             .collect()
+    }
+}
+
+/// Whether a modifier asks for words in texts.
+fn has_words(kind: SearchType, modifier: Option<&str>) -> bool {
+    match kind {
+        SearchType::Token | SearchType::Reference => modifier == Some("text-advanced"),
+        SearchType::String => modifier == Some("text"),
+        _ => false,
     }
 }
 
