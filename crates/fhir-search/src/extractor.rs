@@ -11,7 +11,7 @@ use storage_api::{Term, Value};
 use crate::custom::CustomParameter;
 use crate::error::ExtractError;
 use crate::full_text::full_text;
-use crate::parameters::{Parameters, Rule, compile};
+use crate::parameters::{Parameters, Rule, bound_system, compile};
 use crate::values::{Place, side_terms, values};
 
 /// Raised with every change of what terms a resource has: stores that have others are indexed anew. A test tells when it
@@ -98,15 +98,30 @@ impl Extractor {
     /// Tells apart what makes other terms of the same resources, custom parameters and words apart: it changes with the published
     /// parameters and with the program.
     pub fn fingerprint(&self) -> u64 {
+        static ALL: [OnceLock<u64>; 4] = [const { OnceLock::new() }; 4];
+        let [stu3, r4, r4b, r5] = &ALL;
+        let cell = match self.definitions.version() {
+            FhirVersion::Stu3 => stu3,
+            FhirVersion::R4 => r4,
+            FhirVersion::R4b => r4b,
+            FhirVersion::R5 => r5,
+        };
+        *cell.get_or_init(|| self.published_fingerprint())
+    }
+
+    fn published_fingerprint(&self) -> u64 {
         let version = self.definitions.version();
         let mut hash = Fnv::default();
         hash.add(&REVISION.to_le_bytes());
-        for name in resource_types(version) {
-            hash.add(name.as_bytes());
-            for known in self.definitions.search_parameters(name) {
+        for owner in resource_types(version).iter().filter_map(|name| self.definitions.resource_type(name)) {
+            hash.add(owner.name().as_bytes());
+            for known in owner.search_parameters() {
                 hash.add(known.code().as_bytes());
                 hash.add(known.search_type().code().as_bytes());
-                hash.add(known.expression().unwrap_or_default().as_bytes());
+                let expression = known.expression().unwrap_or_default();
+                hash.add(expression.as_bytes());
+                // Codes get the system of their binding.
+                hash.add(bound_system(owner, expression).unwrap_or_default().as_bytes());
                 for part in known.components() {
                     hash.add(part.search_type().code().as_bytes());
                     hash.add(part.expression().as_bytes());

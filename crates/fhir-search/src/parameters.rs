@@ -385,7 +385,7 @@ fn part_path(owner: TypeDef, part: &str) -> String {
 }
 
 /// The one system of a plain path to a code that is bound to codes of a single system.
-fn bound_system(owner: TypeDef, text: &str) -> Option<&'static str> {
+pub(crate) fn bound_system(owner: TypeDef, text: &str) -> Option<&'static str> {
     let mut fields = owner.fields();
     let mut found = None;
     let (first, path) = text.split_once('.')?;

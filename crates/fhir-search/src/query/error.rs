@@ -22,6 +22,8 @@ pub enum Problem {
     Unsupported,
     /// The server can, but the API was told not to index words.
     WithoutFullText,
+    /// It looks for words, and criteria compare values.
+    NotInCriteria,
     /// The modifier is not one that the parameter has here.
     Modifier,
     /// It has no value.
@@ -63,6 +65,10 @@ impl fmt::Display for QueryError {
             Problem::WithoutFullText => write!(
                 f,
                 "{parameter}: this API does not index the words of its resources. The setting full_text = \"on\" of its mount changes that."
+            ),
+            Problem::NotInCriteria => write!(
+                f,
+                "{parameter} has no place in criteria of a write: it looks for words, and criteria compare values."
             ),
             Problem::Modifier => write!(f, "{parameter}: the parameter does not have this modifier here."),
             Problem::Empty => write!(f, "{parameter} has no value."),

@@ -116,9 +116,10 @@ impl Extractor {
         pairs: &[(String, String)],
         bases: &[&str],
     ) -> Result<Query, QueryError> {
-        // What others refer to may change without a version of the resource itself, and so may value sets.
-        if let Some((name, _)) = pairs.iter().find(|(name, _)| is_no_criterion(name)) {
-            return Err(QueryError { parameter: shortened(name), problem: Problem::Unsupported });
+        for (name, _) in pairs {
+            if let Some(problem) = no_criterion(name) {
+                return Err(QueryError { parameter: shortened(name), problem });
+            }
         }
         let understood = self.read(resource_type, pairs, bases)?;
         let whole = |problem| QueryError { parameter: String::new(), problem };
@@ -232,15 +233,20 @@ fn shortened(name: &str) -> String {
     name.chars().take(100).collect()
 }
 
-/// Whether a parameter has no place in criteria. Of a chain, a list, a value set or a filter of these other resources decide
-/// what it finds. What words find is a matter of how texts are read.
-fn is_no_criterion(name: &str) -> bool {
-    let modifier = name.split_once(':').map(|(_, modifier)| modifier);
-    name.contains('.')
+/// Why a parameter has no place in criteria. Of a chain, a list, a value set or a filter of these other resources decide
+/// what it finds, and those may change without a version of the resource itself. What words find is a matter of how texts
+/// are read.
+fn no_criterion(name: &str) -> Option<Problem> {
+    let (code, modifier) = name.split_once(':').map_or((name, None), |(code, rest)| (code, Some(rest)));
+    let depends_on_others = name.contains('.')
         || name.starts_with("_has:")
         || matches!(name, "_list" | "_filter")
-        || is_full_text(name)
-        || matches!(modifier, Some("in" | "not-in"))
+        || matches!(modifier, Some("in" | "not-in"));
+    if is_full_text(code) {
+        Some(Problem::NotInCriteria)
+    } else {
+        depends_on_others.then_some(Problem::Unsupported)
+    }
 }
 
 /// Whether an index answers a condition with few resources.

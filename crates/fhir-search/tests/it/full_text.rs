@@ -126,7 +126,7 @@ fn what_is_asked_wrongly_is_told() {
             &[pairs.clone(), vec![("code".into(), "x".into())]].concat(),
             &[],
         );
-        assert_eq!(refused.map_err(|error| error.problem), Err(Problem::Unsupported));
+        assert_eq!(refused.map_err(|error| error.problem), Err(Problem::NotInCriteria));
     }
 }
 

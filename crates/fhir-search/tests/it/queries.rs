@@ -465,7 +465,7 @@ fn criteria_are_strict() {
         ("identifier=1&_summary=true", Problem::ShapesResults),
         ("identifier=1&_elements=id", Problem::ShapesResults),
         ("identifier=1&_total=none", Problem::ShapesResults),
-        ("_text=x&identifier=1", Problem::Unsupported),
+        ("_text=x&identifier=1", Problem::NotInCriteria),
         ("_list=x&identifier=1", Problem::Unsupported),
         ("_filter=gender eq male&identifier=1", Problem::Unsupported),
         ("gender:in=http://hl7.org/fhir/ValueSet/administrative-gender&identifier=1", Problem::Unsupported),

@@ -32,7 +32,8 @@
 //! requests. `@token NAME ASID ODS SCOPE` makes the value of Authorization of a clinician at that system
 //! and organisation, `@pointer NAME PLACE = JSON; …` a pointer with edits of the record locator's sample. Before the first section, `@mount PATH API SETTINGS` adds a mount to those that are
 //! there by default (see `mounts::parse`), and `@limit NAME BYTES` sets a limit, and
-//! `@validation structure` validates what is stored, `@narratives refuse` refuses patches that outdate a narrative. Lines with `#` are
+//! `@validation structure` validates what is stored, `@narratives refuse` refuses patches that outdate a narrative, `@full_text on` finds
+//! resources by their words. Lines with `#` are
 //! for readers.
 
 use std::collections::BTreeMap;
@@ -41,7 +42,7 @@ use std::path::{Path, PathBuf};
 
 use http_server::{Limits, Settings};
 
-use fhir_service::{Narratives, Validation};
+use fhir_service::{FullText, Narratives, Validation};
 
 use crate::client::{Request, Response};
 use crate::harness::TestServer;
@@ -211,6 +212,7 @@ fn server(preamble: &[&str]) -> TestServer {
     let mut limits = Limits::default();
     let mut validation = Validation::Off;
     let mut narratives = Narratives::Keep;
+    let mut full_text = FullText::Off;
     for line in preamble {
         if let Some(mount) = line.strip_prefix("@mount ") {
             mounts.push(mounts::parse(mount));
@@ -223,6 +225,8 @@ fn server(preamble: &[&str]) -> TestServer {
                 "uri" => limits.uri_bytes_max = bytes,
                 other => panic!("no limit {other}"),
             }
+        } else if *line == "@full_text on" {
+            full_text = FullText::On;
         } else if *line == "@narratives refuse" {
             narratives = Narratives::Refuse;
         } else if let Some(level) = line.strip_prefix("@validation ") {
@@ -237,7 +241,7 @@ fn server(preamble: &[&str]) -> TestServer {
     }
     let settings = Settings { limits, ..Settings::default() };
     TestServer::adjusted(&mounts, settings, &|service| {
-        service.with_validation(validation).with_narratives(narratives)
+        service.with_validation(validation).with_narratives(narratives).with_full_text(full_text)
     })
 }
 
