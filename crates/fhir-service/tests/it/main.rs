@@ -6,3 +6,4 @@ mod bench;
 mod full_text;
 mod index;
 mod integrity;
+mod transactions;
