@@ -41,6 +41,7 @@ mod store;
 mod symbols;
 mod term_index;
 mod words;
+mod words_together;
 mod writer;
 
 pub use archive::{ArchiveError, ArchiveSummary, ArchiveWriter, verify};

@@ -1,18 +1,19 @@
 //! Queries: candidates from the index, each looked at whole. Guards ask inside the writer's
 //! transaction, searches in a reader's snapshot; both by this one plan.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use compact_str::CompactString;
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
-use storage_api::{Clause, Condition, Interval, Key, Now, Phrase, Query, StoreError, Test, Timestamp};
+use storage_api::{Clause, Condition, Interval, Key, Now, Query, StoreError, Test, Timestamp};
 
 use crate::encoding::{Entry, Names, Pattern, local, target_of, unpack};
 use crate::group::{Group, GroupError};
 use crate::rows::{ResourceRow, State};
 use crate::symbols::SymbolKind;
 use crate::words::{RESOURCE_SQL, Wanted};
+use crate::words_together::one_question;
 
 /// Index rows that are counted to choose the condition to look up by; all above are as good.
 const ESTIMATE_MAX: i64 = 64;
@@ -49,8 +50,8 @@ pub(crate) struct Plan {
 
 /// A condition with its alternatives; those that nothing can pass are left out.
 pub(crate) struct Planned {
-    any: Vec<Alternative>,
-    negated: bool,
+    pub(crate) any: Vec<Alternative>,
+    pub(crate) negated: bool,
 }
 
 impl Planned {
@@ -184,28 +185,6 @@ impl Plan {
     }
 }
 
-/// Conditions on the words of one parameter become one, which the index of words answers in one go.
-fn one_question(mut conditions: Vec<Planned>) -> Vec<Planned> {
-    let mut of_param: BTreeMap<i64, Wanted> = BTreeMap::new();
-    conditions.retain(|planned| match planned.words().filter(|_| !planned.negated) {
-        Some((param, phrases)) => {
-            of_param.entry(param).or_default().all.push(phrases);
-            false
-        }
-        None => true,
-    });
-    conditions.retain(|planned| match planned.words().filter(|_| planned.negated) {
-        Some((param, phrases)) if let Some(wanted) = of_param.get_mut(&param) => {
-            wanted.none.extend(phrases);
-            false
-        }
-        _ => true,
-    });
-    let merged = of_param.into_iter().map(|(param, wanted)| Alternative::Words { param, wanted });
-    conditions.extend(merged.map(|one| Planned { any: vec![one], negated: false }));
-    conditions
-}
-
 /// How a query is gone about.
 pub(crate) struct Ways<'a> {
     /// What gives the candidates; `None` if there is nothing that the index can give.
@@ -285,18 +264,6 @@ impl Filter {
 }
 
 impl Planned {
-    /// The parameter and the phrases of which a resource must have one, if that is all there is to ask.
-    fn words(&self) -> Option<(i64, Vec<Phrase>)> {
-        let (mut params, mut phrases) = (BTreeSet::new(), Vec::new());
-        for one in &self.any {
-            let Alternative::Words { param, wanted: Wanted { all, none } } = one else { return None };
-            let ([any], true) = (&all[..], none.is_empty()) else { return None };
-            params.insert(*param);
-            phrases.extend_from_slice(any);
-        }
-        params.pop_first().filter(|_| params.is_empty()).map(|param| (param, phrases))
-    }
-
     /// The values of which a resource must have one, if that is all there is to ask.
     fn exact(&self) -> Option<Vec<(i64, &[u8])>> {
         const VALUES_MAX: usize = 8;

@@ -3,24 +3,24 @@
 mod clauses;
 mod error;
 mod filter;
+mod full_text;
 mod ordered;
 mod shape;
 mod text;
 mod words;
 
-use compact_str::format_compact;
 use fhir_definitions::{FhirVersion, SearchType, TypeDef};
-use storage_api::{Clause, Condition, Phrase, Query, Test};
+use storage_api::{Clause, Condition, Query, Test};
 
 pub use error::{Problem, QueryError};
 
 use self::clauses::{DATE, Modifier, clauses, parts};
 use self::filter::{Compared, filter, values_behind};
+use self::full_text::has_words;
 use self::ordered::{Prefix, date, moments};
 use self::text::{plain, split};
-use self::words::{Looked, words};
 use crate::extractor::Extractor;
-use crate::full_text::{NARRATIVE, is_full_text};
+use crate::full_text::is_full_text;
 use crate::parameters::{Parameter, Parameters};
 use crate::terminology::{Terminology, Wanted};
 
@@ -327,40 +327,6 @@ impl Reader<'_> {
         }
     }
 
-    /// `_text` and `_content`.
-    fn full_text(
-        &self,
-        parameter: &Parameter,
-        modifier: Option<&str>,
-        value: &str,
-    ) -> Result<Vec<Condition>, Problem> {
-        if modifier.is_some() {
-            return Err(Problem::Modifier);
-        }
-        if !self.extractor.has_full_text() {
-            return Err(Problem::WithoutFullText);
-        }
-        let field = (parameter.definition().code() == "_text").then_some(NARRATIVE);
-        words(value, &|Looked { words, open }| {
-            let phrase = Phrase { words: words.clone(), open: *open, field };
-            vec![Clause::term(parameter.term(), Test::Words(phrase))]
-        })
-    }
-
-    /// `:text-advanced`, in R5 `:text` of strings too: words in the texts of a parameter.
-    fn text_advanced(&self, parameter: &Parameter, value: &str) -> Result<Vec<Condition>, Problem> {
-        let is_string = parameter.definition().search_type() == SearchType::String;
-        words(value, &|Looked { words, open }| {
-            let phrase = Phrase { words: words.clone(), open: *open, field: None };
-            let of_source = |source: &Parameter| {
-                let term = source.term();
-                let term = if is_string { term.into() } else { format_compact!("{term}:text") };
-                Clause::Term { param: term, test: Test::TextWords(phrase.clone()) }
-            };
-            self.parameters.sources(parameter).map(of_source).collect()
-        })
-    }
-
     /// `subject:Patient.name`: what a reference leads to meets the rest.
     fn forwards(&self, first: &str, rest: &str, value: &str) -> Result<Vec<Condition>, Problem> {
         let (code, stated) = first.split_once(':').map_or((first, None), |(code, name)| (code, Some(name)));
@@ -592,15 +558,6 @@ impl Reader<'_> {
                 Ok(tests.into_iter().map(|test| Clause::term(own.term(), test)).collect())
             })
             .collect()
-    }
-}
-
-/// Whether a modifier asks for words in texts.
-fn has_words(kind: SearchType, modifier: Option<&str>) -> bool {
-    match kind {
-        SearchType::Token | SearchType::Reference => modifier == Some("text-advanced"),
-        SearchType::String => modifier == Some("text"),
-        _ => false,
     }
 }
 

@@ -410,6 +410,26 @@ mod tests {
         assert_eq!((same.customs.len(), same.defined()), (1, vec![]));
     }
 
+    /// What an API has of its own comes back from the store as it was, so a start finds that nothing changed.
+    #[test]
+    fn what_the_apis_of_spine_have_of_their_own_is_kept() {
+        use rulebook::spine::{FlagsRulebook, Security};
+        use rulebook::{ConflictBody, NrlRulebook, NrlSpec, Rulebook, SpineRulebook};
+
+        let version = FhirVersion::Stu3;
+        let locks = SpineRulebook::default_locks();
+        let flags = FlagsRulebook::new(locks, ConflictBody::default(), Security::default());
+        let nrl = NrlRulebook::new(NrlRulebook::default_locks(), NrlSpec::default(), Security::default());
+        for rulebook in [&flags as &dyn Rulebook, &nrl] {
+            let own = super::super::own_parameters(rulebook);
+            assert!(!own.is_empty());
+            let manifest = Manifest::fresh(version, OFF, own.clone(), vec![]);
+            let read = Manifest::read(&manifest.write(), version).unwrap();
+            assert!(read.is_of_this_program(version, OFF, &own));
+            assert!(!read.is_of_this_program(version, OFF, &own[1..]));
+        }
+    }
+
     #[test]
     fn what_is_written_is_read() {
         let manifest = Manifest::fresh(VERSION, ALL, vec![custom("own", "Flag")], vec![])
