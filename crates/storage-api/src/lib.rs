@@ -10,6 +10,7 @@ mod query;
 mod search;
 mod store;
 mod term;
+mod words;
 mod write_set;
 
 pub use error::StoreError;
@@ -29,6 +30,7 @@ pub use search::{Direction, INCLUDED_MAX, Include, Mark, Place, SearchPage, Sear
 pub use store::{Answer, Body, Clock, Record, Store, StoredVersion, VersionSelector};
 pub use term::{Coding, Number, Reference, Term, Value};
 pub use versioning_core::{Current, Head, Timestamp, VersionNumber, VersionTag, VersionToken};
+pub use words::{Document, FIELDS, Phrase, Words};
 pub use write_set::{
     Commit, Committed, Guard, HeadGuard, Lost, Method, Now, REFERRING_MAX, Referrals, Scope, VersionWrite,
     Write, WriteSet,

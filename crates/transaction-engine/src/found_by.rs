@@ -22,7 +22,11 @@ impl Exact {
             Value::Text { normal, .. } => Some(Self::Text(normal.to_string())),
             Value::Reference(reference) => Some(Self::Reference(reference.clone())),
             Value::Uri(uri) => Some(Self::Uri(uri.to_string())),
-            Value::Date(_) | Value::Number(_) | Value::Quantity { .. } | Value::Composite(_) => None,
+            Value::Date(_)
+            | Value::Number(_)
+            | Value::Quantity { .. }
+            | Value::Composite(_)
+            | Value::Words(_) => None,
         }
     }
 

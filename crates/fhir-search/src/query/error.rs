@@ -20,6 +20,10 @@ pub enum Problem {
     Unknown,
     /// FHIR has it, this server cannot search by it.
     Unsupported,
+    /// The server can, but the API was told not to index words.
+    WithoutFullText,
+    /// It looks for words, and criteria compare values.
+    NotInCriteria,
     /// The modifier is not one that the parameter has here.
     Modifier,
     /// It has no value.
@@ -58,6 +62,14 @@ impl fmt::Display for QueryError {
         match problem {
             Problem::Unknown => write!(f, "{parameter} is not a search parameter of this type."),
             Problem::Unsupported => write!(f, "This server cannot search by {parameter}."),
+            Problem::WithoutFullText => write!(
+                f,
+                "{parameter}: this API does not index the words of its resources. The setting full_text = \"on\" of its mount changes that."
+            ),
+            Problem::NotInCriteria => write!(
+                f,
+                "{parameter} has no place in criteria of a write: it looks for words, and criteria compare values."
+            ),
             Problem::Modifier => write!(f, "{parameter}: the parameter does not have this modifier here."),
             Problem::Empty => write!(f, "{parameter} has no value."),
             Problem::Malformed { expected } => {

@@ -12,6 +12,8 @@ use fhir_model::json::{Object, Value as Json};
 use fhirpath::{Element, Item, System};
 use storage_api::{Coding, Term, Value};
 
+use crate::normal::normalised;
+
 pub(crate) use references::{points_to, read as read_reference};
 
 /// What an element is looked at for.
@@ -114,8 +116,9 @@ fn concept_texts(concept: Option<&Object>) -> impl Iterator<Item = &str> {
 
 fn add_texts<'a>(texts: impl Iterator<Item = &'a str>, term: &str, terms: &mut Vec<Term>) {
     for text in texts {
-        let param = format_compact!("{term}:text");
-        texts::text(text, &mut |value| terms.push(Term { param: param.clone(), value }));
+        // Nobody asks how these are written: `:text` and `:text-advanced` compare what is normal.
+        let value = Value::Text { normal: normalised(text), original: CompactString::default() };
+        terms.push(Term { param: format_compact!("{term}:text"), value });
     }
 }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod custom;
+mod full_text;
 mod golden;
 mod queries;
 mod terms;

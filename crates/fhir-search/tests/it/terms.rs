@@ -23,6 +23,7 @@ fn show_value(value: &Value) -> String {
             format!("{} {}|{}", value.get(), unit.system.as_deref().unwrap_or_default(), unit.code)
         }
         Value::Uri(text) => text.to_string(),
+        Value::Words(document) => format!("{document:?}"),
         Value::Composite(parts) => parts.iter().map(show_value).collect::<Vec<_>>().join(" $ "),
     }
 }

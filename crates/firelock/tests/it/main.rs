@@ -17,3 +17,4 @@ mod records;
 mod references;
 mod replacements;
 mod transactions;
+mod words;
