@@ -40,8 +40,8 @@ struct Assumed {
     keys: HashMap<usize, Key>,
     /// What conditional references mean.
     references: BTreeMap<String, Key>,
-    /// The versions of resources that are referred to with their versions, and the place of an entry that does so.
-    versions: HashMap<Key, (usize, String)>,
+    /// The versions of resources that are referred to with their versions.
+    versions: HashMap<Key, String>,
 }
 
 /// A transaction that was tried out.
@@ -255,10 +255,10 @@ impl Round<'_> {
         self.check_twice(assumed)?;
         let mut links = self.links(assumed);
         self.assume_references(assumed, &mut links).await?;
-        let open = self.write(assumed, &links).await?;
+        let versions = self.write(assumed, &links).await?;
         let mut settled = self.confirm(assumed);
         settled &= self.confirm_references(assumed, settled).await?;
-        settled &= self.confirm_versions(assumed, open).await?;
+        settled &= self.confirm_versions(assumed, versions, settled).await?;
         if settled {
             self.check_twice(assumed)?;
             if let Some(key) = self.overlay.missing().first() {
@@ -369,7 +369,7 @@ impl Round<'_> {
                 links.add(full_url, key.clone());
             }
         }
-        for (key, (_, version_id)) in &assumed.versions {
+        for (key, version_id) in &assumed.versions {
             links.add_version(key.clone(), version_id);
         }
         links
@@ -410,12 +410,12 @@ impl Round<'_> {
     /// whose versions have to be known, each with the place of an entry that refers to it.
     async fn write(&mut self, assumed: &Assumed, links: &Links) -> Result<HashMap<Key, usize>, Failure> {
         let plan = self.plan;
-        let mut open = HashMap::new();
+        let mut versions = HashMap::new();
         let mut invalid: Option<(usize, String, Vec<Finding>)> = None;
         for entry in plan.in_phases(&[Phase::Create, Phase::Update]) {
             let resource = entry.resource.clone().map(|mut resource| {
-                let unknown = links.rewrite(&mut resource, entry.full_url.as_deref(), self.definitions());
-                open.extend(unknown.versions.into_iter().map(|key| (key, entry.index)));
+                let named = links.rewrite(&mut resource, entry.full_url.as_deref(), self.definitions());
+                versions.extend(named.versions.into_iter().map(|key| (key, entry.index)));
                 resource
             });
             let planned = Planned {
@@ -437,9 +437,8 @@ impl Round<'_> {
                 failure => return Err(failure),
             }
         }
-        open.extend(assumed.versions.iter().map(|(key, (entry, _))| (key.clone(), *entry)));
         match invalid {
-            None => Ok(open),
+            None => Ok(versions),
             Some((index, request, findings)) => {
                 Err(Failure::Entry { index, request, failure: Box::new(Failure::Invalid(findings)) })
             }
@@ -504,24 +503,29 @@ impl Round<'_> {
         Ok(same)
     }
 
-    /// Whether the versions that references name are those that the transaction leaves behind.
+    /// Whether the versions that references name are those that the transaction leaves behind. It is an error that
+    /// there is none only once it is certain what the references mean.
     async fn confirm_versions(
         &self,
         assumed: &mut Assumed,
         asked: HashMap<Key, usize>,
+        settled: bool,
     ) -> Result<bool, Failure> {
         let mut same = true;
         for (key, place) in asked {
             let record = self.service.store.read(&key).await.map_err(store_failure)?;
             let Current::Live(head) = record.current else {
+                if !settled {
+                    continue;
+                }
                 let failure = Failure::UnresolvedReference { reference: key.to_string() };
                 return Err(match self.plan.entries().get(place) {
                     Some(entry) => entry_failure(entry, failure),
                     None => failure,
                 });
             };
-            let version = (place, self.service.version_id(&key.kind, head.version).to_string());
-            same &= assumed.versions.insert(key, version.clone()) == Some(version);
+            let version_id = self.service.version_id(&key.kind, head.version).to_string();
+            same &= assumed.versions.insert(key, version_id.clone()) == Some(version_id);
         }
         Ok(same)
     }

@@ -199,7 +199,9 @@ impl Shared {
         };
         let precondition = conditional::precondition(&parts.headers, usage)?;
         // Passed over, it would make the duplicate that it is sent against.
-        if interaction == Interaction::Create && criteria::is_conditional_create(&parts.headers) {
+        if matches!(interaction, Interaction::Create | Interaction::Transaction)
+            && criteria::is_conditional_create(&parts.headers)
+        {
             return Err(Failure::ConditionalNotOffered { header: "If-None-Exist" });
         }
         let preferences = prefer::preferences(&parts.headers);
