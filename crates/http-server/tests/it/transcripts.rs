@@ -240,7 +240,7 @@ fn server(preamble: &[&str]) -> TestServer {
     }
     let settings = Settings { limits, ..Settings::default() };
     TestServer::adjusted(&mounts, settings, &|service| {
-        service.with_validation(validation).with_narratives(narratives).with_limits(below.clone())
+        service.with_validation(validation).with_narratives(narratives).with_limits(below)
     })
 }
 
