@@ -3,5 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bench;
+mod bundle_model;
+mod bundles;
 mod index;
 mod integrity;
