@@ -115,7 +115,6 @@ const REQUESTS: &[Single] = &[
     one("GET", "Flag/_history", ""),
     one("GET", "_history?_count=2", ""),
     one("GET", "metadata", ""),
-    one("GET", "metadata?_elements=status", ""),
     // create
     one("POST", "Patient", FLAG),
     one("POST", "Patient", r#"{"resourceType":"Patient","id":"passed-over","gender":"male"}"#),
