@@ -1,0 +1,7 @@
+//! Integration tests of `transaction-engine`.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod links;
+mod overlay;
+mod plan;
