@@ -9,14 +9,17 @@ use fhir_model::json::Value;
 use rulebook::{Failure, Interaction, ParameterProblem, Success};
 use storage_api::HistoryScope;
 use transaction_engine::{
-    BundleError, BundleRequest, Entry, EntryError, Kind, Method, PlanError, Problem, ResponseEntry,
+    BundleError, BundleRequest, Entry, EntryError, Kind, Method, PlanError, Problem, Reading, ResponseEntry,
     ResponseWriter, Target,
 };
 use versioning_core::Precondition;
 
 use crate::answer::{Answer, Payload};
+use crate::content::expect_content;
 use crate::present::{Format, Presentation};
-use crate::request::{CapabilityMode, Content, Criteria, Operation, Patch, PatchFormat, SearchScope};
+use crate::request::{
+    CapabilityMode, Content, Criteria, Encoding, Operation, Patch, PatchFormat, SearchScope,
+};
 use crate::service::{Context, Planned, Service};
 use crate::subset::Subset;
 use crate::{HistoryParameters, binary};
@@ -47,9 +50,21 @@ impl Service {
             // It could be meant for any entry.
             return Err(Failure::ConditionalNotOffered { header: "A conditional header field on a Bundle" });
         }
+        let deadline = self.bundle_deadline();
         let definitions = Definitions::of(self.rulebook.version());
-        let bundle = self.parse(body)?;
-        let bundle = BundleRequest::read(bundle, definitions, &context.base, self.limits.bundle_entries_max);
+        let reading = Reading {
+            definitions,
+            base: &context.base,
+            entries_max: self.limits.bundle_entries_max,
+            patch: self.rulebook.takes_patch_entries(),
+        };
+        let bundle = match &body.encoding {
+            Encoding::Fhir(Format::Json) => {
+                expect_content(body)?;
+                BundleRequest::parse(&body.bytes, &self.limits.json, reading)
+            }
+            _ => BundleRequest::read(self.parse(body)?, reading),
+        };
         let BundleRequest { kind, entries } = bundle.map_err(no_bundle)?;
         let interaction = match kind {
             Kind::Transaction => Interaction::Transaction,
@@ -59,10 +74,16 @@ impl Service {
             return Err(Failure::NotOffered(interaction));
         }
         let answers = match kind {
-            Kind::Transaction => self.transaction(entries, context).await?,
-            Kind::Batch => self.batch(entries, context).await,
+            Kind::Transaction => self.transaction(entries, deadline, context).await?,
+            Kind::Batch => self.batch(entries, deadline, context).await,
         };
         Ok(bundle_answer(kind, answers, context))
+    }
+
+    /// The resource that an entry sends, as a tree.
+    pub(crate) fn sent_by(&self, entry: &Entry) -> Result<Option<Value>, Failure> {
+        let tree = entry.resource.as_ref().map(|sent| sent.tree(&self.limits.json));
+        tree.transpose().map_err(Failure::Json)
     }
 
     /// What an entry asks for. `resource` is the one that it sends, with its references resolved.
@@ -226,6 +247,8 @@ pub(crate) fn entry_context(precondition: Precondition, planned: Planned, bundle
     Context {
         precondition,
         preferences: bundle.preferences,
+        // What others did to a transaction shows when it is committed, not in its entries.
+        retries_max: bundle.retries_max.filter(|_| !planned.in_transaction),
         base: bundle.base.clone(),
         trace: bundle.trace.clone(),
         claim: None,
@@ -272,6 +295,7 @@ pub(crate) fn bad_entry(problem: &Problem, version: FhirVersion) -> Failure {
 
 fn no_bundle(error: BundleError) -> Failure {
     let why = match error {
+        BundleError::Json(error) => return Failure::Json(error),
         BundleError::TooMany { max, found } => return Failure::TooManyEntries { max, found },
         BundleError::NotABundle { found } => {
             format!("The body is \"{found}\". POST to the base takes a Bundle of type transaction or batch.")
@@ -310,6 +334,8 @@ pub(crate) fn entry_failure(entry: &Entry, failure: Failure) -> Failure {
             }
             Failure::Invalid(findings)
         }
+        // That is nothing that the entry did.
+        Failure::TransactionTooSlow { .. } => return failure,
         other => other,
     };
     Failure::Entry { index, request: entry.label(), failure: Box::new(failure) }

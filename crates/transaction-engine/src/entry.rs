@@ -2,12 +2,14 @@
 
 use core::fmt;
 
-use fhir_definitions::{Definitions, FhirVersion};
+use fhir_definitions::FhirVersion;
 use fhir_model::Instant;
 use fhir_model::json::{Object, Value};
 use storage_api::Key;
 use versioning_core::{ConditionalFields, Field, FieldError, HttpDate, Precondition, Usage};
 
+use crate::bundle::Reading;
+use crate::sent::Sent;
 use crate::target::{Target, short};
 
 /// `Entry.request.method`.
@@ -83,7 +85,7 @@ pub struct Entry {
     /// On which conditions.
     pub conditions: Conditions,
     /// The resource that is sent.
-    pub resource: Option<Value>,
+    pub resource: Option<Sent>,
 }
 
 /// An entry that cannot be read.
@@ -190,25 +192,30 @@ impl fmt::Display for Problem {
 }
 
 impl Entry {
+    /// `resource` makes of what stands there the resource that was sent, if it can be one.
     pub(crate) fn read(
         index: usize,
         mut entry: Value,
-        definitions: Definitions,
-        base: &str,
+        resource: impl FnOnce(Value) -> Option<Sent>,
+        reading: Reading<'_>,
     ) -> Result<Self, EntryError> {
-        Self::parts(index, &mut entry, definitions, base).map_err(|problem| EntryError {
+        Self::parts(index, &mut entry, resource, reading).map_err(|problem| EntryError {
             index,
             request: request_in(&entry),
             problem,
         })
     }
 
-    fn parts(index: usize, entry: &mut Value, definitions: Definitions, base: &str) -> Result<Self, Problem> {
+    fn parts(
+        index: usize,
+        entry: &mut Value,
+        resource: impl FnOnce(Value) -> Option<Sent>,
+        reading: Reading<'_>,
+    ) -> Result<Self, Problem> {
         let Value::Object(entry) = entry else { return Err(Problem::Form("entry")) };
         let resource = match entry.remove("resource") {
             None => None,
-            Some(resource @ Value::Object(_)) => Some(resource),
-            Some(_) => return Err(Problem::Form("resource")),
+            Some(value) => Some(resource(value).ok_or(Problem::Form("resource"))?),
         };
         let full_url = text(entry, "fullUrl")?;
         let request = match entry.get("request") {
@@ -219,7 +226,7 @@ impl Entry {
         let method = text(request, "method")?.unwrap_or_default();
         let method = Method::named(&method).ok_or_else(|| Problem::Method(short(&method)))?;
         let url = text(request, "url")?.ok_or(Problem::NoUrl)?;
-        let (target, query) = Target::parse(&url, definitions, base)?;
+        let (target, query) = Target::parse(&url, reading.definitions, reading.base)?;
         let conditions = Conditions {
             if_match: text(request, "ifMatch")?,
             if_none_match: text(request, "ifNoneMatch")?,
@@ -227,13 +234,18 @@ impl Entry {
             if_none_exist: text(request, "ifNoneExist")?,
         };
         let entry = Self { index, full_url, method, url, target, query, conditions, resource };
-        entry.check(definitions.version())?;
+        entry.check(reading)?;
         Ok(entry)
     }
 
-    fn check(&self, version: FhirVersion) -> Result<(), Problem> {
+    fn check(&self, reading: Reading<'_>) -> Result<(), Problem> {
         let method = self.method;
-        if version == FhirVersion::Stu3 && matches!(method, Method::Patch | Method::Head) {
+        let is_known = match method {
+            Method::Patch => reading.patch,
+            Method::Head => reading.definitions.version() != FhirVersion::Stu3,
+            _ => true,
+        };
+        if !is_known {
             return Err(Problem::MethodOfLater(method));
         }
         let possible = match (&self.target, method) {

@@ -7,3 +7,4 @@ mod bundle_model;
 mod bundles;
 mod index;
 mod integrity;
+mod transactions;

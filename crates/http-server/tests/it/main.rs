@@ -20,6 +20,7 @@ mod patch_failures;
 mod pointers;
 mod protocol;
 mod rebase;
+mod retries;
 mod search;
 mod slow;
 mod spine;

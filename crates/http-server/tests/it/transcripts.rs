@@ -33,7 +33,7 @@
 //! and organisation, `@pointer NAME PLACE = JSON; …` a pointer with edits of the record locator's sample. Before the first section, `@mount PATH API SETTINGS` adds a mount to those that are
 //! there by default (see `mounts::parse`), and `@limit NAME NUMBER` sets a limit (`body`, `header` and `uri` in
 //! bytes, `entries`), and
-//! `@validation structure` validates what is stored, `@narratives refuse` refuses patches that outdate a narrative. Lines with `#` are
+//! `@reads MS` makes every read of a store take so many milliseconds, `@validation structure` validates what is stored, `@narratives refuse` refuses patches that outdate a narrative. Lines with `#` are
 //! for readers.
 
 use std::collections::BTreeMap;
@@ -42,7 +42,7 @@ use std::path::{Path, PathBuf};
 
 use http_server::{Limits, Settings};
 
-use fhir_service::{Narratives, Validation};
+use fhir_service::{Narratives, Service, Validation};
 
 use crate::client::{Request, Response};
 use crate::harness::TestServer;
@@ -219,6 +219,7 @@ fn server(preamble: &[&str], is_needed: &dyn Fn(&str) -> bool) -> TestServer {
     let mut below = fhir_service::Limits::default();
     let mut validation = Validation::Off;
     let mut narratives = Narratives::Keep;
+    let mut read_ms = 0;
     for line in preamble {
         if let Some(mount) = line.strip_prefix("@mount ") {
             mounts.push(mounts::parse(mount));
@@ -232,6 +233,8 @@ fn server(preamble: &[&str], is_needed: &dyn Fn(&str) -> bool) -> TestServer {
                 "entries" => below.bundle_entries_max = number,
                 other => panic!("no limit {other}"),
             }
+        } else if let Some(millis) = line.strip_prefix("@reads ") {
+            read_ms = millis.parse().expect("milliseconds");
         } else if *line == "@narratives refuse" {
             narratives = Narratives::Refuse;
         } else if let Some(level) = line.strip_prefix("@validation ") {
@@ -245,9 +248,12 @@ fn server(preamble: &[&str], is_needed: &dyn Fn(&str) -> bool) -> TestServer {
         }
     }
     let settings = Settings { limits, ..Settings::default() };
-    TestServer::adjusted(&mounts, settings, &|service| {
-        service.with_validation(validation).with_narratives(narratives).with_limits(below)
-    })
+    let adjust =
+        |service: Service| service.with_validation(validation).with_narratives(narratives).with_limits(below);
+    match read_ms {
+        0 => TestServer::adjusted(&mounts, settings, &adjust),
+        millis => TestServer::slow(&mounts, settings, &adjust, millis),
+    }
 }
 
 fn substitute(line: &str, names: &BTreeMap<String, String>) -> String {

@@ -133,7 +133,7 @@ fn try_out(store: &Arc<dyn Store>, steps: &[Step]) -> (Vec<Seen>, WriteSet) {
     let overlay = Overlay::new(store.clone(), Noon.now());
     let seen = carry_out(&overlay, steps);
     assert_eq!(overlay.twice(), None);
-    (seen, overlay.write_set(RequestId([2; 16]), store.index_generation()))
+    (seen, overlay.take_write_set(RequestId([2; 16])))
 }
 
 /// Every resource and every search.

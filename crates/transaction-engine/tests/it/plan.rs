@@ -4,7 +4,7 @@ use fhir_definitions::{Definitions, FhirVersion};
 use fhir_model::json;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use transaction_engine::{BundleRequest, Phase, Plan, PlanError};
+use transaction_engine::{BundleRequest, Phase, Plan, PlanError, Reading};
 
 const PHASES: [Phase; 5] = [Phase::Delete, Phase::Create, Phase::Update, Phase::Read, Phase::Look];
 
@@ -40,7 +40,8 @@ fn plan(requests: &[(Request, Option<u8>)]) -> Result<Plan, PlanError> {
         format!(r#"{{"resourceType":"Bundle","type":"transaction","entry":[{}]}}"#, entries.join(","));
     let bundle = json::parse(bundle.as_bytes(), &json::Limits::default()).unwrap();
     let definitions = Definitions::of(FhirVersion::R4);
-    Plan::new(BundleRequest::read(bundle, definitions, "http://here/R4", 100).unwrap().entries)
+    let reading = Reading { definitions, base: "http://here/R4", entries_max: 100, patch: true };
+    Plan::new(BundleRequest::read(bundle, reading).unwrap().entries)
 }
 
 /// The first entry that has what an entry before it has, with that one.
