@@ -97,6 +97,7 @@ const DEV_EDGES: &[(&str, &[&str])] = &[
     ("storage-memory", &["storage-conformance"]),
     ("storage-sqlite", &["storage-conformance", "storage-memory"]),
     ("storage-postgres", &["storage-conformance", "storage-memory"]),
+    ("transaction-engine", &["storage-memory"]),
     ("fhir-service", &["storage-memory"]),
     ("http-server", &["storage-memory"]),
 ];

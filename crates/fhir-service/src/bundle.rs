@@ -95,8 +95,11 @@ impl Service {
         let precondition = entry
             .precondition(self.rulebook.lenient_tags())
             .map_err(|problem| bad_entry(&problem, self.rulebook.version()))?;
+        let is_search = matches!(entry.target, Target::Base | Target::Type(_) | Target::Compartment(..));
         let mut query = entry.query.clone();
-        let subset = if entry.method.is_safe() { take_subset(&mut query)? } else { Subset::Whole };
+        let subset = if entry.method.is_safe() { take_subset(&mut query, is_search)? } else { Subset::Whole };
+        // A search has them in its links.
+        let query = if is_search { entry.query.clone() } else { query };
         let operation = self.operation_of(entry, query, resource)?;
         self.rulebook.check_query(operation.interaction(), &entry.query)?;
         Ok(Asked { operation, precondition, subset })
@@ -257,35 +260,21 @@ fn payload_len(payload: &Payload) -> usize {
 }
 
 /// Takes the parameters that say how an answer is shown. A Bundle has one format, so that of an entry is passed over.
-fn take_subset(query: &mut Vec<(String, String)>) -> Result<Subset, Failure> {
-    let mut subset = Subset::Whole;
-    let mut wrong = None;
-    query.retain(|(name, value)| {
-        match (name.as_str(), value.as_str()) {
-            ("_format" | "_pretty", _) | ("_summary", "false") => {}
-            ("_summary", "true") => subset = Subset::Summary,
-            ("_summary", "text") => subset = Subset::Text,
-            ("_summary", "data") => subset = Subset::Data,
-            // That is for the search to say.
-            ("_summary", "count") => return true,
-            ("_summary", _) => wrong = Some(value.chars().take(64).collect()),
-            ("_elements", _) => {
-                let names = value.split(',').map(str::trim).filter(|name| !name.is_empty());
-                subset = Subset::Elements(
-                    names.map(|name| name.rsplit('.').next().unwrap_or(name).to_owned()).collect(),
-                );
+fn take_subset(query: &mut Vec<(String, String)>, is_search: bool) -> Result<Subset, Failure> {
+    let mut take = |name: &str| {
+        let mut taken = query.extract_if(.., |(candidate, _)| candidate == name).map(|(_, value)| value);
+        match (taken.next(), taken.next()) {
+            (_, Some(_)) => {
+                let problem = ParameterProblem::Repeated;
+                Err(Failure::Parameter { name: name.to_owned(), problem })
             }
-            _ => return true,
+            (first, None) => Ok(first),
         }
-        false
-    });
-    match wrong {
-        None => Ok(subset),
-        Some(value) => Err(Failure::Parameter {
-            name: "_summary".to_owned(),
-            problem: ParameterProblem::Malformed { value, expected: "true, text, data, count or false" },
-        }),
-    }
+    };
+    take("_format")?;
+    take("_pretty")?;
+    let elements = take("_elements")?;
+    Subset::parse(take("_summary")?.as_deref(), elements.as_deref(), is_search)
 }
 
 /// An entry that cannot be carried out, in the words of single requests where they have some.

@@ -3,6 +3,9 @@
 use fhir_definitions::{Definitions, FhirVersion, Fields};
 use fhir_model::json::{Object, Value};
 use fhir_model::object;
+use rulebook::Failure;
+
+use crate::search_shape::malformed;
 
 /// Which part of a resource a client wants.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,6 +21,35 @@ pub enum Subset {
     Data,
     /// These elements of the top level, with what a resource must have (`_elements`).
     Elements(Vec<String>),
+}
+
+impl Subset {
+    /// Reads the values of `_summary` and `_elements`. `is_search` also takes `count`: that shows no resource.
+    ///
+    /// # Errors
+    ///
+    /// A value that is none of FHIR's, or both parameters at once.
+    pub fn parse(summary: Option<&str>, elements: Option<&str>, is_search: bool) -> Result<Self, Failure> {
+        match (summary, elements) {
+            (None | Some("false"), None) => Ok(Self::Whole),
+            (None | Some("false"), Some(elements)) => {
+                let names = elements.split(',').map(str::trim).filter(|name| !name.is_empty());
+                // `Patient.name` is written for `name` where several types are asked for.
+                Ok(Self::Elements(
+                    names.map(|name| name.rsplit('.').next().unwrap_or(name).to_owned()).collect(),
+                ))
+            }
+            (Some("true"), None) => Ok(Self::Summary),
+            (Some("text"), None) => Ok(Self::Text),
+            (Some("data"), None) => Ok(Self::Data),
+            (Some("count"), _) if is_search => Ok(Self::Whole),
+            (Some(value), Some(_)) => Err(malformed("_summary", value, "it or _elements, not both")),
+            (Some(value), None) if is_search => {
+                Err(malformed("_summary", value, "true, text, data, count or false"))
+            }
+            (Some(value), None) => Err(malformed("_summary", value, "true, text, data or false")),
+        }
+    }
 }
 
 /// Cuts a resource down. What is in a Bundle is cut, not the Bundle. An outcome stays whole.

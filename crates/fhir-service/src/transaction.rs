@@ -56,8 +56,8 @@ struct Assumed {
     keys: HashMap<usize, Key>,
     /// What conditional references mean.
     references: BTreeMap<String, Key>,
-    /// The versions of resources that are referred to with their versions, and the place of an entry that does so.
-    versions: HashMap<Key, (usize, String)>,
+    /// The versions of resources that are referred to with their versions.
+    versions: HashMap<Key, String>,
 }
 
 /// A transaction that was tried out.
@@ -295,13 +295,13 @@ impl Round<'_> {
         self.check_twice(assumed)?;
         let mut links = self.links(assumed);
         self.assume_references(assumed, &mut links).await?;
-        let open = self.write(assumed, &links).await?;
+        let versions = self.write(assumed, &links).await?;
         if !self.failures.is_empty() {
             return Ok(false);
         }
         let mut settled = self.confirm(assumed);
         settled &= self.confirm_references(assumed, settled).await?;
-        settled &= self.confirm_versions(assumed, open).await?;
+        settled &= self.confirm_versions(assumed, versions, settled).await?;
         if settled {
             self.check_twice(assumed)?;
             if let Some(key) = self.overlay.missing().first() {
@@ -412,7 +412,7 @@ impl Round<'_> {
                 links.add(full_url, key.clone());
             }
         }
-        for (key, (_, version_id)) in &assumed.versions {
+        for (key, version_id) in &assumed.versions {
             links.add_version(key.clone(), version_id);
         }
         links
@@ -464,11 +464,11 @@ impl Round<'_> {
     /// Carries out the writes. Gives the resources whose versions have to be known, each with the place of an entry that
     /// refers to it.
     async fn write(&mut self, assumed: &Assumed, links: &Links) -> Result<HashMap<Key, usize>, Failure> {
-        let mut open = HashMap::new();
+        let mut versions = HashMap::new();
         let entries = self.service.ranked(self.sent.plan);
         let together = self.service.together(&entries, links)?;
         for entry in entries {
-            let resource = self.service.linked(entry, links, &mut open)?;
+            let resource = self.service.linked(entry, links, &mut versions)?;
             let planned = Planned {
                 id: assumed.drawn.get(&entry.index).cloned(),
                 tag: assumed.tags.get(&entry.index).copied(),
@@ -478,8 +478,7 @@ impl Round<'_> {
             let carried_out = self.carry_out(entry, resource, planned).await;
             self.note(entry, carried_out)?;
         }
-        open.extend(assumed.versions.iter().map(|(key, (entry, _))| (key.clone(), *entry)));
-        Ok(open)
+        Ok(versions)
     }
 
     async fn carry_out(
@@ -541,24 +540,29 @@ impl Round<'_> {
         Ok(same)
     }
 
-    /// Whether the versions that references name are those that the transaction leaves behind.
+    /// Whether the versions that references name are those that the transaction leaves behind. It is an error that
+    /// there is none only once it is certain what the references mean.
     async fn confirm_versions(
         &self,
         assumed: &mut Assumed,
         asked: HashMap<Key, usize>,
+        settled: bool,
     ) -> Result<bool, Failure> {
         let mut same = true;
         for (key, place) in asked {
             let record = self.service.store.read(&key).await.map_err(store_failure)?;
             let Current::Live(head) = record.current else {
+                if !settled {
+                    continue;
+                }
                 let failure = Failure::UnresolvedReference { reference: key.to_string() };
                 return Err(match self.sent.plan.entries().get(place) {
                     Some(entry) => entry_failure(entry, failure),
                     None => failure,
                 });
             };
-            let version = (place, self.service.version_id(&key.kind, head.version).to_string());
-            same &= assumed.versions.insert(key, version.clone()) == Some(version);
+            let version_id = self.service.version_id(&key.kind, head.version).to_string();
+            same &= assumed.versions.insert(key, version_id.clone()) == Some(version_id);
         }
         Ok(same)
     }

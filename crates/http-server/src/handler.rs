@@ -199,7 +199,9 @@ impl Shared {
         };
         let precondition = conditional::precondition(&parts.headers, usage)?;
         // Passed over, it would make the duplicate that it is sent against.
-        if interaction == Interaction::Create && criteria::is_conditional_create(&parts.headers) {
+        if matches!(interaction, Interaction::Create | Interaction::Transaction)
+            && criteria::is_conditional_create(&parts.headers)
+        {
             return Err(Failure::ConditionalNotOffered { header: "If-None-Exist" });
         }
         let preferences = prefer::preferences(&parts.headers);
@@ -374,21 +376,7 @@ fn presentation(
         Some(value) => return Err(malformed("_pretty", value, "true or false")),
     };
     let elements = query.take("_elements")?;
-    let subset = match (query.take("_summary")?.as_deref(), elements) {
-        (None | Some("false"), None) => Subset::Whole,
-        (None | Some("false"), Some(elements)) => {
-            let names = elements.split(',').map(str::trim).filter(|name| !name.is_empty());
-            // `Patient.name` is written for `name` where several types are asked for.
-            Subset::Elements(names.map(|name| name.rsplit('.').next().unwrap_or(name).to_owned()).collect())
-        }
-        (Some("true"), None) => Subset::Summary,
-        (Some("text"), None) => Subset::Text,
-        (Some("data"), None) => Subset::Data,
-        // A search has no entries then.
-        (Some("count"), _) if searches => Subset::Whole,
-        (Some(value), None) => return Err(malformed("_summary", value, "true, text, data or false")),
-        (Some(value), Some(_)) => return Err(malformed("_summary", value, "it or _elements, not both")),
-    };
+    let subset = Subset::parse(query.take("_summary")?.as_deref(), elements.as_deref(), searches)?;
     Ok(Presentation { format, pretty, subset, native })
 }
 

@@ -22,10 +22,10 @@ pub struct Links {
     versions: HashMap<Key, String>,
 }
 
-/// What a rewriting could not know.
+/// What a rewriting relies on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Open {
-    /// Resources that a reference names a version of.
+pub struct Named {
+    /// Resources that a reference names a version of. Where it is not known, the reference names none yet.
     pub versions: BTreeSet<Key>,
 }
 
@@ -59,8 +59,13 @@ impl Links {
             return found;
         }
         let links = Self::default();
-        let mut walk =
-            Walk { links: &links, definitions, base: None, open: Open::default(), asked: Some(&mut found) };
+        let mut walk = Walk {
+            links: &links,
+            definitions,
+            base: None,
+            relies_on: Named::default(),
+            asked: Some(&mut found),
+        };
         walk.resource(copy.to_mut());
         found
     }
@@ -69,17 +74,17 @@ impl Links {
     /// oid, uuid, and in links of narratives (in R5 also of markdown); not in canonical. `full_url` is that of the
     /// resource itself: relative references are relative to its base.
     ///
-    /// Gives the resources whose versions are asked for but not known.
-    pub fn rewrite(&self, resource: &mut Value, full_url: Option<&str>, definitions: Definitions) -> Open {
+    /// Gives the resources whose versions are named, known or not.
+    pub fn rewrite(&self, resource: &mut Value, full_url: Option<&str>, definitions: Definitions) -> Named {
         let mut walk = Walk {
             links: self,
             definitions,
             base: full_url.and_then(base_of),
-            open: Open::default(),
+            relies_on: Named::default(),
             asked: None,
         };
         walk.resource(resource);
-        walk.open
+        walk.relies_on
     }
 
     /// The resource that a text names, and what follows the name.
@@ -124,7 +129,7 @@ struct Walk<'a> {
     links: &'a Links,
     definitions: Definitions,
     base: Option<&'a str>,
-    open: Open,
+    relies_on: Named,
     /// Collects conditional references instead of replacing anything.
     asked: Option<&'a mut BTreeSet<String>>,
 }
@@ -236,11 +241,11 @@ impl Walk<'_> {
         if !with_version {
             return format!("{key}{fragment}");
         }
-        if let Some(version) = self.links.versions.get(key) {
-            return format!("{key}/_history/{version}{fragment}");
+        self.relies_on.versions.insert(key.clone());
+        match self.links.versions.get(key) {
+            Some(version) => format!("{key}/_history/{version}{fragment}"),
+            None => format!("{key}{fragment}"),
         }
-        self.open.versions.insert(key.clone());
-        format!("{key}{fragment}")
     }
 }
 

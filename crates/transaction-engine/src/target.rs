@@ -2,6 +2,7 @@
 
 use fhir_definitions::{Definitions, is_resource_type};
 use fhir_model::Id;
+use percent_encoding::percent_decode_str;
 use storage_api::Key;
 
 use crate::entry::Problem;
@@ -49,7 +50,9 @@ impl Target {
     }
 
     fn path(path: &str, definitions: Definitions) -> Result<Self, Problem> {
-        let segments: Vec<&str> = path.splitn(5, '/').collect();
+        let decoded = path.splitn(5, '/').map(|segment| percent_decode_str(segment).decode_utf8());
+        let decoded = decoded.collect::<Result<Vec<_>, _>>().map_err(|_| Problem::NoRoute(short(path)))?;
+        let segments: Vec<&str> = decoded.iter().map(AsRef::as_ref).collect();
         if segments.iter().any(|segment| segment.starts_with('$')) {
             return Err(Problem::Operation(short(path)));
         }

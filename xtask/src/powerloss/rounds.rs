@@ -6,9 +6,8 @@ use anyhow::{Context, Result, ensure};
 use rand::RngExt;
 
 use super::Bench;
-use super::scene::{Loss, Scene, WORKLOAD, keeping};
+use super::scene::{Loss, Scene, keeping};
 use crate::disk::{FailedSync, Survival};
-use crate::workload::Clients;
 
 /// Rounds on one disk. Histories grow from round to round and are read whole in each.
 const ROUNDS_PER_DISK: u32 = 5;
@@ -18,7 +17,7 @@ pub(super) fn run(bench: &mut Bench, rounds: u32) -> Result<()> {
     for first in (0..rounds).step_by(ROUNDS_PER_DISK as usize) {
         let last = rounds.min(first + ROUNDS_PER_DISK);
         let is_busy = (first / ROUNDS_PER_DISK).is_multiple_of(2);
-        let scene = Scene::new(bench)?;
+        let scene = Scene::new(bench)?.with_transactions();
         let scene = if is_busy { scene } else { scene.with_config(&bench.files_config) };
         keeping(scene, |scene| {
             for number in first..last {
@@ -37,15 +36,23 @@ pub(super) fn run(bench: &mut Bench, rounds: u32) -> Result<()> {
             total.acknowledged += told.acknowledged.len();
             total.seen += told.seen.len();
             total.in_doubt += told.in_doubt.len();
+            total.transactions += scene.transactions;
             Ok(())
         })?;
     }
     ensure!(total.acknowledged > 0, "no write was acknowledged: the run shows nothing");
+    ensure!(total.transactions > 0, "no transaction was acknowledged: the run shows nothing");
     ensure!(total.unsynced > 0, "nothing was ever left to lose: the run shows nothing");
     println!(
         "powerloss: the power went {rounds} times, {} of them with something to lose ({} changes in all): \
-         {} acknowledged writes and {} versions read are all there, {} writes were in doubt",
-        total.rounds_with_losses, total.unsynced, total.acknowledged, total.seen, total.in_doubt,
+         {} acknowledged writes and {} versions read are all there, {} writes were in doubt, {} transactions are \
+         each there as a whole",
+        total.rounds_with_losses,
+        total.unsynced,
+        total.acknowledged,
+        total.seen,
+        total.in_doubt,
+        total.transactions,
     );
     Ok(())
 }
@@ -57,6 +64,7 @@ struct Total {
     acknowledged: usize,
     seen: usize,
     in_doubt: usize,
+    transactions: usize,
 }
 
 /// Some lives of the server, the last of which ends with the power; then a look at what is there.
@@ -84,14 +92,16 @@ fn live(bench: &mut Bench, scene: &mut Scene, name: &str) -> Result<()> {
     let stopping = Duration::from_millis(bench.random.random_range(0..20));
     let seed = bench.random.random();
     bench.runtime.block_on(async {
-        let clients = Clients::start(server.address, name, seed, WORKLOAD, &scene.notes);
-        tokio::time::sleep(time).await;
-        if way == 1 {
-            server.terminate()?;
-            tokio::time::sleep(stopping).await;
-        }
-        server.kill()?;
-        clients.stop().await
+        let address = server.address;
+        let end = async move || {
+            tokio::time::sleep(time).await;
+            if way == 1 {
+                server.terminate()?;
+                tokio::time::sleep(stopping).await;
+            }
+            server.kill()
+        };
+        scene.write(address, name, seed, end).await
     })?;
     scene.absorb(FailedSync::Lost)
 }

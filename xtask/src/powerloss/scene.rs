@@ -1,6 +1,7 @@
 //! A data folder on a recorded disk, and the clients' notes about it.
 
 use std::fs::{self, File};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -10,12 +11,18 @@ use tempfile::TempDir;
 
 use super::Bench;
 use crate::disk::{FailedSync, Recorder, Survival};
+use crate::groups::{self, GroupClients};
 use crate::http::Client;
 use crate::server::{self, Server};
-use crate::workload::{Fault, Notes, Update, Workload, ensure_sound, faults, histories, update};
+use crate::workload::{
+    Clients, Fault, Histories, Notes, Update, Workload, ensure_sound, faults, histories, update,
+};
 
 /// What clients do where nothing else is said.
 pub(super) const WORKLOAD: Workload = Workload { clients: 8, resources: 4 };
+
+/// How many clients send transactions beside them, where some do.
+pub(super) const TRANSACTIONS: u32 = 3;
 
 /// How long a sync takes, as on a common disk: long enough that the power often goes inside one.
 const SYNC_DELAY_US: u64 = 500;
@@ -31,6 +38,10 @@ pub(super) struct Scene {
     pub(super) notes: Notes,
     /// The path of the server's configuration.
     config: String,
+    /// Whether clients send transactions too.
+    has_transactions: bool,
+    /// How many transactions there were at the last look.
+    pub(super) transactions: usize,
 }
 
 /// What the power took.
@@ -53,12 +64,41 @@ impl Scene {
     pub(super) fn on(bench: &Bench, folder: TempDir, data: PathBuf) -> Result<Self> {
         let recorder = bench.preload.record(&data, folder.path())?;
         recorder.set_sync_delay_us(SYNC_DELAY_US)?;
-        Ok(Self { folder, data, recorder, notes: Notes::default(), config: bench.busy_config.clone() })
+        Ok(Self {
+            folder,
+            data,
+            recorder,
+            notes: Notes::default(),
+            config: bench.busy_config.clone(),
+            has_transactions: false,
+            transactions: 0,
+        })
     }
 
     /// The same with another configuration.
     pub(super) fn with_config(self, config: &str) -> Self {
         Self { config: config.to_owned(), ..self }
+    }
+
+    /// The same, for clients that send transactions beside single updates.
+    pub(super) fn with_transactions(self) -> Self {
+        Self { has_transactions: true, ..self }
+    }
+
+    /// Lets clients write for a while, and then does something to the server.
+    pub(super) async fn write(
+        &self,
+        address: SocketAddr,
+        name: &str,
+        seed: u64,
+        then: impl AsyncFnOnce() -> Result<()>,
+    ) -> Result<()> {
+        let clients = Clients::start(address, name, seed, WORKLOAD, &self.notes);
+        let count = if self.has_transactions { TRANSACTIONS } else { 0 };
+        let groups = GroupClients::start(address, name, !seed, count, &self.notes);
+        then().await?;
+        groups.stop().await?;
+        clients.stop().await
     }
 
     /// The folder that the server keeps its data in. The server makes it.
@@ -111,19 +151,35 @@ impl Scene {
         Ok(Loss { unsynced })
     }
 
+    /// All that is there.
+    fn stored(&self, bench: &Bench, server: &Server) -> Result<Histories> {
+        let mut stored = bench.runtime.block_on(histories(server.address, WORKLOAD.resources))?;
+        if self.has_transactions {
+            stored.extend(bench.runtime.block_on(groups::histories(server.address))?);
+        }
+        Ok(stored)
+    }
+
     /// What is not as the clients were told.
     pub(super) fn faults(&self, bench: &Bench, server: &Server) -> Result<Vec<Fault>> {
-        let histories = bench.runtime.block_on(histories(server.address, WORKLOAD.resources))?;
-        Ok(faults(&self.notes.told(), &histories))
+        Ok(faults(&self.notes.told(), &self.stored(bench, server)?))
+    }
+
+    /// Fails if not all is as the clients were told, and if only a part of a transaction is there. Gives how many
+    /// transactions are.
+    pub(super) fn ensure_sound(&self, bench: &Bench, server: &Server) -> Result<usize> {
+        let stored = self.stored(bench, server)?;
+        ensure_sound(&faults(&self.notes.told(), &stored))?;
+        if self.has_transactions { groups::ensure_whole(&stored) } else { Ok(0) }
     }
 
     /// Starts the server, compares what it has with what clients were told, and ends it.
     pub(super) fn verify(&mut self, bench: &Bench) -> Result<()> {
         let server = self.start(bench, &[])?;
-        let sound = self.faults(bench, &server).and_then(|faults| ensure_sound(&faults));
+        let sound = self.ensure_sound(bench, &server);
         server.kill()?;
         self.absorb(FailedSync::Lost)?;
-        sound?;
+        self.transactions = sound?;
         ensure!(!self.messages().contains("panicked"), "the server panicked: {}", self.last_messages());
         server::check(&bench.binary, &self.data())
     }

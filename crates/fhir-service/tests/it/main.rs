@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bench;
+mod bundle_model;
+mod bundles;
 mod full_text;
 mod index;
 mod integrity;

@@ -157,6 +157,50 @@ fn searches_of_one_transaction_see_no_transfer_by_half() {
     });
 }
 
+/// Each reads both in its transaction, under the versions it knows, and changes one of them. Had each commit compared
+/// only what it writes, two that change different ones could both go through, though neither would have if it had seen
+/// the other.
+#[test]
+fn what_a_transaction_only_reads_holds_at_its_commit() {
+    const ROUNDS: u64 = 10;
+    on_every_store(|service| async move {
+        transaction(&service, &[put("a", 0, ""), put("b", 0, "")]).await;
+        for round in 0..ROUNDS {
+            let (a, b) = (balance(&service, "a").await, balance(&service, "b").await);
+            let versions = [a.1, b.1];
+            let mut clients = Vec::new();
+            for client in 0..CLIENTS {
+                let (service, versions) = (service.clone(), versions.clone());
+                clients.push(tokio::spawn(async move {
+                    let if_match = |version: &str| format!(r#","ifMatch":"W/\"{version}\"""#);
+                    let (mine, other) = if client % 2 == 0 { (0, 1) } else { (1, 0) };
+                    let ids = ["a", "b"];
+                    let value = i64::try_from(1 + round * CLIENTS + client).unwrap();
+                    let write = put(ids[mine], value, &if_match(&versions[mine]));
+                    let condition = if_match(&versions[other]);
+                    let read = format!(
+                        r#"{{"request":{{"method":"GET","url":"Observation/{}"{condition}}}}}"#,
+                        ids[other]
+                    );
+                    transaction(&service, &[read, write]).await.status
+                }));
+            }
+            let mut won = 0;
+            for client in clients {
+                match client.await.unwrap() {
+                    200 => won += 1,
+                    409 | 412 => {}
+                    status => panic!("{status}"),
+                }
+            }
+            assert_eq!(won, 1, "in round {round}");
+        }
+        let (a, b) = (balance(&service, "a").await.1, balance(&service, "b").await.1);
+        let versions = a.parse::<u64>().unwrap() + b.parse::<u64>().unwrap();
+        assert_eq!(versions, 2 + ROUNDS, "one version of one of them in each round");
+    });
+}
+
 /// Without preconditions nobody is refused: a lost race is decided again.
 #[test]
 fn patches_in_transactions_all_survive() {

@@ -152,7 +152,12 @@ impl Section<'_> {
     }
 
     fn play(&self, base: Option<&str>, wrong: &mut Vec<String>) -> String {
-        let server = server(self.preamble);
+        // What is played on one base needs no other mount, unless it names one.
+        let is_needed = |path: &str| {
+            base.is_none_or(|base| base == path)
+                || self.lines.iter().any(|line| !line.starts_with('@') && line.contains(path))
+        };
+        let server = server(self.preamble, &is_needed);
         let mut connection = server.connect();
         let mut out = String::new();
         let mut names: BTreeMap<String, String> = BTreeMap::new();
@@ -208,9 +213,10 @@ impl Section<'_> {
     }
 }
 
-/// The server that a transcript asks for.
-fn server(preamble: &[&str]) -> TestServer {
+/// The server that a transcript asks for, with those of the default mounts that are needed.
+fn server(preamble: &[&str], is_needed: &dyn Fn(&str) -> bool) -> TestServer {
     let mut mounts = default_mounts();
+    mounts.retain(|(path, _)| is_needed(path));
     let mut limits = Limits::default();
     let mut below = fhir_service::Limits::default();
     let mut validation = Validation::Off;
