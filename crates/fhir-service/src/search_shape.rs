@@ -1,6 +1,6 @@
 //! The parameters of a search that shape its answer rather than select.
 
-use fhir_search::{Extractor, Problem, QueryError};
+use fhir_search::{Extractor, Order, Problem, QueryError};
 use rulebook::{Failure, ParameterProblem};
 use storage_api::{Include, SortKey};
 
@@ -115,11 +115,11 @@ impl Shape {
         let refused = |error| Failure::Query(Box::new(error));
         let mut shaped = Shaped::default();
         if let Some(sort) = &self.sort {
-            let (order, ignored) = extractor.order(types, sort).map_err(refused)?;
-            if !order.is_empty() {
-                shaped.used.push(("_sort".to_owned(), sort.clone()));
+            let Order { keys, used, ignored } = extractor.order(types, sort).map_err(refused)?;
+            if !used.is_empty() {
+                shaped.used.push(("_sort".to_owned(), used.join(",")));
             }
-            (shaped.order, shaped.ignored) = (order, ignored);
+            (shaped.order, shaped.ignored) = (keys, ignored);
         }
         if self.includes.len() > INCLUDES_MAX {
             let problem = Problem::TooMany { max: INCLUDES_MAX };

@@ -11,6 +11,7 @@ use fhir_definitions::{FhirVersion, SearchType, TypeDef};
 use storage_api::{Clause, Condition, Query, Test};
 
 pub use error::{Problem, QueryError};
+pub use shape::Order;
 
 use self::clauses::{DATE, Modifier, clauses, parts};
 use self::filter::{Compared, filter, values_behind};
@@ -368,7 +369,7 @@ impl Reader<'_> {
     /// What a parameter means on the resources at the other end of a reference.
     fn step(&self, kind: &str, name: &str, value: &str) -> Result<Query, Problem> {
         if self.steps == STEPS_MAX {
-            return Err(Problem::TooMany { max: STEPS_MAX });
+            return Err(Problem::TooDeep { max: STEPS_MAX });
         }
         let parameters = self.extractor.parameters(kind).ok_or(Problem::Unknown)?;
         let reader = Reader { parameters, steps: self.steps + 1, ..*self };

@@ -14,27 +14,41 @@ const SORT_KEYS_MAX: usize = 8;
 
 const INCLUDE: &str = "Type:parameter, Type:parameter:Target, Type:* or *";
 
+/// What an order comes to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Order {
+    /// The keys that count.
+    pub keys: Vec<SortKey>,
+    /// Those, as they were written.
+    pub used: Vec<String>,
+    /// Those that were passed over.
+    pub ignored: Vec<QueryError>,
+}
+
 impl Extractor {
     /// `_sort`: parameters that all of these types have, each perhaps behind `-`. Those that are not known come back
     /// as errors that may be passed over.
-    pub fn order(&self, types: &[&str], text: &str) -> Result<(Vec<SortKey>, Vec<QueryError>), QueryError> {
+    pub fn order(&self, types: &[&str], text: &str) -> Result<Order, QueryError> {
         let names: Vec<&str> = text.split(',').map(str::trim).collect();
         let refused = |problem| QueryError { parameter: "_sort".to_owned(), problem };
         if names.len() > SORT_KEYS_MAX {
             return Err(refused(Problem::TooMany { max: SORT_KEYS_MAX }));
         }
-        let (mut order, mut ignored) = (Vec::new(), Vec::new());
+        let mut order = Order::default();
         for name in names {
             let (code, descending) = name.strip_prefix('-').map_or((name, false), |code| (code, true));
             if code.is_empty() {
                 return Err(refused(Problem::Malformed { expected: "names such as status,-date" }));
             }
             match self.sorted_by(types, code) {
-                Ok(by) => order.push(SortKey { by, descending }),
-                Err(problem) => ignored.push(QueryError { parameter: shortened(code), problem }),
+                Ok(by) => {
+                    order.keys.push(SortKey { by, descending });
+                    order.used.push(name.to_owned());
+                }
+                Err(problem) => order.ignored.push(QueryError { parameter: shortened(code), problem }),
             }
         }
-        Ok((order, ignored))
+        Ok(order)
     }
 
     fn sorted_by(&self, types: &[&str], code: &str) -> Result<SortBy, Problem> {

@@ -20,6 +20,7 @@ mod pointers;
 mod protocol;
 mod rebase;
 mod search;
+mod searchsets;
 mod slow;
 mod spine;
 mod store_failures;
