@@ -3,7 +3,7 @@
 
 use compact_str::CompactString;
 
-use crate::{Coding, Interval, Key, Number, Reference, Term, Timestamp, Value};
+use crate::{Circle, Coding, Interval, Key, Number, Reference, Term, Timestamp, Value};
 
 /// Which live resources of one kind are meant: those for which every condition holds.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -65,6 +65,16 @@ pub enum Clause {
     },
     /// All of these hold.
     All(Vec<Condition>),
+    /// All of these hold of one part of the resource: of one that a token without system with this parameter names.
+    ///
+    /// A part is found by the composites that end with its name, and by the name itself. Its name is its id. What
+    /// follows references does not hold of it.
+    Part {
+        /// The parameter whose tokens are names of parts.
+        param: CompactString,
+        /// What holds of the part.
+        conditions: Vec<Condition>,
+    },
 }
 
 impl Clause {
@@ -116,6 +126,8 @@ pub enum Test {
     Uri(CompactString),
     /// A URI that is this one or lies below it, by whole path segments.
     UriBelow(CompactString),
+    /// A place that lies in this circle.
+    Near(Circle),
     /// Components that pass each its test, as many as there are tests.
     Composite(Vec<Test>),
 }
@@ -218,11 +230,37 @@ impl Clause {
                 };
                 other.terms.iter().any(refers) && matches(query, other, others)
             }),
-            Self::All(conditions) => {
-                conditions.iter().all(|condition| condition.holds(candidate, others))
+            Self::All(conditions) => conditions.iter().all(|condition| condition.holds(candidate, others)),
+            Self::Part { param, conditions } => {
+                let named = candidate.terms.iter().filter(|term| term.param == *param);
+                named.filter_map(|term| name_of(&term.value)).any(|name| {
+                    let own = candidate.terms.iter().filter(|term| is_of_part(&term.value, name));
+                    let terms: Vec<Term> = own.cloned().collect();
+                    // No resource has this key, so no reference leads to it.
+                    let key = Key::new("", name.clone());
+                    let part = Candidate { key: &key, at: candidate.at, terms: &terms };
+                    conditions.iter().all(|condition| condition.holds(&part, others))
+                })
             }
         }
     }
+}
+
+/// The name of a part that a value is.
+fn name_of(value: &Value) -> Option<&CompactString> {
+    match value {
+        Value::Token(Coding { code, system: None }) => Some(code),
+        _ => None,
+    }
+}
+
+/// Whether a part with this name is found by a value.
+fn is_of_part(value: &Value, name: &CompactString) -> bool {
+    let last = match value {
+        Value::Composite(values) => values.last(),
+        other => Some(other),
+    };
+    last.and_then(name_of) == Some(name)
 }
 
 impl Interval {
@@ -258,6 +296,7 @@ impl Test {
             }
             (Self::Uri(wanted), Value::Uri(uri)) => wanted == uri,
             (Self::UriBelow(above), Value::Uri(uri)) => is_below(above.as_bytes(), uri.as_bytes()),
+            (Self::Near(circle), Value::Position(place)) => circle.contains(*place),
             (Self::Composite(tests), Value::Composite(values)) => {
                 tests.len() == values.len()
                     && tests.iter().zip(values).all(|(test, value)| test.passes(value))
@@ -410,6 +449,40 @@ mod tests {
         assert!(holds(vec![Condition::any(vec![Clause::All(vec![])])]));
         let other = Candidate { key: &Key::new("L", "1"), at: Timestamp(5), terms: &terms };
         assert!(!matches(&Query { kind: "K".into(), conditions: vec![] }, &other, &Alone), "the kind counts");
+    }
+
+    #[test]
+    fn conditions_on_a_part_hold_of_the_same_part() {
+        let named = |param: &str, code: &str, name: &str| {
+            Term::new(param, Value::Composite(vec![token(code, None), token(name, None)]))
+        };
+        let terms = [
+            Term::new("parts", token("x", None)),
+            Term::new("parts", token("y", None)),
+            named("p", "a", "x"),
+            named("q", "b", "x"),
+            named("p", "c", "y"),
+            named("p", "d", "z"),
+        ];
+        let test = |param: &str, code: &str| {
+            Clause::term(param, Test::Composite(vec![token_test(code, SystemTest::Any), Test::Present]))
+        };
+        let any = |clause: Clause| Condition::any(vec![clause]);
+        let key = Key::new("K", "x");
+        let holds = |conditions: Vec<Condition>| {
+            let part = Clause::Part { param: "parts".into(), conditions };
+            part.holds(&Candidate { key: &key, at: Timestamp(5), terms: &terms }, &Alone)
+        };
+        assert!(holds(vec![]));
+        assert!(holds(vec![any(test("p", "a")), any(test("q", "b"))]));
+        assert!(!holds(vec![any(test("p", "c")), any(test("q", "b"))]), "two parts are not one");
+        assert!(!holds(vec![any(test("p", "d"))]), "z is not named");
+        assert!(holds(vec![Condition::none(vec![test("q", "b")])]), "y has none");
+        assert!(holds(vec![any(Clause::Id("y".into())), any(test("p", "c"))]));
+        assert!(!holds(vec![any(Clause::Id("y".into())), any(test("p", "a"))]));
+        let own = Clause::term("parts", token_test("x", SystemTest::Any));
+        assert!(holds(vec![any(own.clone()), any(test("p", "a"))]), "the name is the part's own");
+        assert!(!holds(vec![any(own), any(test("p", "c"))]));
     }
 
     #[test]

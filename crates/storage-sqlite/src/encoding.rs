@@ -3,8 +3,10 @@
 //! A text ends with 00; inside of it, 00 and 01 are written as two bytes, so that the end is
 //! never mistaken and the order stays. Systems and local targets are numbers from their tables.
 
+mod positions;
+
 use storage_api::{
-    Coding, CodingTest, Interval, Key, NumberRange, Reference, SystemTest, Test, Value, is_below,
+    Circle, Coding, CodingTest, Interval, Key, NumberRange, Reference, SystemTest, Test, Value, is_below,
     sort_instant, sort_number, sort_text,
 };
 
@@ -26,6 +28,7 @@ const NUMBER: u8 = 6;
 const QUANTITY: u8 = 7;
 const URI: u8 = 8;
 const COMPOSITE: u8 = 9;
+const POSITION: u8 = 10;
 
 /// Stands before a quantity's unit; a quantity without one ends there.
 const UNIT: u8 = 1;
@@ -76,6 +79,10 @@ fn encode_into(bytes: &mut Vec<u8>, value: &Value, names: &mut impl Names) -> ru
             bytes.push(URI);
             bytes.extend_from_slice(text.as_bytes());
         }
+        Value::Position(place) => {
+            bytes.push(POSITION);
+            bytes.extend(positions::encode(*place));
+        }
         Value::Composite(parts) => {
             bytes.push(COMPOSITE);
             for part in parts {
@@ -105,6 +112,48 @@ pub(crate) fn target_of(value: &[u8]) -> Option<i64> {
     let (length, digits) = value.strip_prefix(&[LOCAL])?.split_first()?;
     (usize::from(*length) == digits.len() && digits.len() <= 8)
         .then(|| digits.iter().fold(0, |number, digit| (number << 8) | i64::from(*digit)))
+}
+
+/// The text of a reference to elsewhere.
+pub(crate) fn external_of(value: &[u8]) -> Option<&str> {
+    std::str::from_utf8(value.strip_prefix(&[EXTERNAL])?).ok()
+}
+
+/// The bytes of a reference to elsewhere.
+pub(crate) fn external(text: &str) -> Vec<u8> {
+    [&[EXTERNAL], text.as_bytes()].concat()
+}
+
+/// The text of a URI.
+pub(crate) fn uri_of(value: &[u8]) -> Option<&str> {
+    std::str::from_utf8(value.strip_prefix(&[URI])?).ok()
+}
+
+/// The bytes of a URI.
+pub(crate) fn uri(text: &str) -> Vec<u8> {
+    [&[URI], text.as_bytes()].concat()
+}
+
+/// The code of a token, in whichever system.
+pub(crate) fn code_of(value: &[u8]) -> Option<String> {
+    let code = value.strip_prefix(&[TOKEN])?.split(|byte| *byte == 0).next()?;
+    String::from_utf8(unescape(code)).ok()
+}
+
+/// The name of a part that a value is: the code of a token without system.
+pub(crate) fn name_of(value: &[u8]) -> Option<String> {
+    let rest = value.strip_prefix(&[TOKEN])?;
+    let is_alone = rest.iter().position(|byte| *byte == 0)? + 1 == rest.len();
+    code_of(value).filter(|_| is_alone)
+}
+
+/// Whether a value belongs to the part with this encoded name: it is the name, or a composite that ends with it.
+pub(crate) fn is_of_part(value: &[u8], name: &[u8]) -> bool {
+    let Some(parts) = value.strip_prefix(&[COMPOSITE]).and_then(|parts| parts.strip_suffix(&[0])) else {
+        return value == name;
+    };
+    let last = parts.rsplit(|byte| *byte == 0).next().unwrap_or_default();
+    unescape(last) == name
 }
 
 /// What a value is sorted by. `name` gives the text of a reference to a row.
@@ -194,6 +243,8 @@ pub(crate) enum Pattern {
     Number([u8; 8], [u8; 8]),
     /// The same with a unit.
     Quantity([u8; 8], [u8; 8], Option<Box<Pattern>>),
+    /// A position in a circle.
+    Near(Circle),
     /// A composite whose parts pass.
     Composite(Vec<Pattern>),
 }
@@ -233,6 +284,7 @@ impl Pattern {
                 let unit = unit.as_ref().map(|unit| Self::coding(vec![UNIT], unit, names)).transpose()?;
                 Self::Quantity(low, high, unit.map(Box::new))
             }
+            Test::Near(circle) => Self::Near(*circle),
             Test::Composite(tests) => {
                 let parts = tests.iter().map(|test| Self::of(test, names)).collect::<Result<_, _>>()?;
                 Self::Composite(parts)
@@ -285,6 +337,7 @@ impl Pattern {
             Self::Date(low, high) | Self::Span([low, high, _, _]) => between(DATE, low, high),
             Self::Number(low, high) => between(NUMBER, low, high),
             Self::Quantity(low, high, _) => between(QUANTITY, low, high),
+            Self::Near(_) => (vec![POSITION], vec![POSITION + 1]),
             Self::Composite(parts) => match parts.first() {
                 None => (vec![COMPOSITE], vec![COMPOSITE, 0]),
                 Some(first) => {
@@ -300,6 +353,14 @@ impl Pattern {
         })
     }
 
+    /// The same as several ranges, where they leave more out.
+    pub(crate) fn ranges(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let Self::Near(circle) = self else { return self.range().into_iter().collect() };
+        let tagged = |end: Vec<u8>| [&[POSITION], &end[..]].concat();
+        let ranges = positions::ranges(circle).into_iter();
+        ranges.map(|(low, high)| (tagged(low), successor(tagged(high)))).collect()
+    }
+
     /// Whether everything in the [`range`](Self::range) passes.
     pub(crate) fn is_range(&self) -> bool {
         match self {
@@ -313,6 +374,7 @@ impl Pattern {
             | Self::Date(..)
             | Self::Span(_)
             | Self::Quantity(_, _, Some(_))
+            | Self::Near(_)
             | Self::Composite(_) => false,
         }
     }
@@ -346,6 +408,10 @@ impl Pattern {
             Self::Quantity(low, high, unit) => split(value, QUANTITY).is_some_and(|(number, rest)| {
                 low <= number && number <= high && unit.as_ref().is_none_or(|unit| unit.passes(rest))
             }),
+            Self::Near(circle) => value
+                .strip_prefix(&[POSITION])
+                .and_then(positions::decode)
+                .is_some_and(|place| circle.contains(place)),
             Self::Composite(patterns) => {
                 let Some((&COMPOSITE, rest)) = value.split_first() else { return false };
                 // Every part ends with 00, so splitting leaves something empty behind the last.

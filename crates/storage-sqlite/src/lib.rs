@@ -24,6 +24,7 @@ mod matching;
 mod metrics;
 mod options;
 mod pages;
+mod parts;
 mod pool;
 mod position;
 mod queue;

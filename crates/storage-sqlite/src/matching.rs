@@ -10,6 +10,7 @@ use storage_api::{Clause, Condition, Interval, Key, Now, Query, StoreError, Time
 
 use crate::encoding::{Entry, Names, Pattern, local, target_of, unpack};
 use crate::group::{Group, GroupError};
+use crate::parts::one_holds;
 use crate::rows::{ResourceRow, State};
 use crate::symbols::SymbolKind;
 
@@ -56,24 +57,26 @@ impl Planned {
     fn of<L: Look>(condition: &Condition, names: &mut L) -> Result<Self, L::Error> {
         let mut any = Vec::with_capacity(condition.any.len());
         for clause in &condition.any {
-            any.extend(Alternative::of(clause, names)?);
+            Alternative::add(clause, names, &mut any)?;
         }
         Ok(Self { any, negated: condition.negated })
     }
 
-    fn holds(&self, looked: &Looked<'_>) -> bool {
+    pub(crate) fn holds(&self, looked: &Looked<'_>) -> bool {
         self.any.iter().any(|one| one.holds(looked)) != self.negated
     }
 
     /// Whether the index finds all that it may hold of.
     fn is_indexed(&self) -> bool {
-        let is_indexed = |one: &Alternative| !matches!(one, Alternative::Updated(_) | Alternative::All(_));
+        let is_indexed = |one: &Alternative| {
+            !matches!(one, Alternative::Updated(_) | Alternative::All(_) | Alternative::Part { .. })
+        };
         !self.negated && self.any.iter().all(is_indexed)
     }
 
     fn needs_entries(&self) -> bool {
         self.any.iter().any(|one| match one {
-            Alternative::Entry { .. } | Alternative::Within { .. } => true,
+            Alternative::Entry { .. } | Alternative::Within { .. } | Alternative::Part { .. } => true,
             Alternative::All(conditions) => conditions.iter().any(Self::needs_entries),
             Alternative::Id(_) | Alternative::Updated(_) | Alternative::Rows(_) => false,
         })
@@ -99,6 +102,11 @@ pub(crate) enum Alternative {
     Rows(BTreeSet<i64>),
     /// All of these hold.
     All(Vec<Planned>),
+    /// All of these hold of one of the parts that a parameter names.
+    Part {
+        param: i64,
+        conditions: Vec<Planned>,
+    },
 }
 
 /// A live resource that is looked at.
@@ -279,7 +287,9 @@ fn estimate(connection: &Connection, condition: &[Alternative], max: i64) -> rus
             Alternative::Entry { param, low, high, .. } => {
                 statement.query_row((param, low, high, max), |row| row.get(0))?
             }
-            Alternative::Id(_) | Alternative::Updated(_) | Alternative::All(_) => 1,
+            Alternative::Id(_) | Alternative::Updated(_) | Alternative::All(_) | Alternative::Part { .. } => {
+                1
+            }
             Alternative::Within { values, .. } => i64::try_from(values.len()).unwrap_or(i64::MAX),
             Alternative::Rows(rows) => i64::try_from(rows.len()).unwrap_or(i64::MAX),
         };
@@ -291,15 +301,28 @@ fn estimate(connection: &Connection, condition: &[Alternative], max: i64) -> rus
 }
 
 impl Alternative {
-    fn of<L: Look>(clause: &Clause, names: &mut L) -> Result<Option<Self>, L::Error> {
+    /// None if nothing can pass; several where what passes lies in several ranges.
+    fn add<L: Look>(clause: &Clause, names: &mut L, any: &mut Vec<Self>) -> Result<(), L::Error> {
+        let Clause::Term { param, test } = clause else {
+            any.extend(Self::one_of(clause, names)?);
+            return Ok(());
+        };
+        let Some(param) = names.symbol(SymbolKind::Param, param)? else { return Ok(()) };
+        let pattern = Pattern::of(test, names)?;
+        if let Pattern::Near(circle) = pattern {
+            let entry = |(low, high)| Self::Entry { param, pattern: Pattern::Near(circle), low, high };
+            any.extend(pattern.ranges().into_iter().map(entry));
+        } else {
+            any.extend(pattern.range().map(|(low, high)| Self::Entry { param, pattern, low, high }));
+        }
+        Ok(())
+    }
+
+    fn one_of<L: Look>(clause: &Clause, names: &mut L) -> Result<Option<Self>, L::Error> {
         Ok(match clause {
+            Clause::Term { .. } => None,
             Clause::Id(id) => Some(Self::Id(id.clone())),
             Clause::Updated(span) => Some(Self::Updated(*span)),
-            Clause::Term { param, test } => {
-                let Some(param) = names.symbol(SymbolKind::Param, param)? else { return Ok(None) };
-                let pattern = Pattern::of(test, names)?;
-                pattern.range().map(|(low, high)| Self::Entry { param, pattern, low, high })
-            }
             Clause::Refers { param, query } => {
                 let Some(param) = names.symbol(SymbolKind::Param, param)? else { return Ok(None) };
                 let values: HashSet<Vec<u8>> = names.rows(query)?.into_iter().map(local).collect();
@@ -319,6 +342,11 @@ impl Alternative {
                 let planned = conditions.iter().map(|condition| Planned::of(condition, names));
                 Some(Self::All(planned.collect::<Result<_, _>>()?))
             }
+            Clause::Part { param, conditions } => {
+                let Some(param) = names.symbol(SymbolKind::Param, param)? else { return Ok(None) };
+                let planned = conditions.iter().map(|condition| Planned::of(condition, names));
+                Some(Self::Part { param, conditions: planned.collect::<Result<_, _>>()? })
+            }
         })
     }
 
@@ -335,7 +363,7 @@ impl Alternative {
         match self {
             Self::Entry { pattern, .. } => pattern.is_range(),
             Self::Id(_) | Self::Within { .. } | Self::Rows(_) => true,
-            Self::Updated(_) | Self::All(_) => false,
+            Self::Updated(_) | Self::All(_) | Self::Part { .. } => false,
         }
     }
 
@@ -345,6 +373,7 @@ impl Alternative {
             Self::Updated(span) => span.contains(Timestamp(looked.at)),
             Self::Rows(rows) => rows.contains(&looked.res),
             Self::All(conditions) => conditions.iter().all(|planned| planned.holds(looked)),
+            Self::Part { param, conditions } => one_holds(*param, conditions, looked),
             Self::Within { param, values } => {
                 looked.entries.iter().any(|(entry, value)| entry == param && values.contains(value))
             }

@@ -364,7 +364,10 @@ fn selects(driver: &[Alternative], filter: &Filter, kind: i64, after: i64) -> (V
                 parts.push((sql, [&resource_bound[..], &row].concat()));
             }
             // Rows need no statement, and the others are never part of a driver.
-            Alternative::Rows(_) | Alternative::Updated(_) | Alternative::All(_) => {}
+            Alternative::Rows(_)
+            | Alternative::Updated(_)
+            | Alternative::All(_)
+            | Alternative::Part { .. } => {}
         }
     }
     parts.into_iter().unzip()

@@ -22,7 +22,11 @@ impl Exact {
             Value::Text { normal, .. } => Some(Self::Text(normal.to_string())),
             Value::Reference(reference) => Some(Self::Reference(reference.clone())),
             Value::Uri(uri) => Some(Self::Uri(uri.to_string())),
-            Value::Date(_) | Value::Number(_) | Value::Quantity { .. } | Value::Composite(_) => None,
+            Value::Date(_)
+            | Value::Number(_)
+            | Value::Quantity { .. }
+            | Value::Position(_)
+            | Value::Composite(_) => None,
         }
     }
 
@@ -74,7 +78,11 @@ impl FoundBy {
                     let name = (query.kind.to_string(), param.to_string(), Exact::of_test(test)?);
                     found.extend(self.0.get(&name).into_iter().flatten().cloned());
                 }
-                Clause::Updated(_) | Clause::All(_) | Clause::Refers { .. } | Clause::Referred { .. } => {
+                Clause::Updated(_)
+                | Clause::All(_)
+                | Clause::Part { .. }
+                | Clause::Refers { .. }
+                | Clause::Referred { .. } => {
                     return None;
                 }
             }
