@@ -353,6 +353,15 @@ impl Pattern {
         })
     }
 
+    /// Whether its range holds little else than what passes.
+    pub(crate) fn is_narrow(&self) -> bool {
+        match self {
+            Self::Any | Self::System(..) | Self::Contains(_) | Self::Near(_) | Self::Below(_) => false,
+            Self::Composite(parts) => parts.first().is_some_and(Self::is_narrow),
+            _ => true,
+        }
+    }
+
     /// The same as several ranges, where they leave more out.
     pub(crate) fn ranges(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
         let Self::Near(circle) = self else { return self.range().into_iter().collect() };

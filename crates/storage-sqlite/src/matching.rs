@@ -10,7 +10,7 @@ use storage_api::{Clause, Condition, Interval, Key, Now, Query, StoreError, Time
 
 use crate::encoding::{Entry, Names, Pattern, local, target_of, unpack};
 use crate::group::{Group, GroupError};
-use crate::parts::one_holds;
+use crate::parts::Parts;
 use crate::rows::{ResourceRow, State};
 use crate::symbols::SymbolKind;
 
@@ -49,8 +49,8 @@ pub(crate) struct Plan {
 
 /// A condition with its alternatives; those that nothing can pass are left out.
 pub(crate) struct Planned {
-    any: Vec<Alternative>,
-    negated: bool,
+    pub(crate) any: Vec<Alternative>,
+    pub(crate) negated: bool,
 }
 
 impl Planned {
@@ -68,15 +68,13 @@ impl Planned {
 
     /// Whether the index finds all that it may hold of.
     fn is_indexed(&self) -> bool {
-        let is_indexed = |one: &Alternative| {
-            !matches!(one, Alternative::Updated(_) | Alternative::All(_) | Alternative::Part { .. })
-        };
+        let is_indexed = |one: &Alternative| !matches!(one, Alternative::Updated(_) | Alternative::All(_));
         !self.negated && self.any.iter().all(is_indexed)
     }
 
     fn needs_entries(&self) -> bool {
         self.any.iter().any(|one| match one {
-            Alternative::Entry { .. } | Alternative::Within { .. } | Alternative::Part { .. } => true,
+            Alternative::Entry { .. } | Alternative::Within { .. } | Alternative::Part(_) => true,
             Alternative::All(conditions) => conditions.iter().any(Self::needs_entries),
             Alternative::Id(_) | Alternative::Updated(_) | Alternative::Rows(_) => false,
         })
@@ -102,11 +100,8 @@ pub(crate) enum Alternative {
     Rows(BTreeSet<i64>),
     /// All of these hold.
     All(Vec<Planned>),
-    /// All of these hold of one of the parts that a parameter names.
-    Part {
-        param: i64,
-        conditions: Vec<Planned>,
-    },
+    /// Something holds of one of the parts of a resource.
+    Part(Parts),
 }
 
 /// A live resource that is looked at.
@@ -287,9 +282,14 @@ fn estimate(connection: &Connection, condition: &[Alternative], max: i64) -> rus
             Alternative::Entry { param, low, high, .. } => {
                 statement.query_row((param, low, high, max), |row| row.get(0))?
             }
-            Alternative::Id(_) | Alternative::Updated(_) | Alternative::All(_) | Alternative::Part { .. } => {
-                1
+            Alternative::Part(parts) => {
+                let mut found = 0;
+                for (param, low, high) in &parts.lookups {
+                    found += statement.query_row((param, low, high, max), |row| row.get::<_, i64>(0))?;
+                }
+                found
             }
+            Alternative::Id(_) | Alternative::Updated(_) | Alternative::All(_) => 1,
             Alternative::Within { values, .. } => i64::try_from(values.len()).unwrap_or(i64::MAX),
             Alternative::Rows(rows) => i64::try_from(rows.len()).unwrap_or(i64::MAX),
         };
@@ -345,7 +345,7 @@ impl Alternative {
             Clause::Part { param, conditions } => {
                 let Some(param) = names.symbol(SymbolKind::Param, param)? else { return Ok(None) };
                 let planned = conditions.iter().map(|condition| Planned::of(condition, names));
-                Some(Self::Part { param, conditions: planned.collect::<Result<_, _>>()? })
+                Some(Self::Part(Parts::of(param, planned.collect::<Result<_, _>>()?)))
             }
         })
     }
@@ -358,12 +358,23 @@ impl Alternative {
         }
     }
 
+    /// The parts of the index that have all that it may hold of, where they are ranges: parameter, from, to.
+    pub(crate) fn lookups(&self) -> impl Iterator<Item = (i64, &[u8], &[u8])> {
+        let (own, parts) = match self {
+            Self::Entry { param, low, high, .. } => (Some((*param, &low[..], &high[..])), None),
+            Self::Part(parts) => (None, Some(&parts.lookups)),
+            _ => (None, None),
+        };
+        let parts = parts.into_iter().flatten();
+        own.into_iter().chain(parts.map(|(param, low, high)| (*param, &low[..], &high[..])))
+    }
+
     /// Whether it holds of everything that the index has where it is looked up.
     fn is_lookup(&self) -> bool {
         match self {
             Self::Entry { pattern, .. } => pattern.is_range(),
             Self::Id(_) | Self::Within { .. } | Self::Rows(_) => true,
-            Self::Updated(_) | Self::All(_) | Self::Part { .. } => false,
+            Self::Updated(_) | Self::All(_) | Self::Part(_) => false,
         }
     }
 
@@ -373,7 +384,7 @@ impl Alternative {
             Self::Updated(span) => span.contains(Timestamp(looked.at)),
             Self::Rows(rows) => rows.contains(&looked.res),
             Self::All(conditions) => conditions.iter().all(|planned| planned.holds(looked)),
-            Self::Part { param, conditions } => one_holds(*param, conditions, looked),
+            Self::Part(parts) => parts.one_holds(looked),
             Self::Within { param, values } => {
                 looked.entries.iter().any(|(entry, value)| entry == param && values.contains(value))
             }
@@ -463,23 +474,22 @@ impl Group<'_> {
         let sql = format!("SELECT res, {filter} FROM term WHERE param = ? AND value >= ? AND value < ?");
         let mut statement = connection.prepare_cached(&sql)?;
         for one in driver {
-            let Alternative::Entry { param, low, high, .. } = one else {
-                if let Alternative::Id(id) = one
-                    && let Some(row) = self.head(&Key { kind: query.kind.clone(), id: id.clone() })?
-                    && ways.filter.passes(connection, row.res)?
-                    && search.look_at(self, row.res)?
-                {
-                    return Ok(search.found);
-                }
-                continue;
-            };
-            let range = [Sql::from(*param), Sql::from(low.clone()), Sql::from(high.clone())];
-            let mut rows = statement.query(params_from_iter(bound.iter().cloned().chain(range)))?;
-            while let Some(row) = rows.next()? {
-                let passes = row.get(1)?;
-                self.spend(1 + ways.filter.len() + if passes { ways.look_steps() } else { 0 })?;
-                if passes && search.look_at(self, row.get(0)?)? {
-                    return Ok(search.found);
+            if let Alternative::Id(id) = one
+                && let Some(row) = self.head(&Key { kind: query.kind.clone(), id: id.clone() })?
+                && ways.filter.passes(connection, row.res)?
+                && search.look_at(self, row.res)?
+            {
+                return Ok(search.found);
+            }
+            for (param, low, high) in one.lookups() {
+                let range = [Sql::from(param), Sql::from(low.to_vec()), Sql::from(high.to_vec())];
+                let mut rows = statement.query(params_from_iter(bound.iter().cloned().chain(range)))?;
+                while let Some(row) = rows.next()? {
+                    let passes = row.get(1)?;
+                    self.spend(1 + ways.filter.len() + if passes { ways.look_steps() } else { 0 })?;
+                    if passes && search.look_at(self, row.get(0)?)? {
+                        return Ok(search.found);
+                    }
                 }
             }
         }

@@ -337,22 +337,25 @@ fn selects(driver: &[Alternative], filter: &Filter, kind: i64, after: i64) -> (V
     let (of_term, term_bound) = filter.sql("term");
     let (of_resource, resource_bound) = filter.sql("resource");
     // Of one value the rows are in order already.
-    let one = |param: i64, value: &Vec<u8>| {
+    let one = |param: i64, value: &[u8]| {
         let sql = format!("SELECT res, {of_term} FROM term WHERE param = ? AND value = ? AND res > ?");
-        (sql, [&term_bound[..], &[param.into(), value.clone().into(), after.into()]].concat())
+        (sql, [&term_bound[..], &[param.into(), value.to_vec().into(), after.into()]].concat())
     };
     let mut parts: Vec<(String, Vec<Sql>)> = Vec::new();
     for alternative in driver {
         match alternative {
-            Alternative::Entry { param, low, high, .. } if high.strip_suffix(&[0]) == Some(low) => {
-                parts.push(one(*param, low));
-            }
-            Alternative::Entry { param, low, high, .. } => {
-                let sql = format!(
-                    "SELECT DISTINCT res, {of_term} FROM term WHERE param = ? AND value >= ? AND value < ? AND res > ?"
-                );
-                let range = [(*param).into(), low.clone().into(), high.clone().into(), after.into()];
-                parts.push((sql, [&term_bound[..], &range].concat()));
+            Alternative::Entry { .. } | Alternative::Part(_) => {
+                for (param, low, high) in alternative.lookups() {
+                    if high.strip_suffix(&[0]) == Some(low) {
+                        parts.push(one(param, low));
+                        continue;
+                    }
+                    let sql = format!(
+                        "SELECT DISTINCT res, {of_term} FROM term WHERE param = ? AND value >= ? AND value < ? AND res > ?"
+                    );
+                    let range = [param.into(), low.to_vec().into(), high.to_vec().into(), after.into()];
+                    parts.push((sql, [&term_bound[..], &range].concat()));
+                }
             }
             Alternative::Within { param, values } => {
                 parts.extend(values.iter().map(|value| one(*param, value)));
@@ -364,10 +367,7 @@ fn selects(driver: &[Alternative], filter: &Filter, kind: i64, after: i64) -> (V
                 parts.push((sql, [&resource_bound[..], &row].concat()));
             }
             // Rows need no statement, and the others are never part of a driver.
-            Alternative::Rows(_)
-            | Alternative::Updated(_)
-            | Alternative::All(_)
-            | Alternative::Part { .. } => {}
+            Alternative::Rows(_) | Alternative::Updated(_) | Alternative::All(_) => {}
         }
     }
     parts.into_iter().unzip()
