@@ -3,19 +3,20 @@
 use std::cell::Cell;
 use std::sync::{Arc, OnceLock};
 
+use compact_str::{CompactString, format_compact};
 use fhir_definitions::{Definitions, FhirVersion, TypeDef, resource_types};
-use fhir_model::json::Value as Json;
+use fhir_model::json::{Object, Value as Json};
 use fhirpath::{Collection, Dialect, Environment, Item};
-use storage_api::{Term, Value};
+use storage_api::{Coding, Term, Value};
 
 use crate::custom::CustomParameter;
 use crate::error::ExtractError;
 use crate::parameters::{Parameters, Rule, compile};
-use crate::values::{Place, side_terms, values};
+use crate::values::{CONTAINED, Place, contained, side_terms, type_of, values};
 
 /// Raised with every change of what terms a resource has: stores that have others are indexed anew. A test tells when it
 /// was forgotten.
-const REVISION: u64 = 3;
+const REVISION: u64 = 4;
 
 /// Steps that all custom parameters together may take on one resource: a few milliseconds.
 const CUSTOM_STEPS_MAX: u64 = 50_000;
@@ -119,35 +120,73 @@ impl Extractor {
     ///
     /// An absolute reference below one of `bases` (without a slash at their ends) is one to this server.
     pub fn terms(&self, resource: &Json, bases: &[&str]) -> Result<Vec<Term>, ExtractError> {
-        let Some((object, parameters)) = resource.as_object().and_then(|object| {
-            let named = object.get("resourceType").and_then(Json::as_str)?;
-            Some((object, self.parameters(named)?))
-        }) else {
-            return Ok(Vec::new());
-        };
-        let mut due: Vec<usize> = parameters.always().to_vec();
-        for name in object.names() {
-            due.extend_from_slice(parameters.opened_by(name));
-        }
-        due.sort_unstable();
-        due.dedup();
-        let environment = Environment::new(self.definitions).with_dialect(Dialect::Search);
-        let context = Item::resource(resource, self.definitions);
-        let mut terms = Vec::with_capacity(2 * due.len());
-        let mut custom: Vec<&Rule> = Vec::new();
-        for rule in due.into_iter().filter_map(|rule| parameters.rules.get(rule)) {
-            if rule.is_custom {
-                custom.push(rule);
-            } else if rule.is_indexed {
-                rule.extract(&context, &environment, bases, &mut terms)?;
+        let mut terms = Vec::new();
+        if let Some((object, parameters)) = self.known(resource) {
+            let (published, custom): (Vec<&Rule>, Vec<&Rule>) =
+                due(object, parameters).into_iter().partition(|rule| !rule.is_custom);
+            self.published_terms(&published, resource, bases, &mut terms)?;
+            if !custom.is_empty() {
+                let context = Item::resource(resource, self.definitions);
+                self.custom_terms(&custom, &context, bases, &mut terms);
             }
-        }
-        if !custom.is_empty() {
-            self.custom_terms(&custom, &context, bases, &mut terms);
+            if let Some(Json::Array(contained)) = object.get("contained") {
+                let container = object.get("resourceType").and_then(Json::as_str).unwrap_or_default();
+                for inner in contained {
+                    self.contained_terms(container, inner, bases, &mut terms)?;
+                }
+            }
         }
         terms.sort_unstable();
         terms.dedup();
         Ok(terms)
+    }
+
+    /// A resource of a known type, with the parameters of that.
+    fn known<'a>(&'a self, resource: &'a Json) -> Option<(&'a Object, &'a Parameters)> {
+        let object = resource.as_object()?;
+        Some((object, self.parameters(object.get("resourceType").and_then(Json::as_str)?)?))
+    }
+
+    fn published_terms(
+        &self,
+        rules: &[&Rule],
+        resource: &Json,
+        bases: &[&str],
+        terms: &mut Vec<Term>,
+    ) -> Result<(), ExtractError> {
+        let environment = Environment::new(self.definitions).with_dialect(Dialect::Search);
+        let context = Item::resource(resource, self.definitions);
+        terms.reserve(2 * rules.len());
+        rules.iter().try_for_each(|rule| rule.extract(&context, &environment, bases, terms))
+    }
+
+    /// What a contained resource is found by: the same terms as if it were one of its own, each together with its id,
+    /// so that several conditions can be asked of the same one. By parameters that were defined here it is not found.
+    fn contained_terms(
+        &self,
+        container: &str,
+        resource: &Json,
+        bases: &[&str],
+        terms: &mut Vec<Term>,
+    ) -> Result<(), ExtractError> {
+        let Some((object, parameters)) = self.known(resource) else { return Ok(()) };
+        let (Some(kind), Some(id)) = (
+            object.get("resourceType").and_then(Json::as_str),
+            object.get("id").and_then(Json::as_str).filter(|id| !id.is_empty()),
+        ) else {
+            return Ok(());
+        };
+        let mut published = due(object, parameters);
+        published.retain(|rule| !rule.is_custom);
+        let mut own = Vec::new();
+        self.published_terms(&published, resource, bases, &mut own)?;
+        let name = Value::Token(Coding { code: id.into(), system: None });
+        terms.push(Term { param: contained_name(container, kind), value: name.clone() });
+        terms.extend(own.into_iter().map(|term| Term {
+            param: contained_name(container, &term.param),
+            value: Value::Composite(vec![term.value, name.clone()]),
+        }));
+        Ok(())
     }
 
     /// What somebody defined must not keep resources from being written: a parameter that cannot be evaluated on this one
@@ -183,6 +222,24 @@ impl Extractor {
     }
 }
 
+/// The name of the terms of what a resource of a type contains: of those by a parameter, or, by the name of a type, of
+/// the ids.
+pub(crate) fn contained_name(container: &str, name: &str) -> CompactString {
+    format_compact!("{container}{CONTAINED}{name}")
+}
+
+/// The rules that may give something for a resource, in order.
+fn due<'a>(object: &Object, parameters: &'a Parameters) -> Vec<&'a Rule> {
+    let mut due: Vec<usize> = parameters.always().to_vec();
+    for name in object.names() {
+        due.extend_from_slice(parameters.opened_by(name));
+    }
+    due.sort_unstable();
+    due.dedup();
+    let rules = due.into_iter().filter_map(|rule| parameters.rules.get(rule));
+    rules.filter(|rule| rule.is_indexed).collect()
+}
+
 fn json_of(item: &Item<'_>) -> Option<Json> {
     match item {
         Item::Element(element) => element.value().cloned(),
@@ -211,7 +268,9 @@ impl Rule {
     ) -> Result<(), ExtractError> {
         let version = environment.definitions().version();
         let place = Place { search_type: self.search_type, system: self.system, bases, version };
-        for item in &*self.evaluate(context.clone(), environment)? {
+        let items = self.evaluate(context.clone(), environment)?;
+        self.mark_missing(&items, context, terms);
+        for item in &*items {
             if self.components.is_empty() {
                 values(item, &place, &mut |value| terms.push(Term { param: self.term.clone(), value }));
                 side_terms(item, &place, &self.term, terms);
@@ -220,6 +279,25 @@ impl Rule {
             }
         }
         Ok(())
+    }
+
+    /// `patient` finds its references among those of `subject`. A term says when there are references and none of them
+    /// is for it, which is seldom.
+    fn mark_missing(&self, items: &[Item<'_>], context: &Item<'_>, terms: &mut Vec<Term>) {
+        if items.is_empty() || self.narrowed.is_empty() {
+            return;
+        }
+        let kind_of = |item: &Item<'_>| match contained(item) {
+            Some(id) => contained_type(context.json()?, id).map(CompactString::from),
+            None => type_of(item).map(CompactString::from),
+        };
+        let kinds: Vec<CompactString> = items.iter().filter_map(kind_of).collect();
+        for (term, target) in &self.narrowed {
+            if !kinds.iter().any(|kind| *kind == target.name()) {
+                let value = Value::Token(Coding { code: "true".into(), system: None });
+                terms.push(Term { param: term.clone(), value });
+            }
+        }
     }
 
     /// A term for every combination of the parts' values.
@@ -246,6 +324,13 @@ impl Rule {
         );
         Ok(())
     }
+}
+
+/// The type of a contained resource.
+fn contained_type<'a>(resource: &'a Json, id: &str) -> Option<&'a str> {
+    let Json::Array(contained) = resource.get("contained")? else { return None };
+    let found = contained.iter().find(|inner| inner.get("id").and_then(Json::as_str) == Some(id))?;
+    found.get("resourceType")?.as_str()
 }
 
 fn with(row: &[Value], part: &Value) -> Vec<Value> {

@@ -104,6 +104,8 @@ pub enum Test {
     TextContains(CompactString),
     /// A reference.
     Reference(Reference),
+    /// A reference to elsewhere whose text begins like this.
+    ReferencePrefix(CompactString),
     /// A span of time that lies within this one.
     Date(Interval),
     /// A span of time by its ends.
@@ -282,6 +284,9 @@ impl Test {
             (Self::TextPrefix(start), Value::Text { normal, .. }) => normal.starts_with(start.as_str()),
             (Self::TextContains(part), Value::Text { normal, .. }) => normal.contains(part.as_str()),
             (Self::Reference(wanted), Value::Reference(reference)) => wanted == reference,
+            (Self::ReferencePrefix(start), Value::Reference(Reference::External(text))) => {
+                text.starts_with(start.as_str())
+            }
             (Self::Date(span), Value::Date(date)) => {
                 // A span that ends before it begins lies within nothing.
                 span.low <= date.low && date.low <= date.high && date.high <= span.high
@@ -533,6 +538,10 @@ mod tests {
         let local = Reference::Local(Key::new("Patient", "1"));
         let external = Reference::External("Patient/1".into());
         assert!(Test::Reference(local.clone()).passes(&Value::Reference(local.clone())));
+        let begins = |start: &str| Test::ReferencePrefix(start.into());
+        assert!(begins("Patient/").passes(&Value::Reference(external.clone())));
+        assert!(!begins("atient").passes(&Value::Reference(external.clone())));
+        assert!(!begins("Patient/").passes(&Value::Reference(local.clone())));
         assert!(!Test::Reference(local).passes(&Value::Reference(external)));
     }
 }

@@ -273,6 +273,7 @@ impl Pattern {
                 exact(Value::Text { normal: normal.clone(), original: original.clone() }, names)?
             }
             Test::Reference(reference) => exact(Value::Reference(reference.clone()), names)?,
+            Test::ReferencePrefix(start) => Self::Prefix(external(start)),
             Test::Uri(uri) => exact(Value::Uri(uri.clone()), names)?,
             Test::Date(span) => Self::Date(sort_instant(span.low), sort_instant(span.high)),
             Test::Number(range) => {

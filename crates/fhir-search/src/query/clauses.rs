@@ -199,6 +199,16 @@ fn quantity(value: &str) -> Tests {
 const TARGETS_MAX: usize = 12;
 
 fn reference(parameter: &Parameter, target: Option<TypeDef>, value: &str, bases: &[&str]) -> Tests {
+    Ok(references(parameter, target, value, bases)?.into_iter().map(Test::Reference).collect())
+}
+
+/// The references that a value stands for.
+pub(super) fn references(
+    parameter: &Parameter,
+    target: Option<TypeDef>,
+    value: &str,
+    bases: &[&str],
+) -> Result<Vec<Reference>, Problem> {
     let text = plain(value);
     let malformed = Problem::Malformed { expected: REFERENCE };
     let target = target.or(parameter.only());
@@ -215,7 +225,7 @@ fn reference(parameter: &Parameter, target: Option<TypeDef>, value: &str, bases:
         }
         vec![found]
     };
-    Ok(found.into_iter().map(Test::Reference).collect())
+    Ok(found)
 }
 
 /// A bare id of any type that the parameter refers to, unless those are too many to guess.

@@ -36,6 +36,8 @@ pub enum Problem {
         /// How many are.
         max: usize,
     },
+    /// It follows references, which those of contained resources are not.
+    Contained,
     /// More steps from reference to reference, or more parentheses within parentheses, than are taken.
     TooDeep {
         /// How many are.
@@ -73,6 +75,9 @@ impl fmt::Display for QueryError {
             }
             Problem::TooMany { max } if parameter.is_empty() => write!(f, "More than {max} parameters."),
             Problem::TooMany { max } => write!(f, "{parameter} has more than {max} values."),
+            Problem::Contained => {
+                f.write_str("What is contained in other resources is not found by chains, _has, _list or hierarchies.")
+            }
             Problem::TooDeep { max } => write!(f, "{parameter} goes more than {max} levels deep."),
             Problem::Codes(Unlisted::Unknown) => write!(
                 f,

@@ -1,8 +1,11 @@
 //! From the text of a query to its meaning (FHIR, search).
 
 mod clauses;
+mod contained;
 mod error;
 mod filter;
+mod hierarchy;
+mod near;
 mod ordered;
 mod shape;
 mod text;
@@ -13,11 +16,14 @@ use storage_api::{Clause, Condition, Query, Test};
 pub use error::{Problem, QueryError};
 pub use shape::Order;
 
-use self::clauses::{DATE, Modifier, clauses, parts};
+use self::clauses::{DATE, Modifier, clauses, parts, references};
+use self::contained::referred;
 use self::filter::{Compared, filter, values_behind};
+use self::hierarchy::Way;
+use self::near::{near, near_distance, near_stu3};
 use self::ordered::{Prefix, date, moments};
 use self::text::{plain, split};
-use crate::extractor::Extractor;
+use crate::extractor::{Extractor, contained_name};
 use crate::parameters::{Parameter, Parameters};
 use crate::terminology::{Terminology, Wanted};
 
@@ -114,7 +120,8 @@ impl Extractor {
         bases: &[&str],
     ) -> Result<Query, QueryError> {
         // What others refer to may change without a version of the resource itself, and so may value sets.
-        if let Some((name, _)) = pairs.iter().find(|(name, _)| depends_on_others(name)) {
+        let along = |name: &str| self.goes_along(resource_type, name);
+        if let Some((name, _)) = pairs.iter().find(|(name, _)| depends_on_others(name) || along(name)) {
             return Err(QueryError { parameter: shortened(name), problem: Problem::Unsupported });
         }
         let understood = self.read(resource_type, pairs, bases)?;
@@ -130,6 +137,13 @@ impl Extractor {
             return Err(whole(Problem::NotSelective));
         }
         Ok(query)
+    }
+
+    /// Whether a parameter goes along a hierarchy of resources.
+    fn goes_along(&self, resource_type: &str, name: &str) -> bool {
+        let Some((code, "above" | "below")) = name.split_once(':') else { return false };
+        let parameter = self.parameters(resource_type).and_then(|parameters| parameters.get(code));
+        parameter.is_some_and(|known| known.definition().search_type() == SearchType::Reference)
     }
 
     /// Reads a search. Parameters that are not known and parameters without value are passed over, and named; what is
@@ -160,7 +174,8 @@ impl Extractor {
         for (name, value) in pairs {
             let of_type = |kind: &&str| {
                 let parameters = self.parameters(kind).ok_or(Problem::Unknown)?;
-                Reader { extractor: self, parameters, surroundings, steps: 0 }.conditions(name, value)
+                Reader { extractor: self, parameters, surroundings, steps: 0, beside: pairs }
+                    .conditions(name, value)
             };
             match types.iter().map(of_type).collect::<Result<Vec<_>, _>>() {
                 Ok(conditions) => {
@@ -195,7 +210,7 @@ impl Extractor {
         let compartment = self.definitions().compartment(of)?;
         let parameters = self.parameters(resource_type)?;
         let surroundings = Surroundings { bases, terminology: &Terminology::default() };
-        let reader = Reader { extractor: self, parameters, surroundings, steps: 0 };
+        let reader = Reader { extractor: self, parameters, surroundings, steps: 0, beside: &[] };
         let mut any = Vec::new();
         for code in compartment.parameters(self.definitions().resource_type(resource_type)?) {
             for condition in reader.conditions(code, &format!("{of}/{id}")).unwrap_or_default() {
@@ -240,7 +255,11 @@ fn depends_on_others(name: &str) -> bool {
 fn is_selective(condition: &Condition) -> bool {
     let selects = |clause: &Clause| match clause {
         Clause::Id(_) => true,
-        Clause::Updated(_) | Clause::Refers { .. } | Clause::Referred { .. } | Clause::All(_) => false,
+        Clause::Updated(_)
+        | Clause::Refers { .. }
+        | Clause::Referred { .. }
+        | Clause::Part { .. }
+        | Clause::All(_) => false,
         Clause::Term { test, .. } => selects(test),
     };
     !condition.negated && condition.any.iter().all(selects)
@@ -262,6 +281,8 @@ struct Reader<'a> {
     surroundings: Surroundings<'a>,
     /// References that were followed to get here.
     steps: usize,
+    /// The parameters of the same search, where no reference was followed.
+    beside: &'a [(String, String)],
 }
 
 impl Reader<'_> {
@@ -304,6 +325,8 @@ impl Reader<'_> {
             "_id" => ids(modifier, &values),
             "_lastUpdated" => updated(modifier, &values),
             _ if !parameter.is_supported() => Err(Problem::Unsupported),
+            _ if parameter.is_distance() => self.distance(modifier, value),
+            _ if parameter.is_position() => self.positions(parameter, modifier, value, &values),
             _ if parameter.definition().search_type() == SearchType::Composite => {
                 self.composite(parameter, modifier, &values)
             }
@@ -334,10 +357,14 @@ impl Reader<'_> {
         for target in targets {
             // A type that does not have the parameter is not meant.
             match self.step(target.name(), rest, value) {
-                Ok(query) => any.extend(self.parameters.sources(parameter).map(|source| Clause::Refers {
-                    param: source.term().into(),
-                    query: Box::new(query.clone()),
-                })),
+                Ok(query) => {
+                    for source in self.parameters.sources(parameter) {
+                        let owner = source.term().split('.').next().unwrap_or_default();
+                        any.extend(referred(owner, target.name(), source.term(), &query.conditions));
+                        let query = Box::new(query.clone());
+                        any.push(Clause::Refers { param: source.term().into(), query });
+                    }
+                }
                 Err(problem) if refused == Problem::Unknown => refused = problem,
                 Err(_) => {}
             }
@@ -372,7 +399,7 @@ impl Reader<'_> {
             return Err(Problem::TooDeep { max: STEPS_MAX });
         }
         let parameters = self.extractor.parameters(kind).ok_or(Problem::Unknown)?;
-        let reader = Reader { parameters, steps: self.steps + 1, ..*self };
+        let reader = Reader { parameters, steps: self.steps + 1, beside: &[], ..*self };
         Ok(Query { kind: kind.into(), conditions: reader.conditions(name, value)? })
     }
 
@@ -391,6 +418,15 @@ impl Reader<'_> {
             && let Some(codes) = modifier.and_then(ByCodes::named)
         {
             return self.by_codes(parameter, codes, values);
+        }
+        if kind == SearchType::Reference
+            && let Some(way @ ("above" | "below")) = modifier
+        {
+            return self.along_hierarchy(
+                parameter,
+                if way == "above" { Way::Above } else { Way::Below },
+                values,
+            );
         }
         let negated = modifier == Some("not") && kind == SearchType::Token;
         let modifier = match modifier {
@@ -474,13 +510,67 @@ impl Reader<'_> {
             "false" => false,
             _ => return Err(Problem::Malformed { expected: "true or false" }),
         };
-        // The terms of `subject` do not tell whether there is a `patient`.
-        if parameter.only().is_some() {
+        let mut any = Vec::new();
+        for source in self.parameters.sources(parameter) {
+            any.push(Clause::term(source.term(), Test::Present));
+            if source.definition().search_type() == SearchType::Reference {
+                any.push(Clause::term(contained_name(source.term(), ""), Test::Present));
+            }
+        }
+        // The terms of `subject` alone do not tell whether there is a `patient`.
+        let Some(marker) = self.parameters.missing_term(parameter) else {
+            return Ok(vec![Condition { any, negated }]);
+        };
+        let there = [Condition::any(any), Condition::none(vec![Clause::term(marker, Test::Present)])];
+        Ok(if negated { vec![Condition::none(vec![Clause::All(there.into())])] } else { there.into() })
+    }
+
+    /// `near`: within a circle around a place.
+    fn positions(
+        &self,
+        parameter: &Parameter,
+        modifier: Option<&str>,
+        value: &str,
+        values: &[&str],
+    ) -> Result<Vec<Condition>, Problem> {
+        match modifier {
+            None => {}
+            Some("missing") => return self.missing(parameter, value),
+            Some(_) => return Err(Problem::Modifier),
+        }
+        let mut distances = self.beside.iter().filter(|(name, _)| name == "near-distance");
+        let distance = distances.next().map(|(_, value)| value.as_str());
+        let is_stu3 = self.extractor.definitions().version() == FhirVersion::Stu3;
+        let test = |value: &&str| if is_stu3 { near_stu3(value, distance) } else { near(value) };
+        let clause = |value| Ok(Clause::term(parameter.term(), test(value)?));
+        Ok(vec![Condition::any(values.iter().map(clause).collect::<Result<_, _>>()?)])
+    }
+
+    /// `near-distance` says how far `near` reaches.
+    fn distance(&self, modifier: Option<&str>, value: &str) -> Result<Vec<Condition>, Problem> {
+        let count = |code: &str| self.beside.iter().filter(|(name, _)| name == code).count();
+        if modifier.is_some() {
             return Err(Problem::Modifier);
         }
-        let sources = self.parameters.sources(parameter);
-        let any = sources.map(|source| Clause::term(source.term(), Test::Present)).collect();
-        Ok(vec![Condition { any, negated }])
+        near_distance(value)?;
+        if count("near") == 0 || count("near-distance") > 1 { Err(near::ALONE) } else { Ok(Vec::new()) }
+    }
+
+    /// `location:below`: what the references lead to is the one that is meant, or part of it.
+    fn along_hierarchy(
+        &self,
+        parameter: &Parameter,
+        way: Way,
+        values: &[&str],
+    ) -> Result<Vec<Condition>, Problem> {
+        let mut any = Vec::new();
+        for value in values {
+            let found = references(parameter, None, value, self.surroundings.bases)?;
+            for source in self.parameters.sources(parameter) {
+                any.extend(self.along(way, source.term(), found.clone())?);
+            }
+        }
+        Ok(vec![Condition::any(any)])
     }
 
     /// `subject:Patient`.

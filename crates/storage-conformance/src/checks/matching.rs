@@ -217,6 +217,7 @@ fn tests() -> Vec<Test> {
         tests.push(Test::TextPrefix(code.into()));
         tests.push(Test::TextContains(code.into()));
         tests.push(Test::Reference(Reference::External(code.into())));
+        tests.push(Test::ReferencePrefix(code.into()));
     }
     for target in [key("a"), key("never"), Key::new("Patient", "a"), Key::new("Nothing", "a")] {
         tests.push(Test::Reference(Reference::Local(target)));

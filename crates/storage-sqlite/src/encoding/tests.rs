@@ -107,6 +107,7 @@ fn test() -> impl Strategy<Value = Test> {
         text().prop_map(Test::UriBelow),
         (span(), span()).prop_map(|(low, high)| Test::Span { low, high }),
         circle().prop_map(Test::Near),
+        text().prop_map(Test::ReferencePrefix),
     ];
     leaf.prop_recursive(2, 8, 3, |inner| prop::collection::vec(inner, 0..3).prop_map(Test::Composite))
 }
