@@ -19,5 +19,5 @@ pub use extractor::Extractor;
 pub use normal::normalised;
 pub use outgoing::{Outgoing, REFERS, outgoing, outgoing_terms};
 pub use parameters::{Component, Parameter, Parameters};
-pub use query::{Order, Problem, QueryError, Selection, Surroundings, Understood, wanted};
+pub use query::{Met, Order, Problem, QueryError, Selection, Surroundings, Understood, wanted};
 pub use terminology::{Terminology, Unlisted, Wanted};

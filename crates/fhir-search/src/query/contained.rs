@@ -1,7 +1,7 @@
 //! Searches of what resources contain (FHIR, search, `_contained`), and chains to it.
 
 use fhir_model::json::Value as Json;
-use storage_api::{Alone, Candidate, Clause, Condition, Key, Query, Term, Test, Timestamp};
+use storage_api::{Alone, Candidate, Clause, Condition, Key, Query, Test, Timestamp, matches};
 
 use super::error::Problem;
 use crate::error::ExtractError;
@@ -32,32 +32,44 @@ impl Extractor {
         self.types().map(query).collect()
     }
 
-    /// The ids of those that a resource contains which are of `kind` and meet these conditions.
+    /// Of a resource that one of these queries found: what in it is of `kind` and meets the conditions.
     ///
     /// # Errors
     ///
-    /// As [`Extractor::terms`]; what [`Extractor::in_containers`] refuses is met by none.
-    pub fn contained_matches(
+    /// As [`Extractor::terms`]; what [`Extractor::in_containers`] refuses is met by nothing.
+    pub fn met_in(
         &self,
-        container: &Json,
+        (key, at): (&Key, Timestamp),
+        content: &Json,
         kind: &str,
         conditions: &[Condition],
         bases: &[&str],
-    ) -> Result<Vec<String>, ExtractError> {
-        let Some(name) = container.get("resourceType").and_then(Json::as_str) else { return Ok(Vec::new()) };
-        let terms = self.terms(container, bases)?;
-        let Some(Json::Array(contained)) = container.get("contained") else { return Ok(Vec::new()) };
+    ) -> Result<Met, ExtractError> {
+        let terms = self.terms(content, bases)?;
+        let candidate = Candidate { key, at, terms: &terms };
+        let query = Query { kind: kind.into(), conditions: conditions.to_vec() };
+        let is_met = |id: &&str| {
+            let own = Condition::any(vec![Clause::Id((*id).into())]);
+            let conditions: Vec<Condition> = conditions.iter().cloned().chain([own]).collect();
+            part(&key.kind, kind, &conditions).is_ok_and(|part| part.holds(&candidate, &Alone))
+        };
+        let contained = match content.get("contained") {
+            Some(Json::Array(contained)) => contained.as_slice(),
+            _ => &[],
+        };
         let ids = contained.iter().filter_map(|inner| inner.get("id").and_then(Json::as_str));
-        Ok(ids.filter(|id| is_met(name, kind, conditions, id, &terms)).map(str::to_owned).collect())
+        let inside = ids.filter(is_met).map(str::to_owned).collect();
+        Ok(Met { itself: matches(&query, &candidate, &Alone), inside })
     }
 }
 
-fn is_met(container: &str, kind: &str, conditions: &[Condition], id: &str, terms: &[Term]) -> bool {
-    let own = Condition::any(vec![Clause::Id(id.into())]);
-    let conditions: Vec<Condition> = conditions.iter().cloned().chain([own]).collect();
-    let key = Key::new("", "");
-    let candidate = Candidate { key: &key, at: Timestamp(0), terms };
-    part(container, kind, &conditions).is_ok_and(|part| part.holds(&candidate, &Alone))
+/// What meets conditions in one resource.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Met {
+    /// Whether the resource does itself.
+    pub itself: bool,
+    /// The ids of those that it contains which do.
+    pub inside: Vec<String>,
 }
 
 /// Something that a resource of a type contains is of `kind` and meets all of these.

@@ -13,6 +13,7 @@ mod text;
 use fhir_definitions::{FhirVersion, SearchType, TypeDef};
 use storage_api::{Clause, Condition, Query, Test};
 
+pub use contained::Met;
 pub use error::{Problem, QueryError};
 pub use shape::Order;
 
