@@ -38,7 +38,7 @@ fn version(key: Key, before: u64, chance: u64) -> (Guard, Write) {
     };
     let next = VersionToken { number: VersionNumber::new(before + 1), tag: VersionTag(chance) };
     let content = Some(Body { bytes: content(chance).into(), splice: 0 });
-    let write = VersionWrite { key: key.clone(), next, method: Method::Put, body: content, terms: vec![] };
+    let write = VersionWrite { key: key.clone(), next, method: Method::Put, body: content, terms: [].into() };
     (Guard::Head(key, guard), Write::Version(write))
 }
 

@@ -202,6 +202,8 @@ impl StoredBody {
             Some(meta) => print_with_meta(&mut printer, resource, meta)?,
             None => print_without_meta(&mut printer, resource)?,
         };
+        // Bodies are kept, by transactions in great numbers.
+        printer.bytes.shrink_to_fit();
         Ok(Self { bytes: printer.bytes, splice })
     }
 

@@ -11,6 +11,7 @@ use transaction_engine::{Entry, EntryError};
 
 use crate::answer::Answer;
 use crate::bundle::{bad_entry, entry_context};
+use crate::bundle_time::Deadline;
 use crate::service::{Context, Planned, Service};
 
 impl Service {
@@ -18,6 +19,7 @@ impl Service {
     pub(crate) async fn batch(
         &self,
         entries: Vec<Result<Entry, EntryError>>,
+        deadline: Deadline,
         context: &Context,
     ) -> Vec<Answer> {
         let count = entries.len();
@@ -32,7 +34,7 @@ impl Service {
             }
         }
         let parallel = self.limits.batch_parallel_max.max(1);
-        let carried_out = lines.into_iter().map(|line| self.batch_line(line, context));
+        let carried_out = lines.into_iter().map(|line| self.batch_line(line, deadline, context));
         let mut answers: Vec<(usize, Answer)> =
             stream::iter(carried_out).buffer_unordered(parallel).flat_map(stream::iter).collect().await;
         answers.sort_by_key(|(place, _)| *place);
@@ -44,12 +46,13 @@ impl Service {
     async fn batch_line(
         &self,
         entries: Vec<(usize, Result<Entry, EntryError>)>,
+        deadline: Deadline,
         context: &Context,
     ) -> Vec<(usize, Answer)> {
         let mut answers = Vec::with_capacity(entries.len());
         for (place, entry) in entries {
             let answered = match entry {
-                Ok(entry) => self.batch_entry(entry, context).await,
+                Ok(entry) => self.batch_entry(entry, deadline, context).await,
                 Err(error) => Err(bad_entry(&error.problem, self.rulebook.version())),
             };
             answers.push((place, answered.unwrap_or_else(|failure| self.refuse(&failure, &context.trace))));
@@ -57,8 +60,14 @@ impl Service {
         answers
     }
 
-    async fn batch_entry(&self, mut entry: Entry, context: &Context) -> Result<Answer, Failure> {
-        let resource = entry.resource.take();
+    async fn batch_entry(
+        &self,
+        entry: Entry,
+        deadline: Deadline,
+        context: &Context,
+    ) -> Result<Answer, Failure> {
+        self.expect_entry_in_time(deadline)?;
+        let resource = self.sent_by(&entry)?;
         let asked = self.asked_by(&entry, resource)?;
         let own = entry_context(asked.precondition, Planned::default(), context);
         let answer = self.dispatch(asked.operation, &own).await?;

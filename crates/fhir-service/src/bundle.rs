@@ -1,5 +1,7 @@
 //! Bundles of requests: what a batch and a transaction have in common.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use fhir_definitions::{Definitions, FhirVersion};
 use fhir_model::Instant;
@@ -7,14 +9,17 @@ use fhir_model::json::Value;
 use rulebook::{Failure, Interaction, ParameterProblem, Success};
 use storage_api::HistoryScope;
 use transaction_engine::{
-    BundleError, BundleRequest, Entry, EntryError, Kind, Method, PlanError, Problem, ResponseEntry,
+    BundleError, BundleRequest, Entry, EntryError, Kind, Method, PlanError, Problem, Reading, ResponseEntry,
     ResponseWriter, Target,
 };
 use versioning_core::Precondition;
 
 use crate::answer::{Answer, Payload};
+use crate::content::expect_content;
 use crate::present::{Format, Presentation};
-use crate::request::{CapabilityMode, Content, Criteria, Operation, Patch, PatchFormat, SearchScope};
+use crate::request::{
+    CapabilityMode, Content, Criteria, Encoding, Operation, Patch, PatchFormat, SearchScope,
+};
 use crate::service::{Context, Planned, Service};
 use crate::subset::Subset;
 use crate::{HistoryParameters, binary};
@@ -45,9 +50,21 @@ impl Service {
             // It could be meant for any entry.
             return Err(Failure::ConditionalNotOffered { header: "A conditional header field on a Bundle" });
         }
+        let deadline = self.bundle_deadline();
         let definitions = Definitions::of(self.rulebook.version());
-        let bundle = self.parse(body)?;
-        let bundle = BundleRequest::read(bundle, definitions, &context.base, self.limits.bundle_entries_max);
+        let reading = Reading {
+            definitions,
+            base: &context.base,
+            entries_max: self.limits.bundle_entries_max,
+            patch: self.rulebook.takes_patch_entries(),
+        };
+        let bundle = match &body.encoding {
+            Encoding::Fhir(Format::Json) => {
+                expect_content(body)?;
+                BundleRequest::parse(&body.bytes, &self.limits.json, reading)
+            }
+            _ => BundleRequest::read(self.parse(body)?, reading),
+        };
         let BundleRequest { kind, entries } = bundle.map_err(no_bundle)?;
         let interaction = match kind {
             Kind::Transaction => Interaction::Transaction,
@@ -57,10 +74,16 @@ impl Service {
             return Err(Failure::NotOffered(interaction));
         }
         let answers = match kind {
-            Kind::Transaction => self.transaction(entries, context).await?,
-            Kind::Batch => self.batch(entries, context).await,
+            Kind::Transaction => self.transaction(entries, deadline, context).await?,
+            Kind::Batch => self.batch(entries, deadline, context).await,
         };
         Ok(bundle_answer(kind, answers, context))
+    }
+
+    /// The resource that an entry sends, as a tree.
+    pub(crate) fn sent_by(&self, entry: &Entry) -> Result<Option<Value>, Failure> {
+        let tree = entry.resource.as_ref().map(|sent| sent.tree(&self.limits.json));
+        tree.transpose().map_err(Failure::Json)
     }
 
     /// What an entry asks for. `resource` is the one that it sends, with its references resolved.
@@ -182,6 +205,8 @@ fn bundle_answer(kind: Kind, answers: Vec<Answer>, context: &Context) -> Answer 
     let mut changes = Vec::new();
     let preferred = context.preferences.returning;
     let mut applied = None;
+    // A Bundle names a version by fullUrl once (rule bdl-7), however often it shows it.
+    let mut named = HashSet::new();
     for answer in answers {
         let json = answer.payload.as_ref().and_then(|payload| match payload {
             Payload::Json(bytes) => Some(&bytes[..]),
@@ -190,7 +215,9 @@ fn bundle_answer(kind: Kind, answers: Vec<Answer>, context: &Context) -> Answer 
         let is_outcome = json.is_some_and(|json| json.starts_with(br#"{"resourceType":"OperationOutcome""#))
             && answer.about.as_ref().is_none_or(|about| about.body.is_none());
         let (outcome, resource) = if is_outcome { (json, None) } else { (None, json) };
-        let full_url = answer.about.as_ref().map(|about| format!("{}/{}", context.base, about.key));
+        let shown = answer.about.as_ref().filter(|_| resource.is_some());
+        let named_first = shown.filter(|about| named.insert((about.key.clone(), about.version)));
+        let full_url = named_first.map(|about| format!("{}/{}", context.base, about.key));
         writer.entry(&ResponseEntry {
             status: answer.status,
             full_url: full_url.as_deref(),
@@ -217,6 +244,8 @@ pub(crate) fn entry_context(precondition: Precondition, planned: Planned, bundle
     Context {
         precondition,
         preferences: bundle.preferences,
+        // What others did to a transaction shows when it is committed, not in its entries.
+        retries_max: bundle.retries_max.filter(|_| !planned.in_transaction),
         base: bundle.base.clone(),
         trace: bundle.trace.clone(),
         claim: None,
@@ -277,6 +306,7 @@ pub(crate) fn bad_entry(problem: &Problem, version: FhirVersion) -> Failure {
 
 fn no_bundle(error: BundleError) -> Failure {
     let why = match error {
+        BundleError::Json(error) => return Failure::Json(error),
         BundleError::TooMany { max, found } => return Failure::TooManyEntries { max, found },
         BundleError::NotABundle { found } => {
             format!("The body is \"{found}\". POST to the base takes a Bundle of type transaction or batch.")
@@ -291,11 +321,9 @@ fn no_bundle(error: BundleError) -> Failure {
 
 pub(crate) fn unplanned(error: PlanError, version: FhirVersion) -> Failure {
     match error {
-        PlanError::Entry(EntryError { index, problem }) => Failure::Entry {
-            index,
-            request: "unread".to_owned(),
-            failure: Box::new(bad_entry(&problem, version)),
-        },
+        PlanError::Entry(EntryError { index, request, problem }) => {
+            Failure::Entry { index, request, failure: Box::new(bad_entry(&problem, version)) }
+        }
         PlanError::SameResource { key, entries } => {
             Failure::SameInTransaction { what: key.to_string(), entries }
         }
@@ -317,6 +345,8 @@ pub(crate) fn entry_failure(entry: &Entry, failure: Failure) -> Failure {
             }
             Failure::Invalid(findings)
         }
+        // That is nothing that the entry did.
+        Failure::TransactionTooSlow { .. } => return failure,
         other => other,
     };
     Failure::Entry { index, request: entry.label(), failure: Box::new(failure) }

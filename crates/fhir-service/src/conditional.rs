@@ -124,7 +124,7 @@ impl Service {
     ) -> Result<(), Failure> {
         self.counters.conflicts.add(1);
         *lost = lost.saturating_add(1);
-        if *lost > self.rulebook.lock_policy(asked.resource_type).retries_max {
+        if *lost > self.retries_max(asked.resource_type, context) {
             return Err(self.refused_on_criteria(Refusal::Contended { attempts: *lost }, asked, context));
         }
         self.counters.retries.add(1);

@@ -1,5 +1,7 @@
 //! From the bytes of a request to what is stored.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use fhir_definitions::Definitions;
 use fhir_model::json::{self, Object, Value};
@@ -25,9 +27,7 @@ impl Service {
         if let Encoding::Tree(resource) = &body.encoding {
             return Ok(Value::clone(resource));
         }
-        if body.bytes.trim_ascii().is_empty() {
-            return Err(Failure::EmptyBody);
-        }
+        expect_content(body)?;
         match &body.encoding {
             Encoding::Tree(resource) => Ok(Value::clone(resource)),
             Encoding::Native(content_type) => Err(binary::not_a_resource(content_type)),
@@ -60,12 +60,17 @@ impl Service {
     }
 }
 
+/// Refuses a body without anything in it.
+pub(crate) fn expect_content(body: &Content) -> Result<(), Failure> {
+    if body.bytes.trim_ascii().is_empty() { Err(Failure::EmptyBody) } else { Ok(()) }
+}
+
 /// A resource as it is written.
 #[derive(Clone, Debug)]
 pub(crate) struct Prepared {
     pub(crate) body: Body,
     /// What it is found by.
-    pub(crate) terms: Vec<Term>,
+    pub(crate) terms: Arc<[Term]>,
     /// What it must find on this server.
     pub(crate) references: Vec<Outgoing>,
     /// The generation of the terms.
@@ -89,7 +94,7 @@ impl Service {
         let stored = resource.stored_body().map_err(|_| Failure::Internal)?;
         let body = Body { bytes: Bytes::from(stored.bytes), splice: stored.splice.to_i64() };
         let index = in_force.generation;
-        Ok(Prepared { body, terms, references, index, joint: None, warnings: Vec::new() })
+        Ok(Prepared { body, terms: terms.into(), references, index, joint: None, warnings: Vec::new() })
     }
 
     /// A SearchParameter that could never be used is not stored, where it could come into force.

@@ -1,5 +1,7 @@
 //! Conditional delete of everything that matches, in one commit.
 
+use std::sync::Arc;
+
 use fhir_search::REFERS;
 use rulebook::{Failure, Success};
 use storage_api::{
@@ -152,7 +154,7 @@ impl Service {
                 next: VersionToken { number, tag: self.ids.version_tag() },
                 method: Method::Delete,
                 body: None,
-                terms: Vec::new(),
+                terms: Arc::default(),
             }));
         }
         Ok(set)

@@ -4,6 +4,7 @@ mod answer;
 mod batch;
 mod binary;
 mod bundle;
+mod bundle_time;
 mod capabilities;
 mod conditional;
 mod conflict;

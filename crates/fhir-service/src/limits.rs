@@ -19,6 +19,9 @@ pub struct Limits {
     pub idempotency_time_us: i64,
     /// Entries of a Bundle of requests; above it 413.
     pub bundle_entries_max: usize,
+    /// How long one may take, in microseconds of the clock that versions are stamped with; above it 413. A batch answers
+    /// so for the entries that it did not begin.
+    pub bundle_time_us: i64,
     /// Requests of one batch that are carried out at the same time.
     pub batch_parallel_max: usize,
     /// Ids drawn for one create before it is given up. A second is never needed in practice.
@@ -27,7 +30,8 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        const DAY_US: i64 = 24 * 60 * 60 * 1_000_000;
+        const MINUTE_US: i64 = 60 * 1_000_000;
+        const DAY_US: i64 = 24 * 60 * MINUTE_US;
         Self {
             json: json::Limits::default(),
             patch: fhir_patch::Limits::default(),
@@ -36,6 +40,7 @@ impl Default for Limits {
             conditional_delete_max: 100,
             idempotency_time_us: DAY_US,
             bundle_entries_max: 100_000,
+            bundle_time_us: 2 * MINUTE_US,
             batch_parallel_max: 16,
             id_draws_max: 3,
         }

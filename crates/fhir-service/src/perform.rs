@@ -4,7 +4,7 @@
 use fhir_model::json::Value;
 use rulebook::{Failure, Interaction, Resource, Success};
 use storage_api::{Commit, Key, VersionSelector, WriteSet};
-use versioning_core::{LockPolicy, Refusal};
+use versioning_core::Refusal;
 
 use crate::answer::Answer;
 use crate::request::Content;
@@ -46,7 +46,7 @@ impl Service {
                 Settled::JudgeAgain => {
                     self.counters.conflicts.add(1);
                     attempts += 1;
-                    if attempts > LockPolicy::fhir().retries_max {
+                    if attempts > self.retries_max("Parameters", context) {
                         let key = Key::new("Parameters", name);
                         let contended = Refusal::Contended { attempts };
                         return Err(self.refused(

@@ -36,7 +36,7 @@ impl Service {
         let Some(base) = self.base(&write).await? else { return Err(stale) };
         let base = self.shown_as(&base, None)?;
         let mine = incoming.into_value();
-        for _ in 0..=self.rulebook.lock_policy(&write.key.kind).retries_max {
+        for _ in 0..=self.retries_max(&write.key.kind, write.context) {
             let record = self.store.read(write.key).await.map_err(store_failure)?;
             let (Current::Live(head), Some(body)) = (record.current, record.body) else { return Err(stale) };
             let onto = self.version_id(&write.key.kind, head.version);

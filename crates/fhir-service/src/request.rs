@@ -24,6 +24,9 @@ pub struct Request {
     pub preferences: Preferences,
     /// The name that the client gave this write, so that it may be sent again safely.
     pub idempotency_key: Option<String>,
+    /// How often a lost race is decided again at most, if the client says so (`X-Retry-On-Version-Conflict`). Never more
+    /// often than the lock policy allows, and never where the client's own precondition fails.
+    pub retries_max: Option<u16>,
     /// The public base URL of the API, without a slash at its end.
     pub base: String,
     /// The id of the request, for logs and outcomes.

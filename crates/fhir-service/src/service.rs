@@ -101,6 +101,12 @@ impl Service {
         Self { narratives, ..self }
     }
 
+    /// Takes other limits than those that it was made with.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
     /// The rules of this API.
     pub fn rulebook(&self) -> &dyn Rulebook {
         &*self.rulebook
@@ -136,9 +142,10 @@ impl Service {
             return Err(Failure::NotOffered(interaction));
         }
         let claim = self.claim(&request);
-        let Request { operation, precondition, preferences, base, trace, caller, idempotency_key } = request;
+        let Request { operation, precondition, preferences, idempotency_key, retries_max, .. } = request;
+        let Request { base, trace, caller, .. } = request;
         let planned = Planned::default();
-        let context = Context { precondition, preferences, base, trace, claim, caller, planned };
+        let context = Context { precondition, preferences, retries_max, base, trace, claim, caller, planned };
         match operation {
             Operation::Bundle(body) => self.bundle(&body, idempotency_key.is_some(), &context).await,
             operation => self.dispatch(operation, &context).await,
@@ -251,6 +258,12 @@ impl Service {
         let drawn = self.ids.resource_id().to_string();
         let id = self.rulebook.new_id(resource_type, &drawn, &|| self.ids.version_tag().0);
         Id::parse(&id).map_err(|_| Failure::Internal)
+    }
+
+    /// How often a write that lost a race is decided again: as the lock policy has it, or less if the client says so.
+    pub(crate) fn retries_max(&self, resource_type: &str, context: &Context) -> u16 {
+        let allowed = self.rulebook.lock_policy(resource_type).retries_max;
+        context.retries_max.map_or(allowed, |asked| asked.min(allowed))
     }
 
     /// How this API prints a version.
@@ -371,6 +384,8 @@ impl Service {
 pub(crate) struct Context {
     pub(crate) precondition: Precondition,
     pub(crate) preferences: crate::Preferences,
+    /// See [`Request::retries_max`].
+    pub(crate) retries_max: Option<u16>,
     pub(crate) base: String,
     pub(crate) trace: String,
     pub(crate) claim: Option<Claim>,

@@ -9,7 +9,7 @@
 
 use std::collections::btree_map::Entry as BTreeEntry;
 use std::collections::hash_map::Entry as HashEntry;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use fhir_definitions::{Definitions, FhirVersion};
@@ -17,17 +17,33 @@ use fhir_model::json::Value;
 use fhir_model::{Id, Reference, Target as Named};
 use fhir_validate::Finding;
 use rulebook::{Failure, Interaction};
-use storage_api::{Commit, Guard, HeadGuard, Key, Now, Timestamp, VersionSelector, VersionTag};
+use storage_api::{
+    Commit, Current, Guard, HeadGuard, Key, Now, Timestamp, VersionSelector, VersionTag, Write,
+};
 use transaction_engine::{Entry, EntryError, Links, Method, Overlay, Phase, Plan, Target};
-use versioning_core::{LockPolicy, Precondition, Refusal};
+use versioning_core::{Precondition, Refusal};
 
 use crate::answer::Answer;
 use crate::bundle::{entry_context, entry_failure, unplanned};
+use crate::bundle_time::Deadline;
 use crate::request::Criteria;
 use crate::service::{Context, Planned, Service, resource, store_failure};
+use crate::write::RESTARTS_MAX;
 
 /// Rounds in which names are settled. Names that still change then depend on each other in a circle.
 const ROUNDS_MAX: usize = 6;
+
+/// The type whose lock policy says how often a transaction is decided again.
+const BUNDLE: &str = "Bundle";
+
+/// What a client sent.
+#[derive(Clone, Copy)]
+struct Sent<'a> {
+    plan: &'a Plan,
+    /// Its conditional references, each with the first entry that has it.
+    references: &'a BTreeMap<String, &'a Entry>,
+    deadline: Deadline,
+}
 
 /// What a round takes for granted.
 #[derive(Default)]
@@ -40,8 +56,8 @@ struct Assumed {
     keys: HashMap<usize, Key>,
     /// What conditional references mean.
     references: BTreeMap<String, Key>,
-    /// The versions of resources that are referred to with their versions.
-    versions: HashMap<Key, String>,
+    /// The versions of resources that are referred to with their versions, and the place of an entry that does so.
+    versions: HashMap<Key, (usize, String)>,
 }
 
 /// A transaction that was tried out.
@@ -54,7 +70,10 @@ struct Tried {
 /// How a commit ended.
 enum Settled {
     Committed(Timestamp),
+    /// Something that it looked at is otherwise by now.
     Again(Option<Key>),
+    /// The index generation changed under it.
+    Stale,
 }
 
 impl Service {
@@ -62,21 +81,33 @@ impl Service {
     pub(crate) async fn transaction(
         &self,
         entries: Vec<Result<Entry, EntryError>>,
+        deadline: Deadline,
         context: &Context,
     ) -> Result<Vec<Answer>, Failure> {
         let plan = Plan::new(entries).map_err(|error| unplanned(error, self.rulebook.version()))?;
-        let references = conditional_references(&plan, Definitions::of(self.rulebook.version()));
+        let references = conditional_references(&plan);
         let mut assumed = Assumed::default();
-        let mut attempts = 0;
+        let (mut attempts, mut restarts) = (0, 0);
+        let sent = Sent { plan: &plan, references: &references, deadline };
         loop {
-            let tried = self.try_out((&plan, &references), &mut assumed, context).await?;
+            let tried = self.try_out(sent, &mut assumed, context).await?;
+            self.expect_transaction_in_time(deadline)?;
             match self.commit_overlay(&tried.overlay).await? {
-                Settled::Committed(at) => return self.answers(&plan, tried, at, context).await,
+                Settled::Committed(at) => return self.answers(sent, tried, at, context).await,
+                Settled::Stale => {
+                    self.follow_generation().await?;
+                    restarts += 1;
+                    if restarts > RESTARTS_MAX {
+                        return Err(Failure::Busy);
+                    }
+                }
                 Settled::Again(key) => {
                     self.counters.conflicts.add(1);
                     attempts += 1;
-                    if attempts > LockPolicy::fhir().retries_max {
-                        let key = key.unwrap_or_else(|| Key::new("Bundle", "transaction"));
+                    if attempts > self.retries_max(BUNDLE, context) {
+                        // Whoever named a version is told of that one, not of the contention.
+                        self.try_out(sent, &mut assumed, context).await?;
+                        let key = key.unwrap_or_else(|| Key::new(BUNDLE, "transaction"));
                         let contended = Refusal::Contended { attempts };
                         return Err(self.refused(
                             contended,
@@ -105,16 +136,17 @@ impl Service {
     /// Carries out everything but searches on an overlay, in rounds, until all names are settled.
     async fn try_out(
         &self,
-        (plan, references): (&Plan, &BTreeMap<String, &Entry>),
+        sent: Sent<'_>,
         assumed: &mut Assumed,
         context: &Context,
     ) -> Result<Tried, Failure> {
         for _ in 0..ROUNDS_MAX {
             let overlay = Overlay::new(self.store.clone(), self.ids.now());
             let staged = Self { store: Arc::new(overlay.clone()), ..self.clone() };
-            let answers = vec![None; plan.entries().len()];
+            let answers = vec![None; sent.plan.entries().len()];
+            let (writers, twice) = (HashMap::new(), None);
             let mut round =
-                Round { service: &staged, below: self, plan, references, overlay, answers, context };
+                Round { service: &staged, below: self, sent, overlay, answers, writers, twice, context };
             if round.run(assumed).await? {
                 let Round { overlay, answers, .. } = round;
                 return Ok(Tried { overlay, answers });
@@ -130,14 +162,18 @@ impl Service {
     /// Commits what was tried out.
     async fn commit_overlay(&self, overlay: &Overlay) -> Result<Settled, Failure> {
         let request = self.ids.request_id();
-        let set = overlay.write_set(request, self.store.index_generation());
+        let set = overlay.take_write_set(request);
         if set.guards.is_empty() && set.writes.is_empty() {
             return Ok(Settled::Committed(self.ids.now()));
         }
         let guards = set.guards.clone();
+        let first = set.writes.iter().find_map(|write| match write {
+            Write::Version(version) => Some((version.key.clone(), version.next)),
+            _ => None,
+        });
         match self.store.commit(set).await.map_err(store_failure)? {
             Commit::Committed(committed) => Ok(Settled::Committed(committed.at)),
-            Commit::StaleIndex(_) => Ok(Settled::Again(None)),
+            Commit::StaleIndex(_) => Ok(Settled::Stale),
             Commit::Lost(lost) => {
                 for lost in &lost {
                     match (guards.get(lost.guard), &lost.now) {
@@ -158,7 +194,7 @@ impl Service {
             }
             Commit::Unknown => {
                 // All of it is one commit: one version of it tells of all.
-                let (key, next) = overlay.first_version().ok_or(Failure::Unavailable)?;
+                let (key, next) = first.ok_or(Failure::Unavailable)?;
                 match self.store.read_version(&key, VersionSelector::Number(next.number)).await {
                     Ok(Some(version)) if version.request == request => Ok(Settled::Committed(version.at)),
                     _ => Err(Failure::OutcomeUnknown { resource: resource(&key) }),
@@ -170,7 +206,7 @@ impl Service {
     /// Puts the time of the commit into the answers, and answers the searches.
     async fn answers(
         &self,
-        plan: &Plan,
+        Sent { plan, deadline, .. }: Sent<'_>,
         tried: Tried,
         at: Timestamp,
         context: &Context,
@@ -180,12 +216,15 @@ impl Service {
         for (entry, answer) in plan.entries().iter().zip(answers) {
             let Some(mut answer) = answer else {
                 // The transaction is committed, so a failure that nobody could foresee is one of the entry.
-                let looked = self.look_at(entry, context).await;
+                let looked = match self.expect_entry_in_time(deadline) {
+                    Ok(()) => self.look_at(entry, context).await,
+                    Err(failure) => Err(failure),
+                };
                 done.push(looked.unwrap_or_else(|failure| self.refuse(&failure, &context.trace)));
                 continue;
             };
             if let Some(about) = &answer.about
-                && overlay.written(&about.key).is_some_and(|(version, _)| version == about.version)
+                && overlay.version(&about.key) == Some(about.version)
             {
                 answer.last_modified = answer.last_modified.map(|_| at);
                 if let Some(body) = &about.body {
@@ -217,10 +256,13 @@ struct Round<'a> {
     service: &'a Service,
     /// On what is stored.
     below: &'a Service,
-    plan: &'a Plan,
-    references: &'a BTreeMap<String, &'a Entry>,
+    sent: Sent<'a>,
     overlay: Overlay,
     answers: Vec<Option<Answer>>,
+    /// The places of the entries that wrote resources.
+    writers: HashMap<Key, usize>,
+    /// The first resource that two entries wrote.
+    twice: Option<(Key, [usize; 2])>,
     context: &'a Context,
 }
 
@@ -231,7 +273,7 @@ impl Round<'_> {
 
     /// Whether the names were as assumed; if not, they are corrected.
     async fn run(&mut self, assumed: &mut Assumed) -> Result<bool, Failure> {
-        let plan = self.plan;
+        let plan = self.sent.plan;
         for entry in plan.in_phases(&[Phase::Delete]) {
             self.carry_out(entry, None, Planned::default())
                 .await
@@ -258,7 +300,7 @@ impl Round<'_> {
     /// Draws ids and asks criteria for what is not known yet.
     async fn assume(&self, assumed: &mut Assumed) -> Result<(), Failure> {
         let mut same: HashMap<(String, Vec<(String, String)>), Key> = HashMap::new();
-        for entry in self.plan.in_phases(&[Phase::Create, Phase::Update]) {
+        for entry in self.sent.plan.in_phases(&[Phase::Create, Phase::Update]) {
             let index = entry.index;
             assumed.tags.entry(index).or_insert_with(|| self.service.ids.version_tag());
             let Target::Type(resource_type) = &entry.target else { continue };
@@ -298,8 +340,7 @@ impl Round<'_> {
     /// The id that a conditional update without match creates under (R4 and later).
     fn own_id<'e>(&self, entry: &'e Entry) -> Option<&'e str> {
         let later = self.service.rulebook.version() != FhirVersion::Stu3;
-        let id = entry.resource.as_ref().filter(|_| later && entry.method == Method::Put)?.get("id")?;
-        id.as_str()
+        entry.resource.as_ref().filter(|_| later && entry.method == Method::Put)?.id()
     }
 
     async fn find(
@@ -308,6 +349,7 @@ impl Round<'_> {
         criteria: Vec<(String, String)>,
         interaction: Interaction,
     ) -> Result<Found, Failure> {
+        self.service.expect_transaction_in_time(self.sent.deadline)?;
         let own = entry_context(Precondition::NONE, Planned::default(), self.context);
         match self.service.find_one(resource_type, &Criteria(criteria), interaction, &own).await {
             Ok(found) => Ok(found.map_or(Found::None, Found::One)),
@@ -319,7 +361,7 @@ impl Round<'_> {
     /// No resource is written by two entries. Creates that find a resource do not write it.
     fn check_twice(&self, assumed: &Assumed) -> Result<(), Failure> {
         let mut seen: HashMap<&Key, usize> = HashMap::new();
-        for entry in self.plan.in_phases(&[Phase::Delete, Phase::Update]) {
+        for entry in self.sent.plan.in_phases(&[Phase::Delete, Phase::Update]) {
             let about = self
                 .answers
                 .get(entry.index)
@@ -331,11 +373,11 @@ impl Round<'_> {
             };
             let Some(key) = key else { continue };
             if let Some(first) = seen.insert(key, entry.index) {
-                return Err(Failure::SameInTransaction {
-                    what: key.to_string(),
-                    entries: [first, entry.index],
-                });
+                return Err(same_resource(key, first, entry.index));
             }
+        }
+        if let Some((key, [first, second])) = &self.twice {
+            return Err(same_resource(key, *first, *second));
         }
         if let Some(transaction_engine::Twice(key)) = self.overlay.twice() {
             let why = format!(
@@ -349,13 +391,13 @@ impl Round<'_> {
     /// What references between the entries mean.
     fn links(&self, assumed: &Assumed) -> Links {
         let mut links = Links::default();
-        for entry in self.plan.in_phases(&[Phase::Create, Phase::Update]) {
+        for entry in self.sent.plan.in_phases(&[Phase::Create, Phase::Update]) {
             let key = entry.key().or_else(|| assumed.keys.get(&entry.index));
             if let (Some(full_url), Some(key)) = (&entry.full_url, key) {
                 links.add(full_url, key.clone());
             }
         }
-        for (key, version_id) in &assumed.versions {
+        for (key, (_, version_id)) in &assumed.versions {
             links.add_version(key.clone(), version_id);
         }
         links
@@ -374,7 +416,7 @@ impl Round<'_> {
     /// Asks what conditional references mean before anything is written. What only the transaction itself creates is
     /// not found yet, and gets a name that lasts for this round.
     async fn assume_references(&self, assumed: &mut Assumed, links: &mut Links) -> Result<(), Failure> {
-        for (text, entry) in self.references {
+        for (text, entry) in self.sent.references {
             let BTreeEntry::Vacant(vacant) = assumed.references.entry(text.clone()) else { continue };
             let failed = |failure| entry_failure(entry, failure);
             vacant.insert(match self.resolve(text).await.map_err(failed)? {
@@ -393,15 +435,15 @@ impl Round<'_> {
     }
 
     /// Carries out the writes. If resources are not valid, it goes on to find all that are not. Gives the resources
-    /// whose versions have to be known.
-    async fn write(&mut self, assumed: &Assumed, links: &Links) -> Result<HashSet<Key>, Failure> {
-        let plan = self.plan;
-        let mut open = HashSet::new();
+    /// whose versions have to be known, each with the place of an entry that refers to it.
+    async fn write(&mut self, assumed: &Assumed, links: &Links) -> Result<HashMap<Key, usize>, Failure> {
+        let plan = self.sent.plan;
+        let mut open = HashMap::new();
         let mut invalid: Option<(usize, String, Vec<Finding>)> = None;
         for entry in plan.in_phases(&[Phase::Create, Phase::Update]) {
-            let resource = entry.resource.clone().map(|mut resource| {
+            let resource = self.service.sent_by(entry)?.map(|mut resource| {
                 let unknown = links.rewrite(&mut resource, entry.full_url.as_deref(), self.definitions());
-                open.extend(unknown.versions);
+                open.extend(unknown.versions.into_iter().map(|key| (key, entry.index)));
                 resource
             });
             let planned = Planned {
@@ -423,7 +465,7 @@ impl Round<'_> {
                 failure => return Err(failure),
             }
         }
-        open.extend(assumed.versions.keys().cloned());
+        open.extend(assumed.versions.iter().map(|(key, (entry, _))| (key.clone(), *entry)));
         match invalid {
             None => Ok(open),
             Some((index, request, findings)) => {
@@ -438,10 +480,17 @@ impl Round<'_> {
         resource: Option<Value>,
         planned: Planned,
     ) -> Result<(), Failure> {
+        self.service.expect_transaction_in_time(self.sent.deadline)?;
         let asked = self.service.asked_by(entry, resource)?;
         let planned = Planned { in_transaction: true, ..planned };
         let own = entry_context(asked.precondition, planned, self.context);
         let answer = self.service.dispatch(asked.operation, &own).await?;
+        for key in self.overlay.take_fresh() {
+            let first = *self.writers.entry(key.clone()).or_insert(entry.index);
+            if first != entry.index {
+                self.twice.get_or_insert((key, [first, entry.index]));
+            }
+        }
         if let Some(place) = self.answers.get_mut(entry.index) {
             *place = Some(answer);
         }
@@ -451,7 +500,7 @@ impl Round<'_> {
     /// Whether the entries wrote what was assumed.
     fn confirm(&self, assumed: &mut Assumed) -> bool {
         let mut settled = true;
-        for entry in self.plan.in_phases(&[Phase::Create, Phase::Update]) {
+        for entry in self.sent.plan.in_phases(&[Phase::Create, Phase::Update]) {
             let about = self
                 .answers
                 .get(entry.index)
@@ -470,7 +519,7 @@ impl Round<'_> {
     /// one does not mean exactly one resource.
     async fn confirm_references(&self, assumed: &mut Assumed, settled: bool) -> Result<bool, Failure> {
         let mut same = true;
-        for (text, entry) in self.references {
+        for (text, entry) in self.sent.references {
             let failed = |failure| entry_failure(entry, failure);
             match self.resolve(text).await.map_err(failed)? {
                 Found::One(key) => same &= assumed.references.insert(text.clone(), key.clone()) == Some(key),
@@ -485,49 +534,66 @@ impl Round<'_> {
     }
 
     /// Whether the versions that references name are those that the transaction leaves behind.
-    async fn confirm_versions(&self, assumed: &mut Assumed, asked: HashSet<Key>) -> Result<bool, Failure> {
+    async fn confirm_versions(
+        &self,
+        assumed: &mut Assumed,
+        asked: HashMap<Key, usize>,
+    ) -> Result<bool, Failure> {
         let mut same = true;
-        for key in asked {
+        for (key, place) in asked {
             let record = self.service.store.read(&key).await.map_err(store_failure)?;
-            let Some(head) = record.current.head() else {
-                let reference = key.to_string();
-                return Err(Failure::UnresolvedReference { reference });
+            let Current::Live(head) = record.current else {
+                let failure = Failure::UnresolvedReference { reference: key.to_string() };
+                return Err(match self.sent.plan.entries().get(place) {
+                    Some(entry) => entry_failure(entry, failure),
+                    None => failure,
+                });
             };
-            let version_id = self.service.version_id(&key.kind, head.version).to_string();
-            same &= assumed.versions.insert(key, version_id.clone()) == Some(version_id);
+            let version = (place, self.service.version_id(&key.kind, head.version).to_string());
+            same &= assumed.versions.insert(key, version.clone()) == Some(version);
         }
         Ok(same)
     }
 
     /// Answers reads, and looks whether searches can be answered at all.
     async fn read(&mut self) -> Result<(), Failure> {
-        let plan = self.plan;
+        let plan = self.sent.plan;
         for entry in plan.in_phases(&[Phase::Read]) {
             self.carry_out(entry, None, Planned::default())
                 .await
                 .map_err(|failure| entry_failure(entry, failure))?;
         }
         for entry in plan.in_phases(&[Phase::Look]) {
-            let written = entry.key().is_some_and(|key| self.overlay.written(key).is_some());
-            if !written {
-                let looked = self.below.look_at(entry, self.context).await;
-                looked.map_err(|failure| entry_failure(entry, failure))?;
-            }
+            let looked = match &entry.target {
+                // The overlay has the version that the transaction writes.
+                Target::Version(..) => self.service.look_at(entry, self.context).await.map(drop),
+                // It has no history, but will have one.
+                Target::InstanceHistory(key) if self.overlay.version(key).is_some() => {
+                    self.service.asked_by(entry, None).map(drop)
+                }
+                _ => self.below.look_at(entry, self.context).await.map(drop),
+            };
+            looked.map_err(|failure| entry_failure(entry, failure))?;
         }
         Ok(())
     }
 }
 
 /// The conditional references of the entries that are written, each with the first entry that has it.
-fn conditional_references(plan: &Plan, definitions: Definitions) -> BTreeMap<String, &Entry> {
+fn conditional_references(plan: &Plan) -> BTreeMap<String, &Entry> {
     let mut found = BTreeMap::new();
     for entry in plan.in_phases(&[Phase::Create, Phase::Update]) {
         let Some(resource) = &entry.resource else { continue };
-        for text in Links::conditional_references(resource, definitions) {
-            found.entry(text).or_insert(entry);
+        for text in resource.conditional_references() {
+            found.entry(text.clone()).or_insert(entry);
         }
     }
     found
+}
+
+/// Two entries write one resource. They are named in the order of the request.
+fn same_resource(key: &Key, one: usize, other: usize) -> Failure {
+    Failure::SameInTransaction { what: key.to_string(), entries: [one.min(other), one.max(other)] }
 }
 
 /// A resource that another one refers to does not exist.

@@ -6,7 +6,9 @@ use storage_api::{
     Body, Commit, Committed, Current, Guard, Head, IndexGeneration, Key, Lost, Method, Now, Query, RequestId,
     Timestamp, VersionSelector, VersionToken, VersionWrite, WriteSet,
 };
-use versioning_core::{Attempt, Change, Committing, Content, Effect, Refusal, Reply, WriteOperation};
+use versioning_core::{
+    Attempt, Change, Committing, Content, Effect, LockPolicy, Refusal, Reply, WriteOperation,
+};
 
 use crate::answer::VersionChange;
 use crate::content::{Incoming, Prepared};
@@ -16,7 +18,7 @@ use crate::ruling::{Joint, OnLost};
 use crate::service::{Context, Outcome, Service, resource, store_failure};
 
 /// The index generation changes rarely; a write that meets more changes than this gives up.
-const RESTARTS_MAX: u32 = 8;
+pub(crate) const RESTARTS_MAX: u32 = 8;
 
 /// A write to carry out.
 #[derive(Clone, Copy)]
@@ -224,9 +226,7 @@ impl Service {
         prepare: impl Fn(Loaded<'_>) -> Result<Incoming, Failure>,
         in_doubt: &mut bool,
     ) -> Result<Driven, Failure> {
-        let in_transaction = write.context.planned.in_transaction;
-        let relaxed = in_transaction.then(|| self.rulebook.transaction_lock_policy(&write.key.kind));
-        let policy = relaxed.as_ref().unwrap_or_else(|| self.rulebook.lock_policy(&write.key.kind));
+        let policy = &self.lock_policy(&write);
         let mut prepared: Option<Prepared> = None;
         let mut stored: Option<Body> = None;
         let mut before: Option<VersionToken> = None;
@@ -342,11 +342,22 @@ impl Service {
         std::iter::once(own).chain(others.iter().cloned()).collect()
     }
 
+    /// The lock policy of a write, with as many attempts as its client wants.
+    fn lock_policy(&self, write: &Write<'_>) -> LockPolicy {
+        let (kind, context) = (&write.key.kind, write.context);
+        let policy = if context.planned.in_transaction {
+            self.rulebook.transaction_lock_policy(kind)
+        } else {
+            *self.rulebook.lock_policy(kind)
+        };
+        LockPolicy { retries_max: self.retries_max(kind, context), ..policy }
+    }
+
     /// What the rules looked at changed: once more, up to the bound of the lock policy.
     fn judge_again(&self, write: &Write<'_>, times: &mut u16) -> Result<(), Failure> {
         self.counters.conflicts.add(1);
         *times = times.saturating_add(1);
-        if *times > self.rulebook.lock_policy(&write.key.kind).retries_max {
+        if *times > self.retries_max(&write.key.kind, write.context) {
             let contended = Refusal::Contended { attempts: *times };
             return Err(self.refused(contended, write.key, write.interaction, &write.context.precondition));
         }

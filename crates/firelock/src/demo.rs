@@ -75,6 +75,7 @@ async fn create(mount: &Mount, base: &str, resource: &Value) -> Result<Stored> {
             },
             precondition: Precondition::NONE,
             preferences: Preferences::default(),
+            retries_max: None,
             idempotency_key: None,
             base: base.to_owned(),
             trace: "demo".to_owned(),

@@ -54,6 +54,7 @@ async fn create(mount: &Mount, base: &str, resource: &Value) -> Result<String> {
             operation: Operation::Create { resource_type: "DocumentReference".to_owned(), body },
             precondition: Precondition::NONE,
             preferences: Preferences::default(),
+            retries_max: None,
             idempotency_key: None,
             base: base.to_owned(),
             trace: "demo".to_owned(),

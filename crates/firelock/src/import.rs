@@ -168,13 +168,7 @@ fn append_one(runtime: &Runtime, store: &SqliteStore, ids: &Ids, version: Stored
         request: ids.request_id(),
         index: store.index_generation(),
         guards: vec![Guard::Head(key.clone(), guard(&current))],
-        writes: vec![Write::Version(VersionWrite {
-            key: key.clone(),
-            next,
-            method,
-            body,
-            terms: Vec::new(),
-        })],
+        writes: vec![Write::Version(VersionWrite { key: key.clone(), next, method, body, terms: [].into() })],
     };
     expect_committed(&key, &runtime.block_on(store.commit(set))?)?;
     Ok(true)

@@ -62,7 +62,10 @@ impl Upload {
                 None if more.is_empty() => first = Some(data),
                 None => more.extend_from_slice(&data),
                 Some(start) => {
-                    more.reserve(start.len() + data.len());
+                    // What the client says it sends, which is at most what it may: growing by doubling would hold an
+                    // old copy beside the new one.
+                    let rest = usize::try_from(self.body.size_hint().lower()).unwrap_or(0);
+                    more.reserve(start.len() + data.len() + rest.min(max));
                     more.extend_from_slice(&start);
                     more.extend_from_slice(&data);
                 }

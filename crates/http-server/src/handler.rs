@@ -29,7 +29,7 @@ use crate::query::Query;
 use crate::response::{X_CORRELATION_ID, X_REQUEST_ID, response};
 use crate::route::Target;
 use crate::server::{Mount, Shared};
-use crate::{compression, conditional, criteria, negotiate, prefer};
+use crate::{compression, conditional, criteria, negotiate, prefer, retry};
 
 /// A longer correlation id is not sent back.
 const CORRELATION_ID_LEN_MAX: usize = 256;
@@ -222,9 +222,21 @@ impl Shared {
         };
         refuse_unknown(query, preferences.handling)?;
         let base = format!("{}{}", self.origin.url(parts, peer), mount.path);
-        let idempotency_key = if interaction.is_safe() { None } else { idempotency_key(&parts.headers)? };
-        let trace = trace.to_owned();
-        let request = Request { operation, precondition, preferences, idempotency_key, base, trace, caller };
+        let (idempotency_key, retries_max) = if interaction.is_safe() {
+            (None, None)
+        } else {
+            (idempotency_key(&parts.headers)?, retry::retries_max(&parts.headers)?)
+        };
+        let request = Request {
+            operation,
+            precondition,
+            preferences,
+            idempotency_key,
+            retries_max,
+            base,
+            trace: trace.to_owned(),
+            caller,
+        };
         Ok(Prepared::Request(Box::new((request, presentation))))
     }
 

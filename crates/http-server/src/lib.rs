@@ -17,6 +17,7 @@ mod origin;
 mod prefer;
 mod query;
 mod response;
+mod retry;
 mod route;
 mod sending;
 mod server;

@@ -88,6 +88,8 @@ pub enum Failure {
     MalformedField(FieldError),
     /// `Idempotency-Key` cannot be used.
     MalformedIdempotencyKey,
+    /// `X-Retry-On-Version-Conflict` cannot be understood.
+    MalformedRetry,
     /// `Idempotency-Key` was used for another request.
     IdempotencyKeyReused,
     /// `Idempotency-Key` was used for this request, but its result was purged.
@@ -255,6 +257,16 @@ pub enum Failure {
         /// What was sent.
         found: usize,
     },
+    /// A transaction took too long.
+    TransactionTooSlow {
+        /// Limit in seconds.
+        max_s: u64,
+    },
+    /// An entry was not carried out, because those before it took too long.
+    EntryNotBegun {
+        /// Limit of the Bundle in seconds.
+        max_s: u64,
+    },
     /// An entry of a Bundle is no request that can be carried out.
     BadEntry {
         /// What to change.
@@ -267,9 +279,9 @@ pub enum Failure {
         /// The places of the entries, from 0.
         entries: [usize; 2],
     },
-    /// A conditional reference finds nothing.
+    /// A conditional reference finds nothing, or the version of nothing is asked for.
     UnresolvedReference {
-        /// As it was written.
+        /// The reference as it was written, or the resource.
         reference: String,
     },
     /// An entry fails, and the transaction with it.
@@ -407,15 +419,11 @@ impl fmt::Display for Failure {
                     "{header} is not supported here, and is never ignored. Send the request without it."
                 )
             }
-            Self::UriTooLong { max } => write!(f, "The URL is longer than {max} bytes."),
-            Self::HeadersTooLarge { max } => write!(f, "The header section is larger than {max} bytes."),
-            Self::BodyTooLarge { max } => write!(f, "The body is larger than {max} bytes."),
-            Self::BodyIncomplete => {
-                f.write_str("The body ended before it was complete. Nothing was written; send it again.")
-            }
-            Self::Timeout => {
-                f.write_str("The request did not arrive in time. Nothing was written; send it again.")
-            }
+            Self::UriTooLong { .. }
+            | Self::HeadersTooLarge { .. }
+            | Self::BodyTooLarge { .. }
+            | Self::BodyIncomplete
+            | Self::Timeout => self.arrival(f),
             Self::NotAcceptable { asked, offered } => {
                 write!(f, "No representation fits \"{asked}\". Ask for {offered}.")
             }
@@ -423,9 +431,10 @@ impl fmt::Display for Failure {
                 write!(f, "A body of type \"{sent}\" is not understood. Send {offered}.")
             }
             Self::MalformedField(error) => write!(f, "{error}."),
-            Self::MalformedIdempotencyKey | Self::IdempotencyKeyReused | Self::FirstResultGone => {
-                self.repetition(f)
-            }
+            Self::MalformedIdempotencyKey
+            | Self::MalformedRetry
+            | Self::IdempotencyKeyReused
+            | Self::FirstResultGone => self.repetition(f),
             Self::Parameter { name, problem } => parameter(f, name, problem),
             Self::Query(_)
             | Self::MultipleMatches { .. }
@@ -476,6 +485,8 @@ impl fmt::Display for Failure {
             | Self::OutcomeUnknown { .. } => self.store(f),
             Self::NoBundle { .. }
             | Self::TooManyEntries { .. }
+            | Self::TransactionTooSlow { .. }
+            | Self::EntryNotBegun { .. }
             | Self::BadEntry { .. }
             | Self::SameInTransaction { .. }
             | Self::UnresolvedReference { .. }
@@ -504,18 +515,51 @@ impl Failure {
                 f,
                 "The Bundle has {found} entries, and one may have {max}. Nothing was written; send it in parts."
             ),
+            Self::TransactionTooSlow { max_s } => {
+                write!(
+                    f,
+                    "The transaction was not done after {max_s} seconds. Nothing was written; send it in parts."
+                )
+            }
+            Self::EntryNotBegun { max_s } => write!(
+                f,
+                "The Bundle was not done after {max_s} seconds, so this entry was not carried out. Send it again, in \
+                 another Bundle."
+            ),
             Self::SameInTransaction { what, entries: [first, second] } => write!(
                 f,
                 "Entries {first} and {second} (counted from 0) both are {what}. In a transaction each resource is \
                  written once. Nothing was written."
             ),
-            Self::UnresolvedReference { reference } => write!(
-                f,
-                "The conditional reference {} finds no resource. Exactly one has to match.",
-                reference.chars().take(200).collect::<String>()
-            ),
+            Self::UnresolvedReference { reference } => {
+                let short = reference.chars().take(200).collect::<String>();
+                if reference.contains('?') {
+                    write!(
+                        f,
+                        "The conditional reference {short} finds no resource. Exactly one has to match."
+                    )
+                } else {
+                    write!(f, "A reference names a version of {short}, which has none.")
+                }
+            }
             Self::Entry { index, request, failure } => {
                 write!(f, "Entry {index} ({request}): {failure} Nothing of the transaction was written.")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The sentences of failures of requests that are too large or do not arrive.
+    fn arrival(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UriTooLong { max } => write!(f, "The URL is longer than {max} bytes."),
+            Self::HeadersTooLarge { max } => write!(f, "The header section is larger than {max} bytes."),
+            Self::BodyTooLarge { max } => write!(f, "The body is larger than {max} bytes."),
+            Self::BodyIncomplete => {
+                f.write_str("The body ended before it was complete. Nothing was written; send it again.")
+            }
+            Self::Timeout => {
+                f.write_str("The request did not arrive in time. Nothing was written; send it again.")
             }
             _ => Ok(()),
         }
@@ -540,11 +584,14 @@ impl Failure {
         }
     }
 
-    /// The sentences of failures that concern idempotency keys.
+    /// The sentences of failures that concern requests that are sent or tried again.
     fn repetition(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::MalformedIdempotencyKey => f.write_str(
                 "Idempotency-Key is sent once, with 1 to 255 visible ASCII characters; a UUID is a good one.",
+            ),
+            Self::MalformedRetry => f.write_str(
+                "X-Retry-On-Version-Conflict cannot be read. Send it once, as \"retry\" or \"retry; max-retries=5\".",
             ),
             Self::IdempotencyKeyReused => f.write_str(
                 "This Idempotency-Key was used for another request. Send it again only with the same \

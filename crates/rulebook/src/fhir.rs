@@ -29,11 +29,23 @@ pub struct LockSettings {
     pub lenient_tags: bool,
     /// Whether If-Match is optional for entries of transactions even where it is compulsory otherwise.
     pub bundle_if_match_optional: bool,
+    /// Whether entries of Bundles may be PATCH in a version of FHIR that has no such entries.
+    pub patch_entries: PatchEntries,
     /// What a conditional delete does where several resources match.
     pub conditional_delete: ConditionalDelete,
     /// Whether a stale update may be merged with what was written meanwhile, if its client asks for that. Not on
     /// Spine, whose clients are always told.
     pub rebase: bool,
+}
+
+/// Which APIs take PATCH entries in Bundles.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum PatchEntries {
+    /// Those of R4 and later, as FHIR has it.
+    #[default]
+    FromR4,
+    /// This one, whatever its version.
+    Always,
 }
 
 /// What a conditional delete does where several resources match.
@@ -71,6 +83,7 @@ impl LockSettings {
             missing,
             lenient_tags: false,
             bundle_if_match_optional: false,
+            patch_entries: PatchEntries::default(),
             conditional_delete: ConditionalDelete::default(),
             rebase: false,
         }
@@ -112,6 +125,10 @@ impl Rulebook for FhirRulebook {
         self.locks.lenient_tags
     }
 
+    fn takes_patch_entries(&self) -> bool {
+        self.version != FhirVersion::Stu3 || self.locks.patch_entries == PatchEntries::Always
+    }
+
     fn conditional_delete(&self) -> ConditionalDelete {
         self.locks.conditional_delete
     }
@@ -146,6 +163,8 @@ impl Rulebook for FhirRulebook {
         let (status, issue, code) = match failure {
             Failure::NoBundle { .. } => (400, IssueType::Structure, "no-bundle"),
             Failure::TooManyEntries { .. } => (413, IssueType::TooCostly, "too-many-entries"),
+            Failure::TransactionTooSlow { .. } => (413, IssueType::TooCostly, "transaction-too-slow"),
+            Failure::EntryNotBegun { .. } => (413, IssueType::TooCostly, "entry-not-begun"),
             Failure::BadEntry { .. } => (400, IssueType::Value, "bad-entry"),
             Failure::SameInTransaction { .. } => (400, IssueType::Invalid, "same-resource-twice"),
             Failure::UnresolvedReference { .. } => (400, IssueType::Value, "unresolved-reference"),
@@ -170,6 +189,7 @@ impl Rulebook for FhirRulebook {
             Failure::NotAcceptable { .. } => (406, IssueType::NotSupported, "not-acceptable"),
             Failure::UnsupportedMediaType { .. } => (415, IssueType::NotSupported, "unsupported-media-type"),
             Failure::MalformedField(_) => (400, IssueType::Invalid, "malformed-header"),
+            Failure::MalformedRetry => (400, IssueType::Invalid, "malformed-retry"),
             Failure::MalformedIdempotencyKey => (400, IssueType::Invalid, "malformed-idempotency-key"),
             Failure::IdempotencyKeyReused => (422, IssueType::BusinessRule, "idempotency-key-reused"),
             Failure::FirstResultGone => (410, IssueType::Deleted, "first-result-gone"),

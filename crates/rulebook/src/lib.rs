@@ -17,7 +17,7 @@ pub use change::{Breach, Change, Found, Lookup, SideWrite, Transition, Unique, W
 pub use conflict::{ChangedElement, ChangesSince, Conflict, ExplanationCode, OwnChange};
 pub use difference::{StatusChange, StatusRule, differences};
 pub use failure::{Failure, ParameterProblem, Refused, Resource};
-pub use fhir::{ConditionalDelete, FhirRulebook, LockSettings};
+pub use fhir::{ConditionalDelete, FhirRulebook, LockSettings, PatchEntries};
 pub use interaction::Interaction;
 pub use offers::{Format, OperationOffer, SearchOffer, StatementOffer, TypeOffer};
 pub use rule::{ClientId, LocationForm, OutcomeShape, Return, Rule, RuleCoding, Rulebook, Verdict, Wording};

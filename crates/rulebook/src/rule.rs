@@ -295,6 +295,11 @@ pub trait Rulebook: Debug + Send + Sync {
         *self.lock_policy(resource_type)
     }
 
+    /// Whether entries of Bundles may be PATCH. FHIR has them from R4 on.
+    fn takes_patch_entries(&self) -> bool {
+        self.version() != FhirVersion::Stu3
+    }
+
     /// Whether bare tokens are accepted as entity tags on writes too.
     fn lenient_tags(&self) -> bool;
 

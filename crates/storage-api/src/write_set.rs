@@ -1,5 +1,7 @@
 //! The only way to change anything: guards and writes, applied together or not at all.
 
+use std::sync::Arc;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
@@ -144,8 +146,9 @@ pub struct VersionWrite {
     pub method: Method,
     /// The content; `None` exactly for [`Method::Delete`].
     pub body: Option<Body>,
-    /// What it is found by: sorted, without doubles; empty for [`Method::Delete`].
-    pub terms: Vec<Term>,
+    /// What it is found by: sorted, without doubles; empty for [`Method::Delete`]. Shared, since a write set is kept
+    /// until its commit succeeds.
+    pub terms: Arc<[Term]>,
 }
 
 /// How a commit ended.

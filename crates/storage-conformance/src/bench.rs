@@ -70,7 +70,7 @@ impl Bench {
 
     pub(crate) fn put_found_by(&self, key: &Key, body: &str, terms: Vec<Term>) -> Result<Committed, Fault> {
         let current = self.current(key)?;
-        let write = VersionWrite { terms, ..put(key, current.number().get(), body) };
+        let write = VersionWrite { terms: terms.into(), ..put(key, current.number().get(), body) };
         self.must(vec![pin(key, &current)], vec![Write::Version(write)])
     }
 
@@ -146,7 +146,7 @@ pub(crate) fn put(key: &Key, before: u64, body: &str) -> VersionWrite {
         next: token(before + 1),
         method: Method::Put,
         body: Some(Body { bytes: body.to_owned().into(), splice: 5 }),
-        terms: Vec::new(),
+        terms: [].into(),
     }
 }
 

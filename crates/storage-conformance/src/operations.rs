@@ -104,7 +104,7 @@ impl Piece {
                 if content.is_none() {
                     write = VersionWrite { method: Method::Delete, body: None, ..write };
                 } else {
-                    write.terms.clone_from(terms);
+                    write.terms = terms.as_slice().into();
                 }
                 writes.push(Write::Version(write));
             }

@@ -35,7 +35,7 @@ pub(crate) struct Resource {
     /// Oldest first.
     pub(crate) versions: Vec<Arc<StoredVersion>>,
     /// What each of them is found by; a deletion by nothing.
-    pub(crate) terms: Vec<Vec<Term>>,
+    pub(crate) terms: Vec<Arc<[Term]>>,
 }
 
 impl Resource {
@@ -45,7 +45,7 @@ impl Resource {
 
     /// What it is found by now.
     pub(crate) fn newest_terms(&self) -> &[Term] {
-        self.terms.last().map_or(&[], Vec::as_slice)
+        self.terms.last().map_or(&[], |terms| &**terms)
     }
 
     /// Its newest version, unless that is a deletion.
@@ -216,7 +216,7 @@ impl State {
         if matches!(self.current(key), Current::Live(_))
             && let Some(newest) = self.resources.get_mut(key).and_then(|resource| resource.terms.last_mut())
         {
-            *newest = terms;
+            *newest = terms.into();
         }
     }
 

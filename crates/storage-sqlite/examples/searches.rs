@@ -85,7 +85,7 @@ fn fill(store: &SqliteStore, resources: u64) -> Result<f64, Failure> {
                 next,
                 method: Method::Post,
                 body,
-                terms: terms(number),
+                terms: terms(number).into(),
             }));
         }
         commit(store, guards, writes)?;

@@ -2,12 +2,14 @@
 
 use core::fmt;
 
-use fhir_definitions::{Definitions, FhirVersion};
+use fhir_definitions::FhirVersion;
 use fhir_model::Instant;
 use fhir_model::json::{Object, Value};
 use storage_api::Key;
 use versioning_core::{ConditionalFields, Field, FieldError, HttpDate, Precondition, Usage};
 
+use crate::bundle::Reading;
+use crate::sent::Sent;
 use crate::target::{Target, short};
 
 /// `Entry.request.method`.
@@ -83,7 +85,7 @@ pub struct Entry {
     /// On which conditions.
     pub conditions: Conditions,
     /// The resource that is sent.
-    pub resource: Option<Value>,
+    pub resource: Option<Sent>,
 }
 
 /// An entry that cannot be read.
@@ -91,6 +93,8 @@ pub struct Entry {
 pub struct EntryError {
     /// Its place in the Bundle, from 0.
     pub index: usize,
+    /// As much of its method and URL as there is, for people.
+    pub request: String,
     /// What is wrong.
     pub problem: Problem,
 }
@@ -126,6 +130,8 @@ pub enum Problem {
     NoResource(Method),
     /// `ifNoneExist` where nothing is created.
     IfNoneExist(Method),
+    /// `ifModifiedSince` where nothing is read.
+    IfModifiedSince(Method),
     /// A condition that cannot be understood.
     Condition(FieldError),
     /// `ifModifiedSince` is no instant.
@@ -169,6 +175,13 @@ impl fmt::Display for Problem {
             Self::IfNoneExist(method) => {
                 write!(f, "ifNoneExist goes with POST, not with {}.", method.code())
             }
+            Self::IfModifiedSince(method) => {
+                write!(
+                    f,
+                    "ifModifiedSince goes with GET and HEAD, not with {}. Write ifMatch.",
+                    method.code()
+                )
+            }
             Self::Condition(error) => write!(f, "{error}."),
             Self::Instant(text) => write!(
                 f,
@@ -179,23 +192,32 @@ impl fmt::Display for Problem {
 }
 
 impl Entry {
+    /// `resource` makes of what stands there the resource that was sent, if it can be one.
     pub(crate) fn read(
         index: usize,
-        entry: Value,
-        definitions: Definitions,
-        base: &str,
+        mut entry: Value,
+        resource: impl FnOnce(Value) -> Option<Sent>,
+        reading: Reading<'_>,
     ) -> Result<Self, EntryError> {
-        Self::parts(index, entry, definitions, base).map_err(|problem| EntryError { index, problem })
+        Self::parts(index, &mut entry, resource, reading).map_err(|problem| EntryError {
+            index,
+            request: request_in(&entry),
+            problem,
+        })
     }
 
-    fn parts(index: usize, entry: Value, definitions: Definitions, base: &str) -> Result<Self, Problem> {
-        let Value::Object(mut entry) = entry else { return Err(Problem::Form("entry")) };
+    fn parts(
+        index: usize,
+        entry: &mut Value,
+        resource: impl FnOnce(Value) -> Option<Sent>,
+        reading: Reading<'_>,
+    ) -> Result<Self, Problem> {
+        let Value::Object(entry) = entry else { return Err(Problem::Form("entry")) };
         let resource = match entry.remove("resource") {
             None => None,
-            Some(resource @ Value::Object(_)) => Some(resource),
-            Some(_) => return Err(Problem::Form("resource")),
+            Some(value) => Some(resource(value).ok_or(Problem::Form("resource"))?),
         };
-        let full_url = text(&entry, "fullUrl")?;
+        let full_url = text(entry, "fullUrl")?;
         let request = match entry.get("request") {
             None => return Err(Problem::NoRequest),
             Some(Value::Object(request)) => request,
@@ -204,7 +226,7 @@ impl Entry {
         let method = text(request, "method")?.unwrap_or_default();
         let method = Method::named(&method).ok_or_else(|| Problem::Method(short(&method)))?;
         let url = text(request, "url")?.ok_or(Problem::NoUrl)?;
-        let (target, query) = Target::parse(&url, definitions, base)?;
+        let (target, query) = Target::parse(&url, reading.definitions, reading.base)?;
         let conditions = Conditions {
             if_match: text(request, "ifMatch")?,
             if_none_match: text(request, "ifNoneMatch")?,
@@ -212,13 +234,18 @@ impl Entry {
             if_none_exist: text(request, "ifNoneExist")?,
         };
         let entry = Self { index, full_url, method, url, target, query, conditions, resource };
-        entry.check(definitions.version())?;
+        entry.check(reading)?;
         Ok(entry)
     }
 
-    fn check(&self, version: FhirVersion) -> Result<(), Problem> {
+    fn check(&self, reading: Reading<'_>) -> Result<(), Problem> {
         let method = self.method;
-        if version == FhirVersion::Stu3 && matches!(method, Method::Patch | Method::Head) {
+        let is_known = match method {
+            Method::Patch => reading.patch,
+            Method::Head => reading.definitions.version() != FhirVersion::Stu3,
+            _ => true,
+        };
+        if !is_known {
             return Err(Problem::MethodOfLater(method));
         }
         let possible = match (&self.target, method) {
@@ -238,6 +265,10 @@ impl Entry {
         }
         if self.conditions.if_none_exist.is_some() && method != Method::Post {
             return Err(Problem::IfNoneExist(method));
+        }
+        // A write that ignored it would overwrite what the client wanted to keep.
+        if self.conditions.if_modified_since.is_some() && !method.is_safe() {
+            return Err(Problem::IfModifiedSince(method));
         }
         Ok(())
     }
@@ -286,6 +317,15 @@ impl Entry {
         let Some(since) = &self.conditions.if_modified_since else { return Ok(precondition) };
         let instant: Instant = since.parse().map_err(|_| Problem::Instant(short(since)))?;
         Ok(precondition.with_if_modified_since(HttpDate(instant.micros().div_euclid(1_000_000))))
+    }
+}
+
+/// The request of an entry in short, as far as it can be read.
+fn request_in(entry: &Value) -> String {
+    let part = |name| entry.get("request").and_then(|request| request.get(name)).and_then(Value::as_str);
+    match (part("method"), part("url")) {
+        (None, None) => "no request".to_owned(),
+        (method, url) => format!("{} {}", short(method.unwrap_or("?")), short(url.unwrap_or("?"))),
     }
 }
 

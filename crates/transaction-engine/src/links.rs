@@ -2,11 +2,14 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
 
 use fhir_definitions::{Definitions, FhirVersion, Fields};
 use fhir_model::json::{Object, Value};
 use fhir_model::{Reference, Target};
 use storage_api::Key;
+
+use crate::prose::{links_in_markdown, links_in_xhtml, replace};
 
 /// Asks for a reference to the version that the transaction leaves behind.
 const VERSION_SPECIFIC: &str = "http://hl7.org/fhir/StructureDefinition/resolve-as-version-specific";
@@ -171,9 +174,9 @@ impl Walk<'_> {
             Value::String(text) => {
                 let replaced = match kind {
                     "uri" | "url" | "oid" | "uuid" => self.replaced(text.as_str(), false),
-                    "xhtml" => self.in_narrative(text.as_str()),
+                    "xhtml" => self.linked(text.as_str(), links_in_xhtml),
                     "markdown" if self.definitions.version() == FhirVersion::R5 => {
-                        self.in_markdown(text.as_str())
+                        self.linked(text.as_str(), links_in_markdown)
                     }
                     _ => None,
                 };
@@ -224,6 +227,11 @@ impl Walk<'_> {
         Some(self.named(&key.clone(), specific || version.is_some(), fragment))
     }
 
+    /// A text for people with its links replaced.
+    fn linked(&mut self, text: &str, links: fn(&str) -> Vec<Range<usize>>) -> Option<String> {
+        replace(text, links(text), |target| self.replaced(target, false))
+    }
+
     fn named(&mut self, key: &Key, with_version: bool, fragment: &str) -> String {
         if !with_version {
             return format!("{key}{fragment}");
@@ -233,42 +241,6 @@ impl Walk<'_> {
         }
         self.open.versions.insert(key.clone());
         format!("{key}{fragment}")
-    }
-
-    /// The values of `href` and `src`.
-    fn in_narrative(&mut self, text: &str) -> Option<String> {
-        self.between(text, &["href=\"", "src=\""], '"')
-            .or_else(|| self.between(text, &["href='", "src='"], '\''))
-    }
-
-    /// The targets of links.
-    fn in_markdown(&mut self, text: &str) -> Option<String> {
-        self.between(text, &["]("], ')')
-    }
-
-    fn between(&mut self, text: &str, starts: &[&str], end: char) -> Option<String> {
-        let mut out = String::with_capacity(text.len());
-        let mut rest = text;
-        let mut changed = false;
-        loop {
-            let next = starts.iter().filter_map(|start| rest.find(start).map(|at| at + start.len())).min();
-            let Some((before, inside)) = next.and_then(|at| rest.split_at_checked(at)) else { break };
-            out.push_str(before);
-            let Some((target, behind)) = inside.find(end).and_then(|at| inside.split_at_checked(at)) else {
-                rest = inside;
-                break;
-            };
-            match self.replaced(target, false) {
-                Some(replaced) => {
-                    changed = true;
-                    out.push_str(&replaced);
-                }
-                None => out.push_str(target),
-            }
-            rest = behind;
-        }
-        out.push_str(rest);
-        changed.then_some(out)
     }
 }
 

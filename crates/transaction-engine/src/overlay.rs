@@ -10,10 +10,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use storage_api::{
-    Answer, Body, Candidate, Clause, Commit, Committed, Condition, Current, Guard, HeadGuard, HistoryPage,
+    Answer, Candidate, Clause, Commit, Committed, Condition, Current, Guard, HeadGuard, HistoryPage,
     HistoryRequest, Index, IndexGeneration, Key, Lost, Method, Now, Others, Query, Record, RequestId, Scope,
     SearchPage, SearchRequest, Seq, Store, StoreError, StoredVersion, Timestamp, VersionSelector,
-    VersionWrite, Write, WriteSet, matches,
+    VersionToken, VersionWrite, Write, WriteSet, matches,
 };
 use versioning_core::Head;
 
@@ -21,6 +21,9 @@ use crate::found_by::FoundBy;
 
 /// A query that finds more below an overlay is refused: a commit compares all that it found.
 const FOUND_MAX: usize = 1000;
+
+/// The low 48 bits of a tag.
+const TAG48: u64 = (1 << 48) - 1;
 
 /// A resource that was written twice, which one commit cannot do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,20 +55,38 @@ struct State {
     claimed: BTreeSet<(Scope, Bytes)>,
     claims: Vec<Write>,
     written: BTreeMap<Key, Written>,
-    found_by: FoundBy,
+    /// The versions that became a write set.
+    taken: HashMap<Key, VersionToken>,
+    /// What `written` is found by, from the first query on.
+    found_by: Option<FoundBy>,
+    /// The generation of what was written first.
+    index: Option<IndexGeneration>,
     twice: Option<Key>,
+    /// Keys that were written and not asked for yet.
+    fresh: Vec<Key>,
 }
 
 /// A version that is not committed yet.
 struct Written {
-    record: Record,
     version: VersionWrite,
+    previous_at: Option<Timestamp>,
+}
+
+impl Written {
+    fn current(&self, now: Timestamp) -> Current {
+        let head = Head { version: self.version.next, at: now, previous_at: self.previous_at };
+        if self.version.method == Method::Delete { Current::Deleted(head) } else { Current::Live(head) }
+    }
+
+    fn record(&self, now: Timestamp) -> Record {
+        Record { current: self.current(now), body: self.version.body.clone() }
+    }
 }
 
 impl State {
     /// A key as the transaction sees it, as far as it has been looked at.
-    fn current(&self, key: &Key) -> Option<Current> {
-        let written = self.written.get(key).map(|written| written.record.current);
+    fn current(&self, key: &Key, now: Timestamp) -> Option<Current> {
+        let written = self.written.get(key).map(|written| written.current(now));
         written.or_else(|| self.below.get(key).map(|record| record.current))
     }
 
@@ -79,6 +100,28 @@ impl State {
         self.below.entry(key.clone()).or_insert(record);
     }
 
+    /// Makes the index of what is written, once a query asks for it: most transactions have none.
+    fn index_written(&mut self) {
+        if self.found_by.is_some() {
+            return;
+        }
+        let mut found_by = FoundBy::default();
+        for (key, written) in &self.written {
+            found_by.add(key, &written.version.terms);
+        }
+        self.found_by = Some(found_by);
+    }
+
+    /// The version that the transaction writes, if it is the one that is asked for.
+    fn own_version(&self, key: &Key, asked: VersionSelector, now: Timestamp) -> Option<StoredVersion> {
+        let written = self.written.get(key)?;
+        let is_asked = match asked {
+            VersionSelector::Number(number) => number == written.version.next.number,
+            VersionSelector::Tag48(tag) => tag == written.version.next.tag.0 & TAG48,
+        };
+        is_asked.then(|| stored(key, &written.version, now))
+    }
+
     /// The resources of the transaction that match.
     fn own_matches(&self, query: &Query, now: Timestamp) -> Vec<StoredVersion> {
         let fits = |(key, written): &(&Key, &Written)| {
@@ -86,7 +129,7 @@ impl State {
             written.version.method != Method::Delete && matches(query, &candidate, &Own { state: self, now })
         };
         let own = |(key, written): (&Key, &Written)| stored(key, &written.version, now);
-        if let Some(keys) = self.found_by.candidates(query) {
+        if let Some(keys) = self.found_by.as_ref().and_then(|found_by| found_by.candidates(query)) {
             let found = keys.iter().filter_map(|key| self.written.get_key_value(key));
             return found.filter(fits).map(own).collect();
         }
@@ -102,7 +145,7 @@ impl State {
                 self.live.insert(key.clone());
                 None
             }
-            Guard::Head(key, wanted) => match self.current(key) {
+            Guard::Head(key, wanted) => match self.current(key, now) {
                 Some(current) if wanted.holds(&current) => None,
                 Some(current) => Some(Lost { guard: place, now: Now::Head(current) }),
                 None => {
@@ -111,6 +154,7 @@ impl State {
                 }
             },
             Guard::Matches(query, expected) => {
+                self.index_written();
                 let found = self.found(query, now);
                 (found != *expected).then_some(Lost { guard: place, now: Now::Matched(found) })
             }
@@ -137,24 +181,20 @@ impl State {
         found.into_iter().collect()
     }
 
-    fn apply(&mut self, write: Write, now: Timestamp) -> Result<(), StoreError> {
+    fn apply(&mut self, write: Write) -> Result<(), StoreError> {
         match write {
             Write::Version(version) => {
+                self.fresh.push(version.key.clone());
                 if self.written.contains_key(&version.key) {
                     self.twice = Some(version.key.clone());
                     return Ok(());
                 }
                 let previous_at =
                     self.below.get(&version.key).and_then(|record| record.current.head().map(|head| head.at));
-                let head = Head { version: version.next, at: now, previous_at };
-                let current = if version.method == Method::Delete {
-                    Current::Deleted(head)
-                } else {
-                    Current::Live(head)
-                };
-                let record = Record { current, body: version.body.clone() };
-                self.found_by.add(&version.key, &version.terms);
-                self.written.insert(version.key.clone(), Written { record, version });
+                if let Some(found_by) = &mut self.found_by {
+                    found_by.add(&version.key, &version.terms);
+                }
+                self.written.insert(version.key.clone(), Written { version, previous_at });
                 Ok(())
             }
             Write::Claim { scope, value, expires } => {
@@ -231,45 +271,48 @@ impl Overlay {
         self.state().twice.clone().map(Twice)
     }
 
+    /// The keys that were written since this was asked for the last time, also those that were written already.
+    pub fn take_fresh(&self) -> Vec<Key> {
+        std::mem::take(&mut self.state().fresh)
+    }
+
     /// Resources that must exist, and that the transaction deletes or does not find.
     pub fn missing(&self) -> Vec<Key> {
         let state = self.state();
-        let gone = |key: &&Key| !matches!(state.current(key), None | Some(Current::Live(_)));
+        let gone = |key: &&Key| !matches!(state.current(key, self.0.now), None | Some(Current::Live(_)));
         state.live.iter().filter(gone).cloned().collect()
     }
 
-    /// The content that the transaction gives a resource, if it writes it; nothing for a deletion.
-    pub fn written(&self, key: &Key) -> Option<(storage_api::VersionToken, Option<Body>)> {
+    /// The version that the transaction gives a resource, if it writes it.
+    pub fn version(&self, key: &Key) -> Option<VersionToken> {
         let state = self.state();
-        let written = state.written.get(key)?;
-        Some((written.version.next, written.version.body.clone()))
+        let written = state.written.get(key).map(|written| written.version.next);
+        written.or_else(|| state.taken.get(key).copied())
     }
 
-    /// All of it as one write set, sorted by key.
-    pub fn write_set(&self, request: RequestId, index: IndexGeneration) -> WriteSet {
-        let state = self.state();
-        let heads = state.heads.iter().map(|(key, guard)| Guard::Head(key.clone(), *guard));
+    /// Takes all of it as one write set, sorted by key, of the generation that its terms were made with. What is left
+    /// knows the versions that were written and nothing else.
+    pub fn take_write_set(&self, request: RequestId) -> WriteSet {
+        let mut state = self.state();
+        let all = std::mem::take(&mut *state);
+        state.taken = all.written.iter().map(|(key, written)| (key.clone(), written.version.next)).collect();
+        drop(state);
+        let index = all.index.unwrap_or_else(|| self.0.below.index_generation());
         // A head that is pinned, or that the transaction writes, needs no second guard.
-        let live = state.live.iter().filter(|key| !state.heads.contains_key(*key));
-        let live = live.map(|key| Guard::Head(key.clone(), HeadGuard::Live));
-        let matched = state.matched.iter().map(|(query, keys)| Guard::Matches(query.clone(), keys.clone()));
-        let guards = heads.chain(live).chain(matched).chain(state.others.iter().cloned()).collect();
-        let versions = state.written.values().map(|written| Write::Version(written.version.clone()));
-        let writes = versions.chain(state.claims.iter().cloned()).collect();
-        WriteSet { request, index, guards, writes }
-    }
-
-    /// The key that is written first, for the look at a commit whose outcome is unknown.
-    pub fn first_version(&self) -> Option<(Key, storage_api::VersionToken)> {
-        let state = self.state();
-        state.written.iter().next().map(|(key, written)| (key.clone(), written.version.next))
+        let live = all.live.into_iter().filter(|key| !all.heads.contains_key(key));
+        let live: Vec<Guard> = live.map(|key| Guard::Head(key, HeadGuard::Live)).collect();
+        let heads = all.heads.into_iter().map(|(key, guard)| Guard::Head(key, guard));
+        let matched = all.matched.into_iter().map(|(query, keys)| Guard::Matches(query, keys));
+        let guards = heads.chain(live).chain(matched).chain(all.others).collect();
+        let versions = all.written.into_values().map(|written| Write::Version(written.version));
+        WriteSet { request, index, guards, writes: versions.chain(all.claims).collect() }
     }
 
     async fn read_below(&self, key: &Key) -> Result<Record, StoreError> {
         {
             let state = self.state();
             if let Some(written) = state.written.get(key) {
-                return Ok(written.record.clone());
+                return Ok(written.record(self.0.now));
             }
             if let Some(record) = state.below.get(key) {
                 return Ok(record.clone());
@@ -306,6 +349,10 @@ impl Overlay {
     }
 
     async fn commit_here(self, set: WriteSet) -> Result<Commit, StoreError> {
+        let generation = self.0.below.index_generation();
+        if set.index != generation {
+            return Ok(Commit::StaleIndex(generation));
+        }
         for guard in &set.guards {
             if let Guard::Matches(query, _) = guard
                 && !self.state().matched.contains_key(query)
@@ -321,8 +368,10 @@ impl Overlay {
         if !lost.is_empty() {
             return Ok(Commit::Lost(lost));
         }
+        // If another generation begins between two entries, the store refuses both.
+        state.index.get_or_insert(set.index);
         for write in set.writes {
-            state.apply(write, now)?;
+            state.apply(write)?;
         }
         Ok(Commit::Committed(Committed { seq: Seq::default(), at: now }))
     }
@@ -338,7 +387,11 @@ impl Store for Overlay {
         key: &'a Key,
         version: VersionSelector,
     ) -> Answer<'a, Option<StoredVersion>> {
-        self.0.below.read_version(key, version)
+        let own = self.state().own_version(key, version, self.0.now);
+        match own {
+            Some(own) => Box::pin(async { Ok(Some(own)) }),
+            None => self.0.below.read_version(key, version),
+        }
     }
 
     fn history<'a>(&'a self, request: &'a HistoryRequest) -> Answer<'a, HistoryPage> {
@@ -354,7 +407,8 @@ impl Store for Overlay {
             let mut found = Vec::new();
             for query in &request.queries {
                 let below = self.search_below(query).await?;
-                let state = self.state();
+                let mut state = self.state();
+                state.index_written();
                 found.extend(below.into_iter().filter(|version| !state.written.contains_key(&version.key)));
                 found.extend(state.own_matches(query, self.0.now));
             }

@@ -23,7 +23,7 @@ pub use self::error::{Expected, Found, JsonError, JsonErrorKind, NumberFault};
 pub use self::limits::{DEPTH_CEILING, Limits};
 pub use self::number::Number;
 pub use self::object::Object;
-pub use self::parser::parse;
+pub use self::parser::{parse, parse_parts};
 pub use self::text::Text;
 pub use self::value::{Kind, Value};
 pub use self::writer::write_string;

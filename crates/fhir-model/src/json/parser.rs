@@ -1,5 +1,7 @@
 //! The parser: recursive descent over checked UTF-8, bounded by [`Limits`].
 
+use std::ops::Range;
+
 use super::error::{Expected, Found, JsonError, JsonErrorKind};
 use super::limits::{DEPTH_CEILING, Limits};
 use super::location;
@@ -21,13 +23,68 @@ const WORD_CHARS_MAX: usize = 16;
 /// stands twice in an object, an escaped half of a surrogate pair, anything after the document, and
 /// whatever exceeds `limits`.
 pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Value, JsonError> {
-    let fault = match parse_document(bytes, limits) {
-        Ok(value) => return Ok(value),
-        Err(fault) => *fault,
-    };
+    parse_document(bytes, limits, None).map_err(|fault| located(bytes, *fault))
+}
+
+/// Reads one JSON document as [`parse`] does, but passes every value at `path` through `part` as soon as it is read,
+/// with the place of its text, and keeps in the tree what `part` gives back: a document of thousands of resources is
+/// never held as one tree.
+///
+/// `path` has the names of members from the outermost object on; arrays on the way are entered.
+///
+/// ```
+/// use fhir_model::json::{Limits, Value, parse_parts};
+///
+/// let text = br#"{"entry": [{"resource": {"resourceType": "List"}}, {}]}"#;
+/// let mut found = Vec::new();
+/// let rest = parse_parts(text, &Limits::default(), &["entry", "resource"], &mut |place, value| {
+///     found.push((&text[place], value));
+///     Value::Null
+/// });
+/// assert_eq!(rest.unwrap().to_bytes(), br#"{"entry":[{"resource":null},{}]}"#);
+/// assert_eq!(found[0].0, br#"{"resourceType": "List"}"#);
+/// ```
+pub fn parse_parts(
+    bytes: &[u8],
+    limits: &Limits,
+    path: &[&str],
+    part: &mut dyn FnMut(Range<usize>, Value) -> Value,
+) -> Result<Value, JsonError> {
+    let parts = Parts { path, reached: Some(0), part };
+    parse_document(bytes, limits, Some(parts)).map_err(|fault| located(bytes, *fault))
+}
+
+/// The error with its place worked out.
+#[cold]
+fn located(bytes: &[u8], fault: Fault) -> JsonError {
     let (line, column) = location::line_and_column(bytes, fault.offset);
     let path = location::path(bytes, fault.offset);
-    Err(JsonError { kind: fault.kind, offset: fault.offset, line, column, path })
+    JsonError { kind: fault.kind, offset: fault.offset, line, column, path }
+}
+
+/// What is taken out of a document while it is read.
+struct Parts<'p> {
+    path: &'p [&'p str],
+    /// How many names of the path lead to what is being read; nothing beside the path.
+    reached: Option<usize>,
+    part: &'p mut dyn FnMut(Range<usize>, Value) -> Value,
+}
+
+impl Parts<'_> {
+    /// Goes into a member, and gives what was reached before it.
+    fn enter(&mut self, name: &str) -> Option<usize> {
+        let before = self.reached;
+        self.reached =
+            before.filter(|reached| self.path.get(*reached) == Some(&name)).map(|reached| reached + 1);
+        before
+    }
+
+    /// Comes out of a member that was read.
+    fn leave(&mut self, before: Option<usize>, place: Range<usize>, value: Value) -> Value {
+        let at_end = self.reached == Some(self.path.len());
+        self.reached = before;
+        if at_end { (self.part)(place, value) } else { value }
+    }
 }
 
 /// A fault before its place is worked out. Boxed, so that a result is no larger than a value.
@@ -43,7 +100,7 @@ fn fault<T>(kind: JsonErrorKind, offset: usize) -> Parsed<T> {
     Err(Box::new(Fault { kind, offset }))
 }
 
-fn parse_document(bytes: &[u8], limits: &Limits) -> Parsed<Value> {
+fn parse_document(bytes: &[u8], limits: &Limits, parts: Option<Parts<'_>>) -> Parsed<Value> {
     if bytes.len() > limits.bytes_max {
         return fault(JsonErrorKind::TooLarge { bytes: bytes.len(), bytes_max: limits.bytes_max }, 0);
     }
@@ -55,6 +112,7 @@ fn parse_document(bytes: &[u8], limits: &Limits) -> Parsed<Value> {
         return fault(JsonErrorKind::ByteOrderMark, 0);
     }
     let mut parser = Parser::new(text, limits);
+    parser.parts = parts;
     parser.skip_space();
     let value = parser.value(Expected::Value)?;
     parser.skip_space();
@@ -64,7 +122,7 @@ fn parse_document(bytes: &[u8], limits: &Limits) -> Parsed<Value> {
     }
 }
 
-struct Parser<'a> {
+struct Parser<'a, 'p> {
     text: &'a str,
     bytes: &'a [u8],
     at: usize,
@@ -78,9 +136,10 @@ struct Parser<'a> {
     members: Vec<(Text, Value)>,
     name_offsets: Vec<usize>,
     decoded: String,
+    parts: Option<Parts<'p>>,
 }
 
-impl<'a> Parser<'a> {
+impl<'a> Parser<'a, '_> {
     fn new(text: &'a str, limits: &Limits) -> Self {
         Self {
             text,
@@ -94,6 +153,7 @@ impl<'a> Parser<'a> {
             members: Vec::new(),
             name_offsets: Vec::new(),
             decoded: String::new(),
+            parts: None,
         }
     }
 
@@ -211,11 +271,25 @@ impl<'a> Parser<'a> {
         }
         self.at += 1;
         self.skip_space();
-        let value = self.value(Expected::Value)?;
+        let value = match self.parts.as_mut().map(|parts| parts.enter(name.as_str())) {
+            None => self.value(Expected::Value)?,
+            Some(before) => self.part_or_value(before)?,
+        };
         // Together, so that the two always have the same length where an object ends.
         self.members.push((name, value));
         self.name_offsets.push(name_offset);
         Ok(())
+    }
+
+    /// The value of a member while parts are taken out.
+    fn part_or_value(&mut self, before: Option<usize>) -> Parsed<Value> {
+        let start = self.at;
+        let value = self.value(Expected::Value)?;
+        let place = start..self.at;
+        Ok(match &mut self.parts {
+            Some(parts) => parts.leave(before, place, value),
+            None => value,
+        })
     }
 
     /// Refuses the object whose members start at `first` if a name stands in it twice.

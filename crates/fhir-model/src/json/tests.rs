@@ -355,3 +355,55 @@ fn objects_with_very_many_members_cost_no_square() {
     let repeated = text(&mut (0..100_000).chain([50_000]));
     assert_eq!(read(&repeated).unwrap_err().kind, JsonErrorKind::DuplicateKey("member 50000".into()));
 }
+
+/// The parts and what is left, as text.
+fn in_parts(text: &str, path: &[&str]) -> Result<(Vec<String>, String), JsonError> {
+    let mut parts = Vec::new();
+    let rest = parse_parts(text.as_bytes(), &Limits::default(), path, &mut |place, value| {
+        let slice = std::str::from_utf8(&text.as_bytes()[place]).unwrap();
+        assert_eq!(read(slice).unwrap(), value, "the place is that of the value");
+        parts.push(slice.to_owned());
+        Value::from(parts.len() as u64)
+    })?;
+    Ok((parts, rest.to_string()))
+}
+
+#[test]
+fn parts_are_what_stands_at_a_path_and_nowhere_else() {
+    let path = ["entry", "resource"];
+    let check = |text: &str, parts: &[&str], rest: &str| {
+        let (found, left) = in_parts(text, &path).unwrap();
+        assert_eq!(found, parts, "{text}");
+        assert_eq!(left, rest, "{text}");
+    };
+    check(
+        r#"{ "entry" : [ {"resource" : { "a" : 1 } , "b":2}, {}, {"resource":"x"}] }"#,
+        &[r#"{ "a" : 1 }"#, r#""x""#],
+        r#"{"entry":[{"resource":1,"b":2},{},{"resource":2}]}"#,
+    );
+    check(r#"{"entry":{"resource":null}}"#, &["null"], r#"{"entry":{"resource":1}}"#);
+    for beside in [
+        r#"{"resource":{"a":1},"other":[{"resource":{}}]}"#,
+        r#"{"entry":[{"b":{"resource":{}}}]}"#,
+        r#"{"a":{"entry":[{"resource":{}}]}}"#,
+        r#"{"entry":[]}"#,
+        r#"[]"#,
+    ] {
+        check(beside, &[], beside);
+    }
+    // What is inside of a part is part of it.
+    let nested = r#"{"entry":[{"resource":{"entry":[{"resource":{}}]}}]}"#;
+    check(nested, &[r#"{"entry":[{"resource":{}}]}"#], r#"{"entry":[{"resource":1}]}"#);
+}
+
+#[test]
+fn a_document_in_parts_is_refused_where_it_is_refused_as_one() {
+    for text in [
+        r#"{"entry":[{"resource":{}}"#,
+        r#"{"entry":[{"resource":{},"resource":{}}]}"#,
+        r#"{"entry":[{"resource":{"a":01}}]}"#,
+        r#"{"entry":[{"resource":{}}]} x"#,
+    ] {
+        assert_eq!(in_parts(text, &["entry", "resource"]).unwrap_err(), read(text).unwrap_err(), "{text}");
+    }
+}

@@ -181,6 +181,7 @@ pub(crate) fn request(operation: Operation) -> Request {
         operation,
         precondition: Precondition::NONE,
         preferences: Preferences::default(),
+        retries_max: None,
         idempotency_key: None,
         base: BASE.to_owned(),
         trace: "t".to_owned(),

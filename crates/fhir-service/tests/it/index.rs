@@ -170,7 +170,7 @@ fn a_store_that_does_not_say_is_indexed_by_itself() {
             next: VersionToken { number: VersionNumber::FIRST, tag: VersionTag(n) },
             method: Method::Put,
             body: Some(Body { bytes: stored.bytes.into(), splice: stored.splice.to_i64() }),
-            terms: vec![],
+            terms: [].into(),
         }));
     }
     let set = WriteSet { request: RequestId([1; 16]), index: now, guards, writes };

@@ -5,3 +5,4 @@
 mod bench;
 mod index;
 mod integrity;
+mod transactions;

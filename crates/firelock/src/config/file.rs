@@ -52,6 +52,7 @@ pub(super) struct FileLimits {
     pub(super) header_bytes_max: Option<usize>,
     pub(super) body_bytes_max: Option<usize>,
     pub(super) bundle_entries_max: Option<usize>,
+    pub(super) bundle_time_max_s: Option<i64>,
     pub(super) batch_parallel_max: Option<usize>,
     pub(super) header_time_max_s: Option<u64>,
     pub(super) body_time_max_s: Option<u64>,
@@ -90,6 +91,7 @@ pub(super) struct FileMount {
     pub(super) conditional_delete: Option<FileConditionalDelete>,
     pub(super) conflict_body: Option<FileConflictBody>,
     pub(super) bundle_if_match: Option<FileBundleIfMatch>,
+    pub(super) stu3_bundle_patch: Option<bool>,
     pub(super) validation: Option<FileValidation>,
     pub(super) referential_integrity: Option<FileIntegrity>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

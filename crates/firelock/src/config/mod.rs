@@ -15,7 +15,7 @@ use fhir_service::{Narratives, ReferentialIntegrity, Validation};
 use fhir_validate::Rule;
 use http_server::{Cors, IpNet, TlsFiles};
 use rulebook::spine::{HeaderMode, JwtTexts, NrlRulebook, NrlSpec, RemovalReason, TimeCheck};
-use rulebook::{ConflictBody, LockSettings, SpineRulebook};
+use rulebook::{ConflictBody, LockSettings, PatchEntries, SpineRulebook};
 use serde::{Deserialize, Serialize};
 
 use self::file::{
@@ -203,6 +203,7 @@ impl Config {
                 header_bytes_max: Some(http.header_bytes_max),
                 body_bytes_max: Some(http.body_bytes_max),
                 bundle_entries_max: Some(service.bundle_entries_max),
+                bundle_time_max_s: Some(service.bundle_time_us / 1_000_000),
                 batch_parallel_max: Some(service.batch_parallel_max),
                 header_time_max_s: Some(http.header_time_max.as_secs()),
                 body_time_max_s: Some(http.body_time_max.as_secs()),
@@ -248,6 +249,10 @@ impl FileLimits {
         set(&mut http.body_time_max, self.body_time_max_s);
         set(&mut http.send_time_max, self.send_time_max_s);
         set(&mut http.shutdown_time_max, self.shutdown_time_max_s);
+        if let Some(seconds) = self.bundle_time_max_s {
+            ensure!(seconds > 0, "limits.bundle_time_max_s must be at least 1");
+            service.bundle_time_us = seconds.saturating_mul(1_000_000);
+        }
         if let Some(seconds) = self.idempotency_time_s {
             ensure!(seconds >= 0, "limits.idempotency_time_s must not be negative");
             service.idempotency_time_us = seconds.saturating_mul(1_000_000);
@@ -337,6 +342,13 @@ impl FileMount {
             );
             locks.bundle_if_match_optional = wanted == FileBundleIfMatch::Optional;
         }
+        if let Some(wanted) = self.stu3_bundle_patch {
+            ensure!(
+                self.rulebook == RulebookKind::Fhir && version == FhirVersion::Stu3,
+                "mount {path}: stu3_bundle_patch belongs to STU3 with the rulebook fhir; later versions have PATCH entries"
+            );
+            locks.patch_entries = if wanted { PatchEntries::Always } else { PatchEntries::FromR4 };
+        }
         let conflict_body = match self.conflict_body {
             None | Some(FileConflictBody::Conflict) => ConflictBody::Conflict,
             Some(FileConflictBody::ResourceVersionMismatch) => ConflictBody::ResourceVersionMismatch,
@@ -415,6 +427,8 @@ impl FileMount {
                 .collect(),
             conflict_body: (mount.rulebook != RulebookKind::Fhir).then_some(conflict_body),
             bundle_if_match: (mount.rulebook == RulebookKind::Spine).then_some(bundle_if_match),
+            stu3_bundle_patch: (mount.rulebook == RulebookKind::Fhir && mount.version == FhirVersion::Stu3)
+                .then_some(locks.patch_entries == PatchEntries::Always),
             lock: FileLock::of(&locks.policy),
             types: types.collect(),
             ..Self::default()
@@ -644,6 +658,7 @@ mod tests {
             ("[[mount]]\npath = \"a\"\nfhir = \"R4\"", "mount path"),
             ("[[mount]]\npath = \"/../a\"\nfhir = \"R4\"", "mount path"),
             ("[[mount]]\npath = \"/a\"\nfhir = \"R4\"\nrulebook = \"spine\"", "STU3"),
+            ("[[mount]]\npath = \"/a\"\nfhir = \"R4\"\nstu3_bundle_patch = true", "stu3_bundle_patch"),
             ("[[mount]]\npath = \"/a\"\nfhir = \"R4\"\nnrl_spec = \"2.8.0\"", "nrl_spec"),
             (
                 "[[mount]]\npath = \"/a\"\nfhir = \"STU3\"\nrulebook = \"spine-flags\"\nnrl_spec = \"2.8.0\"",

@@ -39,6 +39,7 @@ async fn ask(service: &Service, operation: Operation) -> Answer {
         operation,
         precondition: Precondition::NONE,
         preferences: Preferences::default(),
+        retries_max: None,
         idempotency_key: None,
         base: "http://server.example/R4".to_owned(),
         trace: "test".to_owned(),

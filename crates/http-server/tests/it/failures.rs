@@ -1,6 +1,6 @@
 //! Failures of If-Match that real servers have, one test each. Every test says what a server that
-//! has the failure would do, and fails on it. Those not here concern interactions that the server
-//! does not offer yet.
+//! has the failure would do, and fails on it. 8 and 19 are in `bundle_failures`, 9 is also in `patch`,
+//! `patch_failures` and `conditional`, where 11 is too.
 
 use fhir_model::json::Value;
 

@@ -1,8 +1,8 @@
 //! A server in this process, whose clock and randomness the test owns.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use fhir_definitions::FhirVersion;
@@ -104,6 +104,63 @@ impl Store for Gate {
     }
 }
 
+/// A store of which every read takes time by the server's clock, from when it is wound up on.
+struct Slow {
+    store: Arc<dyn Store>,
+    millis: i64,
+    clock: Arc<OnceLock<Arc<ManualClock>>>,
+}
+
+impl Slow {
+    fn pass(&self) {
+        if let Some(clock) = self.clock.get() {
+            clock.advance(self.millis);
+        }
+    }
+}
+
+impl Store for Slow {
+    fn read<'a>(&'a self, key: &'a Key) -> Answer<'a, Record> {
+        self.pass();
+        self.store.read(key)
+    }
+
+    fn read_version<'a>(
+        &'a self,
+        key: &'a Key,
+        version: VersionSelector,
+    ) -> Answer<'a, Option<StoredVersion>> {
+        self.pass();
+        self.store.read_version(key, version)
+    }
+
+    fn history<'a>(&'a self, request: &'a HistoryRequest) -> Answer<'a, HistoryPage> {
+        self.pass();
+        self.store.history(request)
+    }
+
+    fn search<'a>(&'a self, request: &'a SearchRequest) -> Answer<'a, SearchPage> {
+        self.pass();
+        self.store.search(request)
+    }
+
+    fn commit(&self, set: WriteSet) -> Answer<'static, Commit> {
+        self.store.commit(set)
+    }
+
+    fn index_generation(&self) -> IndexGeneration {
+        self.store.index_generation()
+    }
+
+    fn index(&self) -> Answer<'_, Index> {
+        self.store.index()
+    }
+
+    fn close(&self) -> Answer<'static, ()> {
+        self.store.close()
+    }
+}
+
 /// A running server. Dropping it stops it.
 pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
@@ -154,6 +211,17 @@ impl TestServer {
     /// Mounts whose services are set up further.
     pub(crate) fn adjusted(mounts: &[Rules], settings: Settings, adjust: Adjust<'_>) -> Self {
         Self::built(mounts, settings, adjust, &|store| store)
+    }
+
+    /// The same, where every read of a store takes some milliseconds of the server's clock.
+    pub(crate) fn slow(mounts: &[Rules], settings: Settings, adjust: Adjust<'_>, millis: i64) -> Self {
+        let clock = Arc::new(OnceLock::new());
+        let server = Self::built(mounts, settings, adjust, &|store| {
+            Arc::new(Slow { store, millis, clock: Arc::clone(&clock) })
+        });
+        // Whoever set it before is the same.
+        let _ = clock.set(Arc::clone(&server.clock));
+        server
     }
 
     fn built(mounts: &[Rules], settings: Settings, adjust: Adjust<'_>, wrap: Wrap<'_>) -> Self {

@@ -1,6 +1,7 @@
 //! The HTTP edge as clients see it.
 
 mod bad_input;
+mod bundle_failures;
 mod bundles;
 mod client;
 mod conditional;
@@ -19,6 +20,7 @@ mod patch_failures;
 mod pointers;
 mod protocol;
 mod rebase;
+mod retries;
 mod search;
 mod searchsets;
 mod slow;

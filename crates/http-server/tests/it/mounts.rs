@@ -5,8 +5,8 @@ use std::sync::Arc;
 use fhir_definitions::FhirVersion;
 use rulebook::spine::{FlagsRulebook, HeaderMode, JwtTexts, RemovalReason, Security, TimeCheck};
 use rulebook::{
-    ConditionalDelete, ConflictBody, FhirRulebook, LockSettings, NrlRulebook, NrlSpec, Rulebook,
-    SpineRulebook,
+    ConditionalDelete, ConflictBody, FhirRulebook, LockSettings, NrlRulebook, NrlSpec, PatchEntries,
+    Rulebook, SpineRulebook,
 };
 use versioning_core::{IdenticalUpdate, IfMatchPolicy, LockPolicy, UpdateCreate};
 
@@ -36,7 +36,7 @@ pub(crate) fn default_mounts() -> Vec<Rules> {
 /// `spine/STU3`, `flags/STU3` or `nrl/STU3`), and settings: `stale=412`, `missing=428`, `if_match=compulsory`,
 /// `if_match.Flag=ignored`, `update_create=off`, `identical=new-version`, `retries=0`, `lenient_tags`, `rebase`,
 /// `conflict=mismatch`, `headers=off`, `jwt_texts=nrl-2.3.0`, `token_times=strict`, `removal_reason=optional`,
-/// `nrl_spec=2.8.0`, `conditional_delete=multiple`.
+/// `nrl_spec=2.8.0`, `conditional_delete=multiple`, `stu3_bundle_patch`.
 pub(crate) fn parse(line: &str) -> Rules {
     let mut words = line.split_whitespace();
     let path = words.next().expect("a path").to_owned();
@@ -60,6 +60,7 @@ pub(crate) fn parse(line: &str) -> Rules {
             ("removal_reason", "optional") => removal_reason = RemovalReason::Optional,
             ("nrl_spec", "2.8.0") => nrl_spec = NrlSpec::V2_8_0,
             ("lenient_tags", "") => locks.lenient_tags = true,
+            ("stu3_bundle_patch", "") => locks.patch_entries = PatchEntries::Always,
             ("bundle_if_match", "optional") => locks.bundle_if_match_optional = true,
             ("conditional_delete", "multiple") => locks.conditional_delete = ConditionalDelete::Multiple,
             ("rebase", "") => locks.rebase = true,

@@ -35,8 +35,9 @@
 //! as `link.1.url` into the body) keeps something of the last response for `{{NAME}}` in later
 //! requests. `@token NAME ASID ODS SCOPE` makes the value of Authorization of a clinician at that system
 //! and organisation, `@pointer NAME PLACE = JSON; …` a pointer with edits of the record locator's sample. Before the first section, `@mount PATH API SETTINGS` adds a mount to those that are
-//! there by default (see `mounts::parse`), and `@limit NAME BYTES` sets a limit, and
-//! `@validation structure` validates what is stored, `@narratives refuse` refuses patches that outdate a narrative. Lines with `#` are
+//! there by default (see `mounts::parse`), and `@limit NAME NUMBER` sets a limit (`body`, `header` and `uri` in
+//! bytes, `entries`), and
+//! `@reads MS` makes every read of a store take so many milliseconds, `@validation structure` validates what is stored, `@narratives refuse` refuses patches that outdate a narrative. Lines with `#` are
 //! for readers.
 
 use std::collections::BTreeMap;
@@ -45,7 +46,7 @@ use std::path::{Path, PathBuf};
 
 use http_server::{Limits, Settings};
 
-use fhir_service::{Narratives, Validation};
+use fhir_service::{Narratives, Service, Validation};
 
 use crate::client::{Request, Response};
 use crate::harness::TestServer;
@@ -224,20 +225,25 @@ impl Section<'_> {
 fn server(preamble: &[&str]) -> TestServer {
     let mut mounts = default_mounts();
     let mut limits = Limits::default();
+    let mut below = fhir_service::Limits::default();
     let mut validation = Validation::Off;
     let mut narratives = Narratives::Keep;
+    let mut read_ms = 0;
     for line in preamble {
         if let Some(mount) = line.strip_prefix("@mount ") {
             mounts.push(mounts::parse(mount));
         } else if let Some(limit) = line.strip_prefix("@limit ") {
-            let (name, bytes) = limit.split_once(' ').expect("@limit NAME BYTES");
-            let bytes = bytes.parse().expect("bytes");
+            let (name, number) = limit.split_once(' ').expect("@limit NAME NUMBER");
+            let number = number.parse().expect("a number");
             match name {
-                "body" => limits.body_bytes_max = bytes,
-                "header" => limits.header_bytes_max = bytes,
-                "uri" => limits.uri_bytes_max = bytes,
+                "body" => limits.body_bytes_max = number,
+                "header" => limits.header_bytes_max = number,
+                "uri" => limits.uri_bytes_max = number,
+                "entries" => below.bundle_entries_max = number,
                 other => panic!("no limit {other}"),
             }
+        } else if let Some(millis) = line.strip_prefix("@reads ") {
+            read_ms = millis.parse().expect("milliseconds");
         } else if *line == "@narratives refuse" {
             narratives = Narratives::Refuse;
         } else if let Some(level) = line.strip_prefix("@validation ") {
@@ -251,9 +257,13 @@ fn server(preamble: &[&str]) -> TestServer {
         }
     }
     let settings = Settings { limits, ..Settings::default() };
-    TestServer::adjusted(&mounts, settings, &|service| {
-        service.with_validation(validation).with_narratives(narratives)
-    })
+    let adjust = |service: Service| {
+        service.with_validation(validation).with_narratives(narratives).with_limits(below.clone())
+    };
+    match read_ms {
+        0 => TestServer::adjusted(&mounts, settings, &adjust),
+        millis => TestServer::slow(&mounts, settings, &adjust, millis),
+    }
 }
 
 fn substitute(line: &str, names: &BTreeMap<String, String>) -> String {

@@ -153,6 +153,9 @@ impl Rulebook for SpineRulebook {
                 (400, IssueType::Value, INVALID_REQUEST_MESSAGE)
             }
             Failure::TooManyEntries { .. } => (413, IssueType::TooLong, INVALID_REQUEST_MESSAGE),
+            Failure::TransactionTooSlow { .. } | Failure::EntryNotBegun { .. } => {
+                (413, IssueType::TooCostly, INVALID_REQUEST_MESSAGE)
+            }
             Failure::Refused(refused) => self.refusal(&refused.refusal, refused.interaction),
             Failure::Conflict(conflict) => {
                 self.refusal(&conflict.refused.refusal, conflict.refused.interaction)
@@ -162,7 +165,6 @@ impl Rulebook for SpineRulebook {
             | Failure::UnknownType { .. }
             | Failure::NotOffered(_) => (404, IssueType::NotSupported, NOT_IMPLEMENTED),
             Failure::MethodNotAllowed { .. } => (405, IssueType::NotSupported, BAD_REQUEST),
-            Failure::ConditionalNotOffered { .. } => (400, IssueType::Invalid, MISSING_OR_INVALID_HEADER),
             Failure::UriTooLong { .. } => (414, IssueType::TooLong, BAD_REQUEST),
             Failure::HeadersTooLarge { .. } => (431, IssueType::TooLong, BAD_REQUEST),
             Failure::BodyTooLarge { .. } | Failure::TooLargeToStore => {
@@ -173,9 +175,11 @@ impl Rulebook for SpineRulebook {
                 (406, IssueType::NotSupported, UNSUPPORTED_MEDIA_TYPE)
             }
             Failure::UnsupportedMediaType { .. } => (415, IssueType::NotSupported, UNSUPPORTED_MEDIA_TYPE),
-            Failure::InvalidHost | Failure::MalformedField(_) | Failure::MalformedIdempotencyKey => {
-                (400, IssueType::Invalid, MISSING_OR_INVALID_HEADER)
-            }
+            Failure::InvalidHost
+            | Failure::ConditionalNotOffered { .. }
+            | Failure::MalformedField(_)
+            | Failure::MalformedIdempotencyKey
+            | Failure::MalformedRetry => (400, IssueType::Invalid, MISSING_OR_INVALID_HEADER),
             Failure::IdempotencyKeyReused => (422, IssueType::BusinessRule, BAD_REQUEST),
             Failure::FirstResultGone => (404, IssueType::NotFound, NO_RECORD_FOUND),
             Failure::Parameter { .. }

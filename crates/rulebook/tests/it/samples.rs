@@ -84,6 +84,7 @@ fn requests() -> Vec<Sample> {
         same(field(Field::IfMatch), 400),
         same(field(Field::IfUnmodifiedSince), 400),
         same(Failure::MalformedIdempotencyKey, 400),
+        same(Failure::MalformedRetry, 400),
         same(Failure::IdempotencyKeyReused, 422),
         sample(Failure::FirstResultGone, 410, 410, 404),
         sample(Failure::Parameter { name: text(), problem: ParameterProblem::Repeated }, 400, 400, 422),
@@ -119,6 +120,8 @@ fn requests() -> Vec<Sample> {
         same(Failure::OutcomeUnknown { resource: flag() }, 503),
         same(Failure::NoBundle { why: "The body is no Bundle.".to_owned() }, 400),
         same(Failure::TooManyEntries { max: 1, found: 2 }, 413),
+        same(Failure::TransactionTooSlow { max_s: 1 }, 413),
+        same(Failure::EntryNotBegun { max_s: 1 }, 413),
         same(Failure::BadEntry { why: "The entry has no request.".to_owned() }, 400),
         same(Failure::SameInTransaction { what: text(), entries: [0, 1] }, 400),
         sample(Failure::UnresolvedReference { reference: text() }, 400, 400, 422),
@@ -212,6 +215,7 @@ pub(crate) fn name(failure: &Failure) -> &'static str {
         Failure::UnsupportedMediaType { .. } => "UnsupportedMediaType",
         Failure::MalformedField(_) => "MalformedField",
         Failure::MalformedIdempotencyKey => "MalformedIdempotencyKey",
+        Failure::MalformedRetry => "MalformedRetry",
         Failure::IdempotencyKeyReused => "IdempotencyKeyReused",
         Failure::FirstResultGone => "FirstResultGone",
         Failure::Parameter { .. } => "Parameter",
@@ -265,6 +269,8 @@ pub(crate) fn name(failure: &Failure) -> &'static str {
         Failure::OutcomeUnknown { .. } => "OutcomeUnknown",
         Failure::NoBundle { .. } => "NoBundle",
         Failure::TooManyEntries { .. } => "TooManyEntries",
+        Failure::TransactionTooSlow { .. } => "TransactionTooSlow",
+        Failure::EntryNotBegun { .. } => "EntryNotBegun",
         Failure::BadEntry { .. } => "BadEntry",
         Failure::SameInTransaction { .. } => "SameInTransaction",
         Failure::UnresolvedReference { .. } => "UnresolvedReference",
@@ -275,4 +281,4 @@ pub(crate) fn name(failure: &Failure) -> &'static str {
 }
 
 /// How many names [`name`] can give.
-pub(crate) const NAMES: usize = 71;
+pub(crate) const NAMES: usize = 74;

@@ -23,7 +23,7 @@ fn version(id: &str, number: u64) -> VersionWrite {
         next: VersionToken { number: VersionNumber::new(number), tag: VersionTag(9) },
         method: Method::Put,
         body: Some(Body { bytes: "{}".into(), splice: 0 }),
-        terms: vec![],
+        terms: [].into(),
     }
 }
 
@@ -78,9 +78,9 @@ fn purges_and_terms_need_a_newest_version() {
 
 #[test]
 fn exactly_deletions_have_no_body_and_no_terms() {
-    let with = |method, body: Option<&'static str>, terms| {
+    let with = |method, body: Option<&'static str>, terms: Vec<Term>| {
         let body = body.map(|bytes| Body { bytes: bytes.into(), splice: 0 });
-        let write = VersionWrite { method, body, terms, ..version("a", 3) };
+        let write = VersionWrite { method, body, terms: terms.into(), ..version("a", 3) };
         check(vec![exactly("a", 2)], vec![Write::Version(write)])
     };
     assert_eq!(with(Method::Delete, None, vec![]), Ok(()));
@@ -101,8 +101,8 @@ fn claims_need_their_guard_once() {
 
 #[test]
 fn lists_are_sorted_sets() {
-    let with = |terms| {
-        let write = VersionWrite { terms, ..version("a", 3) };
+    let with = |terms: Vec<Term>| {
+        let write = VersionWrite { terms: terms.into(), ..version("a", 3) };
         check(vec![exactly("a", 2)], vec![Write::Version(write)])
     };
     assert_eq!(with(vec![term("x"), term("y")]), Ok(()));

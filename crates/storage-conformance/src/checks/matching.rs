@@ -400,7 +400,7 @@ pub(super) fn one_conditional_create_wins(harness: &dyn Harness) -> Verdict {
         let create = |client: usize| {
             let key = key(&format!("{round}-{client}"));
             let guards = vec![Guard::Matches(has_tag(&code), vec![]), absent(&key)];
-            let write = VersionWrite { terms: vec![tagged(&code)], ..put(&key, 0, "{}") };
+            let write = VersionWrite { terms: [tagged(&code)].into(), ..put(&key, 0, "{}") };
             block_on(bench.store.commit(bench.set(guards, vec![Write::Version(write)])))
         };
         let outcomes: Vec<_> = thread::scope(|scope| {

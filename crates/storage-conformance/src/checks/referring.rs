@@ -79,7 +79,7 @@ pub(super) fn reference_or_deletion(harness: &dyn Harness) -> Verdict {
         bench.put(&target, "{}")?;
         let refer = || {
             let guards = vec![absent(&source), Guard::Head(target.clone(), HeadGuard::Live)];
-            let write = VersionWrite { terms: vec![refers("to", &target)], ..put(&source, 0, "{}") };
+            let write = VersionWrite { terms: [refers("to", &target)].into(), ..put(&source, 0, "{}") };
             block_on(bench.store.commit(bench.set(guards, vec![Write::Version(write)])))
         };
         let remove = || {

@@ -77,7 +77,7 @@ pub(super) fn unguarded_is_refused(harness: &dyn Harness) -> Verdict {
     ensure_eq!(twice, Err(StoreError::Unguarded), "a key written twice");
     let uri = |text: &str| Term::new("url", Value::Uri(text.into()));
     let terms = vec![uri("b"), uri("a")];
-    let unsorted = Write::Version(VersionWrite { terms, ..put(&a, 1, "2") });
+    let unsorted = Write::Version(VersionWrite { terms: terms.into(), ..put(&a, 1, "2") });
     ensure_eq!(
         bench.commit(vec![exactly(&a, 1)], vec![unsorted]),
         Err(StoreError::Unsorted),

@@ -41,7 +41,7 @@ fn create(id: &str) -> WriteSet {
             next: VersionToken { number: VersionNumber::FIRST, tag: VersionTag(1) },
             method: Method::Put,
             body: Some(Body { bytes: "{}".into(), splice: 0 }),
-            terms: vec![],
+            terms: [].into(),
         })],
     }
 }

@@ -82,7 +82,7 @@ pub(crate) fn next(key: &Key, current: &Current, content: Option<Vec<u8>>, terms
         next: VersionToken { number, tag: VersionTag(number.get() * 1_000_003) },
         method: if content.is_some() { Method::Put } else { Method::Delete },
         body: content.map(|bytes| Body { bytes: bytes.into(), splice: 3 }),
-        terms,
+        terms: terms.into(),
     };
     set(vec![pin(key, current)], vec![Write::Version(write)])
 }

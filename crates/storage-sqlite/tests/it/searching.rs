@@ -180,7 +180,7 @@ fn write(store: &dyn Store, number: u64, resources: &[(usize, Vec<Term>)]) {
         next,
         method: Method::Put,
         body: body(),
-        terms: terms.clone(),
+        terms: terms.as_slice().into(),
     };
     let set = WriteSet {
         request: RequestId([1; 16]),

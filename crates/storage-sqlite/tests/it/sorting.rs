@@ -32,7 +32,13 @@ fn write(store: &dyn Store, ids: impl Iterator<Item = usize>, number: u64) {
     };
     let version = |id: usize| {
         let next = VersionToken { number: VersionNumber::new(number), tag: VersionTag(7) };
-        Write::Version(VersionWrite { key: key(id), next, method: Method::Put, body: body(), terms: vec![] })
+        Write::Version(VersionWrite {
+            key: key(id),
+            next,
+            method: Method::Put,
+            body: body(),
+            terms: [].into(),
+        })
     };
     let ids: Vec<usize> = ids.collect();
     let set = WriteSet {

@@ -257,9 +257,10 @@ impl Rulebook for NrlRulebook {
             Failure::UnsupportedMediaType { .. }
             | Failure::NotAcceptable { .. }
             | Failure::NotRepresentable { .. } => rows::MEDIA_TYPE,
-            Failure::InvalidHost | Failure::MalformedField(_) | Failure::MalformedIdempotencyKey => {
-                rows::HEADER
-            }
+            Failure::InvalidHost
+            | Failure::MalformedField(_)
+            | Failure::MalformedIdempotencyKey
+            | Failure::MalformedRetry => rows::HEADER,
             Failure::IllegalId { .. } => rows::NOT_FOUND,
             // As in every API of Spine.
             Failure::NotOffered(_) => NOT_IMPLEMENTED,
