@@ -118,10 +118,10 @@ impl Service {
         let Some(body) = &version.body else {
             return Ok(Shown { version, itself: false, inside: Vec::new() });
         };
-        let content = self.content_of(body)?;
+        let parsed = self.content_of(body)?;
         let in_force = self.in_force();
         let (key, bases) = ((&version.key, version.at), [context.base.as_str()]);
-        let met = in_force.extractor.met_in(key, &content, &wanted.kind, &wanted.conditions, &bases);
+        let met = in_force.extractor.met_in(key, &parsed, &wanted.kind, &wanted.conditions, &bases);
         let met = met.map_err(|_| Failure::Internal)?;
         let is_met = |inner: &&Value| {
             inner
@@ -129,7 +129,7 @@ impl Service {
                 .and_then(Value::as_str)
                 .is_some_and(|id| met.inside.iter().any(|found| found == id))
         };
-        let inside: Vec<Value> = match content.get("contained") {
+        let inside: Vec<Value> = match parsed.get("contained") {
             Some(Value::Array(contained)) => contained.iter().filter(is_met).cloned().collect(),
             _ => Vec::new(),
         };

@@ -162,22 +162,23 @@ impl Plan {
         if let [(only, _)] = indexed[..] {
             return Ok(Some(only));
         }
-        // Most often one finds next to nothing: then the others need not be counted far.
+        // Most often one finds next to nothing: then the others need not be counted, or not far.
+        let mut best = None;
         for enough in [FEW, ESTIMATE_MAX] {
-            let mut best = None;
+            best = None;
             for (place, planned) in &indexed {
                 // There is no need to count further than the best one.
                 let max = best.map_or(enough, |(count, _)| count);
                 let count = estimate(connection, &planned.any, max)?;
+                if count < FEW {
+                    return Ok(Some(*place));
+                }
                 if best.is_none_or(|(fewest, _)| count < fewest) {
                     best = Some((count, *place));
                 }
             }
-            if let Some((_, place)) = best.filter(|(count, _)| *count < enough || enough == ESTIMATE_MAX) {
-                return Ok(Some(place));
-            }
         }
-        Ok(None)
+        Ok(best.map(|(_, place)| place))
     }
 }
 

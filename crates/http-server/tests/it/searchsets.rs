@@ -19,17 +19,15 @@ fn entries(bundle: &Value) -> Vec<(String, String)> {
     let entry = |n: usize| {
         let text = |path: &str| text_at(bundle, &format!("entry.{n}.{path}"));
         let kind = text("resource.resourceType")?;
-        let shown = match text("fullUrl") {
-            Some(url) => url.rsplit('/').next().map(|id| {
-                let parent = url.rsplit('/').nth(1).unwrap_or_default();
-                if id.contains('#') { format!("{parent}/{id}") } else { format!("{kind}/{id}") }
-            }),
-            None => {
-                let issue = |n: usize| text(&format!("resource.issue.{n}.diagnostics"));
-                Some((0..).map_while(issue).collect::<Vec<_>>().join(" / "))
-            }
+        let shown = if let Some(url) = text("fullUrl") {
+            let (around, id) = url.rsplit_once('/')?;
+            let parent = around.rsplit('/').next()?;
+            if id.contains('#') { format!("{parent}/{id}") } else { format!("{kind}/{id}") }
+        } else {
+            let issue = |n: usize| text(&format!("resource.issue.{n}.diagnostics"));
+            (0..).map_while(issue).collect::<Vec<_>>().join(" / ")
         };
-        Some((text("search.mode").unwrap_or_default(), shown.unwrap_or_default()))
+        Some((text("search.mode").unwrap_or_default(), shown))
     };
     (0..).map_while(entry).collect()
 }

@@ -257,9 +257,8 @@ fn server(preamble: &[&str]) -> TestServer {
         }
     }
     let settings = Settings { limits, ..Settings::default() };
-    let adjust = |service: Service| {
-        service.with_validation(validation).with_narratives(narratives).with_limits(below.clone())
-    };
+    let adjust =
+        |service: Service| service.with_validation(validation).with_narratives(narratives).with_limits(below);
     match read_ms {
         0 => TestServer::adjusted(&mounts, settings, &adjust),
         millis => TestServer::slow(&mounts, settings, &adjust, millis),
