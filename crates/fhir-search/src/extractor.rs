@@ -3,16 +3,15 @@
 use std::cell::Cell;
 use std::sync::{Arc, OnceLock};
 
-use compact_str::{CompactString, format_compact};
 use fhir_definitions::{Definitions, FhirVersion, TypeDef, resource_types};
 use fhir_model::json::{Object, Value as Json};
 use fhirpath::{Collection, Dialect, Environment, Item};
-use storage_api::{Coding, Term, Value};
+use storage_api::{Term, Value};
 
 use crate::custom::CustomParameter;
 use crate::error::ExtractError;
 use crate::parameters::{Parameters, Rule, compile};
-use crate::values::{CONTAINED, Place, contained, side_terms, type_of, values};
+use crate::values::{Place, side_terms, values};
 
 /// Raised with every change of what terms a resource has: stores that have others are indexed anew. A test tells when it
 /// was forgotten.
@@ -142,12 +141,12 @@ impl Extractor {
     }
 
     /// A resource of a known type, with the parameters of that.
-    fn known<'a>(&'a self, resource: &'a Json) -> Option<(&'a Object, &'a Parameters)> {
+    pub(crate) fn known<'a>(&'a self, resource: &'a Json) -> Option<(&'a Object, &'a Parameters)> {
         let object = resource.as_object()?;
         Some((object, self.parameters(object.get("resourceType").and_then(Json::as_str)?)?))
     }
 
-    fn published_terms(
+    pub(crate) fn published_terms(
         &self,
         rules: &[&Rule],
         resource: &Json,
@@ -158,35 +157,6 @@ impl Extractor {
         let context = Item::resource(resource, self.definitions);
         terms.reserve(2 * rules.len());
         rules.iter().try_for_each(|rule| rule.extract(&context, &environment, bases, terms))
-    }
-
-    /// What a contained resource is found by: the same terms as if it were one of its own, each together with its id,
-    /// so that several conditions can be asked of the same one. By parameters that were defined here it is not found.
-    fn contained_terms(
-        &self,
-        container: &str,
-        resource: &Json,
-        bases: &[&str],
-        terms: &mut Vec<Term>,
-    ) -> Result<(), ExtractError> {
-        let Some((object, parameters)) = self.known(resource) else { return Ok(()) };
-        let (Some(kind), Some(id)) = (
-            object.get("resourceType").and_then(Json::as_str),
-            object.get("id").and_then(Json::as_str).filter(|id| !id.is_empty()),
-        ) else {
-            return Ok(());
-        };
-        let mut published = due(object, parameters);
-        published.retain(|rule| !rule.is_custom);
-        let mut own = Vec::new();
-        self.published_terms(&published, resource, bases, &mut own)?;
-        let name = Value::Token(Coding { code: id.into(), system: None });
-        terms.push(Term { param: contained_name(container, kind), value: name.clone() });
-        terms.extend(own.into_iter().map(|term| Term {
-            param: contained_name(container, &term.param),
-            value: Value::Composite(vec![term.value, name.clone()]),
-        }));
-        Ok(())
     }
 
     /// What somebody defined must not keep resources from being written: a parameter that cannot be evaluated on this one
@@ -222,14 +192,8 @@ impl Extractor {
     }
 }
 
-/// The name of the terms of what a resource of a type contains: of those by a parameter, or, by the name of a type, of
-/// the ids.
-pub(crate) fn contained_name(container: &str, name: &str) -> CompactString {
-    format_compact!("{container}{CONTAINED}{name}")
-}
-
 /// The rules that may give something for a resource, in order.
-fn due<'a>(object: &Object, parameters: &'a Parameters) -> Vec<&'a Rule> {
+pub(crate) fn due<'a>(object: &Object, parameters: &'a Parameters) -> Vec<&'a Rule> {
     let mut due: Vec<usize> = parameters.always().to_vec();
     for name in object.names() {
         due.extend_from_slice(parameters.opened_by(name));
@@ -281,25 +245,6 @@ impl Rule {
         Ok(())
     }
 
-    /// `patient` finds its references among those of `subject`. A term says when there are references and none of them
-    /// is for it, which is seldom.
-    fn mark_missing(&self, items: &[Item<'_>], context: &Item<'_>, terms: &mut Vec<Term>) {
-        if items.is_empty() || self.narrowed.is_empty() {
-            return;
-        }
-        let kind_of = |item: &Item<'_>| match contained(item) {
-            Some(id) => contained_type(context.json()?, id).map(CompactString::from),
-            None => type_of(item).map(CompactString::from),
-        };
-        let kinds: Vec<CompactString> = items.iter().filter_map(kind_of).collect();
-        for (term, target) in &self.narrowed {
-            if !kinds.iter().any(|kind| *kind == target.name()) {
-                let value = Value::Token(Coding { code: "true".into(), system: None });
-                terms.push(Term { param: term.clone(), value });
-            }
-        }
-    }
-
     /// A term for every combination of the parts' values.
     fn combine(
         &self,
@@ -324,13 +269,6 @@ impl Rule {
         );
         Ok(())
     }
-}
-
-/// The type of a contained resource.
-fn contained_type<'a>(resource: &'a Json, id: &str) -> Option<&'a str> {
-    let Json::Array(contained) = resource.get("contained")? else { return None };
-    let found = contained.iter().find(|inner| inner.get("id").and_then(Json::as_str) == Some(id))?;
-    found.get("resourceType")?.as_str()
 }
 
 fn with(row: &[Value], part: &Value) -> Vec<Value> {

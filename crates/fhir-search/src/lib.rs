@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod contained;
 mod custom;
 mod definition;
 mod error;

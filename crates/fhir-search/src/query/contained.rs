@@ -4,8 +4,9 @@ use fhir_model::json::Value as Json;
 use storage_api::{Alone, Candidate, Clause, Condition, Key, Query, Test, Timestamp, matches};
 
 use super::error::Problem;
+use crate::contained::contained_name;
 use crate::error::ExtractError;
-use crate::extractor::{Extractor, contained_name};
+use crate::extractor::Extractor;
 
 impl Extractor {
     /// The queries for resources of any type that contain one of `kind` which meets these conditions; with `both`

@@ -5,7 +5,9 @@ use compact_str::{CompactString, format_compact};
 use storage_api::{Clause, Condition, Key, Query, Reference, Test};
 
 use super::Reader;
+use super::clauses::references;
 use super::error::Problem;
+use crate::parameters::Parameter;
 
 /// References from a resource to one that it is part of.
 const PARENTS: [&str; 3] = ["partof", "part-of", "parent"];
@@ -21,8 +23,25 @@ pub(super) enum Way {
 }
 
 impl Reader<'_> {
+    /// `location:below`: what the references lead to is the one that is meant, or part of it.
+    pub(super) fn along_hierarchy(
+        &self,
+        parameter: &Parameter,
+        way: Way,
+        values: &[&str],
+    ) -> Result<Vec<Condition>, Problem> {
+        let mut any = Vec::new();
+        for value in values {
+            let found = references(parameter, None, value, self.surroundings.bases)?;
+            for source in self.parameters.sources(parameter) {
+                any.extend(self.along(way, source.term(), found.clone())?);
+            }
+        }
+        Ok(vec![Condition::any(any)])
+    }
+
     /// What refers by `term` to one of these, or to something above or below it.
-    pub(super) fn along(&self, way: Way, term: &str, found: Vec<Reference>) -> Result<Vec<Clause>, Problem> {
+    fn along(&self, way: Way, term: &str, found: Vec<Reference>) -> Result<Vec<Clause>, Problem> {
         let mut any = Vec::new();
         for reference in found {
             match &reference {

@@ -17,14 +17,14 @@ pub use contained::Met;
 pub use error::{Problem, QueryError};
 pub use shape::Order;
 
-use self::clauses::{DATE, Modifier, clauses, parts, references};
+use self::clauses::{DATE, Modifier, clauses, parts};
 use self::contained::referred;
 use self::filter::{Compared, filter, values_behind};
 use self::hierarchy::Way;
-use self::near::{near, near_distance, near_stu3};
 use self::ordered::{Prefix, date, moments};
 use self::text::{plain, split};
-use crate::extractor::{Extractor, contained_name};
+use crate::contained::contained_name;
+use crate::extractor::Extractor;
 use crate::parameters::{Parameter, Parameters};
 use crate::terminology::{Terminology, Wanted};
 
@@ -524,54 +524,6 @@ impl Reader<'_> {
         };
         let there = [Condition::any(any), Condition::none(vec![Clause::term(marker, Test::Present)])];
         Ok(if negated { vec![Condition::none(vec![Clause::All(there.into())])] } else { there.into() })
-    }
-
-    /// `near`: within a circle around a place.
-    fn positions(
-        &self,
-        parameter: &Parameter,
-        modifier: Option<&str>,
-        value: &str,
-        values: &[&str],
-    ) -> Result<Vec<Condition>, Problem> {
-        match modifier {
-            None => {}
-            Some("missing") => return self.missing(parameter, value),
-            Some(_) => return Err(Problem::Modifier),
-        }
-        let mut distances = self.beside.iter().filter(|(name, _)| name == "near-distance");
-        let distance = distances.next().map(|(_, value)| value.as_str());
-        let is_stu3 = self.extractor.definitions().version() == FhirVersion::Stu3;
-        let test = |value: &&str| if is_stu3 { near_stu3(value, distance) } else { near(value) };
-        let clause = |value| Ok(Clause::term(parameter.term(), test(value)?));
-        Ok(vec![Condition::any(values.iter().map(clause).collect::<Result<_, _>>()?)])
-    }
-
-    /// `near-distance` says how far `near` reaches.
-    fn distance(&self, modifier: Option<&str>, value: &str) -> Result<Vec<Condition>, Problem> {
-        let count = |code: &str| self.beside.iter().filter(|(name, _)| name == code).count();
-        if modifier.is_some() {
-            return Err(Problem::Modifier);
-        }
-        near_distance(value)?;
-        if count("near") == 0 || count("near-distance") > 1 { Err(near::ALONE) } else { Ok(Vec::new()) }
-    }
-
-    /// `location:below`: what the references lead to is the one that is meant, or part of it.
-    fn along_hierarchy(
-        &self,
-        parameter: &Parameter,
-        way: Way,
-        values: &[&str],
-    ) -> Result<Vec<Condition>, Problem> {
-        let mut any = Vec::new();
-        for value in values {
-            let found = references(parameter, None, value, self.surroundings.bases)?;
-            for source in self.parameters.sources(parameter) {
-                any.extend(self.along(way, source.term(), found.clone())?);
-            }
-        }
-        Ok(vec![Condition::any(any)])
     }
 
     /// `subject:Patient`.

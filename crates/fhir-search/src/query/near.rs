@@ -2,10 +2,13 @@
 //!
 //! STU3 writes `latitude:longitude` and the distance in `near-distance`, later versions all in one.
 
-use storage_api::{Circle, Number, Position, Test};
+use fhir_definitions::FhirVersion;
+use storage_api::{Circle, Clause, Condition, Number, Position, Test};
 
+use super::Reader;
 use super::error::Problem;
 use super::text::split;
+use crate::parameters::Parameter;
 
 /// Metres that are near where the client does not say.
 const METRES: f64 = 10_000.0;
@@ -23,8 +26,41 @@ const DISTANCE: Problem = Problem::Malformed {
     expected: "a distance such as 11.2|http://unitsofmeasure.org|km, with near beside it; units are km, m, [mi_i], [nmi_i], [yd_i] and [ft_i]",
 };
 
+impl Reader<'_> {
+    /// `near`: within a circle around a place.
+    pub(super) fn positions(
+        &self,
+        parameter: &Parameter,
+        modifier: Option<&str>,
+        value: &str,
+        values: &[&str],
+    ) -> Result<Vec<Condition>, Problem> {
+        match modifier {
+            None => {}
+            Some("missing") => return self.missing(parameter, value),
+            Some(_) => return Err(Problem::Modifier),
+        }
+        let mut distances = self.beside.iter().filter(|(name, _)| name == "near-distance");
+        let distance = distances.next().map(|(_, value)| value.as_str());
+        let is_stu3 = self.extractor.definitions().version() == FhirVersion::Stu3;
+        let test = |value: &&str| if is_stu3 { near_stu3(value, distance) } else { near(value) };
+        let clause = |value| Ok(Clause::term(parameter.term(), test(value)?));
+        Ok(vec![Condition::any(values.iter().map(clause).collect::<Result<_, _>>()?)])
+    }
+
+    /// `near-distance` says how far `near` reaches.
+    pub(super) fn distance(&self, modifier: Option<&str>, value: &str) -> Result<Vec<Condition>, Problem> {
+        let count = |code: &str| self.beside.iter().filter(|(name, _)| name == code).count();
+        if modifier.is_some() {
+            return Err(Problem::Modifier);
+        }
+        near_distance(value)?;
+        if count("near") == 0 || count("near-distance") > 1 { Err(DISTANCE) } else { Ok(Vec::new()) }
+    }
+}
+
 /// `latitude|longitude|distance|unit`, without the last or the last two.
-pub(super) fn near(value: &str) -> Result<Test, Problem> {
+fn near(value: &str) -> Result<Test, Problem> {
     let parts = split(value, b'|');
     let (latitude, longitude, distance, unit) = match parts.as_slice() {
         [latitude, longitude] => (latitude, longitude, "", ""),
@@ -37,13 +73,13 @@ pub(super) fn near(value: &str) -> Result<Test, Problem> {
 }
 
 /// `latitude:longitude`, and the value of `near-distance`.
-pub(super) fn near_stu3(value: &str, distance: Option<&str>) -> Result<Test, Problem> {
+fn near_stu3(value: &str, distance: Option<&str>) -> Result<Test, Problem> {
     let (latitude, longitude) = value.split_once(':').ok_or(EXPECTED_STU3)?;
     circle(latitude, longitude, Some(distance.map_or(Ok(METRES), near_distance)?)).ok_or(EXPECTED_STU3)
 }
 
 /// The metres of `near-distance`: a quantity, perhaps with the prefix for what is not more.
-pub(super) fn near_distance(value: &str) -> Result<f64, Problem> {
+fn near_distance(value: &str) -> Result<f64, Problem> {
     let value = ["le", "eq", "ap"].iter().find_map(|prefix| value.strip_prefix(prefix)).unwrap_or(value);
     let found = match split(value, b'|').as_slice() {
         [number] => metres(number, ""),
@@ -52,9 +88,6 @@ pub(super) fn near_distance(value: &str) -> Result<f64, Problem> {
     };
     found.ok_or(DISTANCE)
 }
-
-/// `near-distance` without `near`.
-pub(super) const ALONE: Problem = DISTANCE;
 
 fn circle(latitude: &str, longitude: &str, metres: Option<f64>) -> Option<Test> {
     let centre = Position::new(number(latitude)?, number(longitude)?)?;
@@ -83,7 +116,7 @@ fn number(text: &str) -> Option<f64> {
 mod tests {
     use super::*;
 
-    fn shown(test: Result<Test, Problem>) -> Option<(f64, f64, f64)> {
+    fn shown(test: &Result<Test, Problem>) -> Option<(f64, f64, f64)> {
         let Ok(Test::Near(Circle { centre, metres })) = test else { return None };
         Some((centre.latitude().get(), centre.longitude().get(), metres.get()))
     }
@@ -106,7 +139,7 @@ mod tests {
             ("1|2|3|km|5", None),
             ("0|0|1e999", None),
         ] {
-            assert_eq!(shown(near(value)), expected, "{value}");
+            assert_eq!(shown(&near(value)), expected, "{value}");
         }
         for (value, distance, expected) in [
             ("53.8:-1.5", None, Some((53.8, -1.5, 10_000.0))),
@@ -117,7 +150,7 @@ mod tests {
             ("53.8:-1.5", Some("2|m"), None),
             ("53.8|-1.5", None, None),
         ] {
-            assert_eq!(shown(near_stu3(value, distance)), expected, "{value} {distance:?}");
+            assert_eq!(shown(&near_stu3(value, distance)), expected, "{value} {distance:?}");
         }
     }
 }
