@@ -130,6 +130,8 @@ pub enum Test {
     UriBelow(CompactString),
     /// A place that lies in this circle.
     Near(Circle),
+    /// A URI that has this somewhere.
+    UriContains(CompactString),
     /// Components that pass each its test, as many as there are tests.
     Composite(Vec<Test>),
 }
@@ -300,6 +302,7 @@ impl Test {
                     && test.as_ref().is_none_or(|test| unit.as_ref().is_some_and(|unit| test.passes(unit)))
             }
             (Self::Uri(wanted), Value::Uri(uri)) => wanted == uri,
+            (Self::UriContains(part), Value::Uri(uri)) => uri.contains(part.as_str()),
             (Self::UriBelow(above), Value::Uri(uri)) => is_below(above.as_bytes(), uri.as_bytes()),
             (Self::Near(circle), Value::Position(place)) => circle.contains(*place),
             (Self::Composite(tests), Value::Composite(values)) => {
@@ -511,6 +514,18 @@ mod tests {
                 Test::UriBelow(above.into()).passes(&Value::Uri("http://a/b".into())),
                 expected,
                 "{above}"
+            );
+        }
+    }
+
+    #[test]
+    fn uris_contain_to_the_letter() {
+        for (part, expected) in [("", true), ("/b", true), ("/B", false), ("http://a/b", true), ("b/", false)]
+        {
+            assert_eq!(
+                Test::UriContains(part.into()).passes(&Value::Uri("http://a/b".into())),
+                expected,
+                "{part}"
             );
         }
     }

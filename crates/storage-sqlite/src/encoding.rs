@@ -243,6 +243,8 @@ pub(crate) enum Pattern {
     Number([u8; 8], [u8; 8]),
     /// The same with a unit.
     Quantity([u8; 8], [u8; 8], Option<Box<Pattern>>),
+    /// A URI with these bytes somewhere.
+    UriContains(Vec<u8>),
     /// A position in a circle.
     Near(Circle),
     /// A composite whose parts pass.
@@ -285,6 +287,7 @@ impl Pattern {
                 let unit = unit.as_ref().map(|unit| Self::coding(vec![UNIT], unit, names)).transpose()?;
                 Self::Quantity(low, high, unit.map(Box::new))
             }
+            Test::UriContains(part) => Self::UriContains(part.as_bytes().to_vec()),
             Test::Near(circle) => Self::Near(*circle),
             Test::Composite(tests) => {
                 let parts = tests.iter().map(|test| Self::of(test, names)).collect::<Result<_, _>>()?;
@@ -338,6 +341,7 @@ impl Pattern {
             Self::Date(low, high) | Self::Span([low, high, _, _]) => between(DATE, low, high),
             Self::Number(low, high) => between(NUMBER, low, high),
             Self::Quantity(low, high, _) => between(QUANTITY, low, high),
+            Self::UriContains(_) => (vec![URI], vec![URI + 1]),
             Self::Near(_) => (vec![POSITION], vec![POSITION + 1]),
             Self::Composite(parts) => match parts.first() {
                 None => (vec![COMPOSITE], vec![COMPOSITE, 0]),
@@ -357,7 +361,12 @@ impl Pattern {
     /// Whether its range holds little else than what passes.
     pub(crate) fn is_narrow(&self) -> bool {
         match self {
-            Self::Any | Self::System(..) | Self::Contains(_) | Self::Near(_) | Self::Below(_) => false,
+            Self::Any
+            | Self::System(..)
+            | Self::Contains(_)
+            | Self::UriContains(_)
+            | Self::Near(_)
+            | Self::Below(_) => false,
             Self::Composite(parts) => parts.first().is_some_and(Self::is_narrow),
             _ => true,
         }
@@ -385,6 +394,7 @@ impl Pattern {
             | Self::Span(_)
             | Self::Quantity(_, _, Some(_))
             | Self::Near(_)
+            | Self::UriContains(_)
             | Self::Composite(_) => false,
         }
     }
@@ -418,6 +428,9 @@ impl Pattern {
             Self::Quantity(low, high, unit) => split(value, QUANTITY).is_some_and(|(number, rest)| {
                 low <= number && number <= high && unit.as_ref().is_none_or(|unit| unit.passes(rest))
             }),
+            Self::UriContains(part) => value
+                .strip_prefix(&[URI])
+                .is_some_and(|uri| part.is_empty() || uri.windows(part.len()).any(|window| window == part)),
             Self::Near(circle) => value
                 .strip_prefix(&[POSITION])
                 .and_then(positions::decode)

@@ -146,6 +146,7 @@ fn uri(modifier: Modifier, value: &str) -> Tests {
     Ok(match modifier {
         Modifier::None => vec![Test::Uri(value)],
         Modifier::Below => vec![Test::UriBelow(value)],
+        Modifier::Contains => vec![Test::UriContains(value)],
         // The URI itself, and what is left of it at every slash.
         Modifier::Above => {
             let slashes = value.match_indices('/').map(|(at, _)| &value[..at]);

@@ -1,6 +1,8 @@
 //! `:above` and `:below` on references: along what resources are part of, and along the versions of canonical URLs
 //! (FHIR, search, "hierarchical references", "canonical").
 
+use std::collections::BTreeMap;
+
 use compact_str::{CompactString, format_compact};
 use storage_api::{Clause, Condition, Key, Query, Reference, Test};
 
@@ -30,35 +32,41 @@ impl Reader<'_> {
         way: Way,
         values: &[&str],
     ) -> Result<Vec<Condition>, Problem> {
-        let mut any = Vec::new();
+        let mut found = Vec::new();
         for value in values {
-            let found = references(parameter, None, value, self.surroundings.bases)?;
-            for source in self.parameters.sources(parameter) {
-                any.extend(self.along(way, source.term(), found.clone())?);
-            }
+            found.extend(references(parameter, None, value, self.surroundings.bases)?);
         }
-        Ok(vec![Condition::any(any)])
-    }
-
-    /// What refers by `term` to one of these, or to something above or below it.
-    fn along(&self, way: Way, term: &str, found: Vec<Reference>) -> Result<Vec<Clause>, Problem> {
         let mut any = Vec::new();
-        for reference in found {
-            match &reference {
-                Reference::External(text) => any.extend(versions(way, term, text)),
-                Reference::Local(key) => {
-                    let Some(parent) = self.parent_of(&key.kind) else { continue };
-                    let query = match way {
-                        Way::Below => below(key, &parent, LEVELS),
-                        Way::Above => above(key, &parent, LEVELS),
-                    };
-                    any.push(Clause::term(term, Test::Reference(reference.clone())));
-                    any.push(Clause::Refers { param: term.into(), query: Box::new(query) });
-                }
-            }
+        for source in self.parameters.sources(parameter) {
+            any.extend(self.along(way, source.term(), &found));
         }
         // Of what is part of nothing there is nothing above or below.
-        if any.is_empty() { Err(Problem::Modifier) } else { Ok(any) }
+        if any.is_empty() { Err(Problem::Modifier) } else { Ok(vec![Condition::any(any)]) }
+    }
+
+    /// What refers by `term` to one of these, or to something above or below one of them. All of one type are followed
+    /// together, so that many values are no more steps than one.
+    fn along(&self, way: Way, term: &str, found: &[Reference]) -> Vec<Clause> {
+        let mut any = Vec::new();
+        let mut ids: BTreeMap<&str, Vec<Key>> = BTreeMap::new();
+        for reference in found {
+            match reference {
+                Reference::External(text) => any.extend(versions(way, term, text)),
+                Reference::Local(key) => ids.entry(&key.kind).or_default().push(key.clone()),
+            }
+        }
+        for (kind, keys) in ids {
+            let Some(parent) = self.parent_of(kind) else { continue };
+            let query = match way {
+                Way::Below => below(kind, &keys, &parent, LEVELS),
+                Way::Above => above(kind, &keys, &parent, LEVELS),
+            };
+            any.extend(
+                keys.into_iter().map(|key| Clause::term(term, Test::Reference(Reference::Local(key)))),
+            );
+            any.push(Clause::Refers { param: term.into(), query: Box::new(query) });
+        }
+        any
     }
 
     /// The parameter by which resources of a type are part of others of it.
@@ -71,26 +79,27 @@ impl Reader<'_> {
     }
 }
 
-/// What is part of a resource, of its parts, and so on.
-fn below(key: &Key, parent: &CompactString, levels: usize) -> Query {
-    let mut any = vec![Clause::term(parent.clone(), Test::Reference(Reference::Local(key.clone())))];
+/// What is part of these resources, of their parts, and so on.
+fn below(kind: &str, keys: &[Key], parent: &CompactString, levels: usize) -> Query {
+    let direct = |key: &Key| Clause::term(parent.clone(), Test::Reference(Reference::Local(key.clone())));
+    let mut any: Vec<Clause> = keys.iter().map(direct).collect();
     if levels > 1 {
-        let query = Box::new(below(key, parent, levels - 1));
+        let query = Box::new(below(kind, keys, parent, levels - 1));
         any.push(Clause::Refers { param: parent.clone(), query });
     }
-    Query { kind: key.kind.clone(), conditions: vec![Condition::any(any)] }
+    Query { kind: kind.into(), conditions: vec![Condition::any(any)] }
 }
 
-/// What a resource is part of, what that is part of, and so on.
-fn above(key: &Key, parent: &CompactString, levels: usize) -> Query {
-    let own = Condition::any(vec![Clause::Id(key.id.clone())]);
-    let mut queries = vec![Query { kind: key.kind.clone(), conditions: vec![own] }];
+/// What these resources are part of, what that is part of, and so on.
+fn above(kind: &str, keys: &[Key], parent: &CompactString, levels: usize) -> Query {
+    let own = Condition::any(keys.iter().map(|key| Clause::Id(key.id.clone())).collect());
+    let mut queries = vec![Query { kind: kind.into(), conditions: vec![own] }];
     if levels > 1 {
-        queries.push(above(key, parent, levels - 1));
+        queries.push(above(kind, keys, parent, levels - 1));
     }
     let from = |query| Clause::Referred { param: parent.clone(), query: Box::new(query) };
     let any = queries.into_iter().map(from).collect();
-    Query { kind: key.kind.clone(), conditions: vec![Condition::any(any)] }
+    Query { kind: kind.into(), conditions: vec![Condition::any(any)] }
 }
 
 /// Below version 1 are 1.0 and 1.0.2; above 1.0.2 are 1.0 and 1. A URL without version has all of them below it.

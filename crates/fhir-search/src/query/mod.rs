@@ -434,7 +434,8 @@ impl Reader<'_> {
             None => Modifier::None,
             Some(_) if negated => Modifier::None,
             Some("exact") => Modifier::Exact,
-            Some("contains") => Modifier::Contains,
+            // Of URIs since R5.
+            Some("contains") if kind != SearchType::Uri || self.is_r5() => Modifier::Contains,
             Some("below") => Modifier::Below,
             Some("above") => Modifier::Above,
             Some("identifier") => Modifier::Identifier,

@@ -214,6 +214,7 @@ fn tests() -> Vec<Test> {
         tests.push(Test::Text { normal: code.into(), original: "A".into() });
         tests.push(Test::Uri(code.into()));
         tests.push(Test::UriBelow(code.into()));
+        tests.push(Test::UriContains(code.into()));
         tests.push(Test::TextPrefix(code.into()));
         tests.push(Test::TextContains(code.into()));
         tests.push(Test::Reference(Reference::External(code.into())));

@@ -108,6 +108,7 @@ fn test() -> impl Strategy<Value = Test> {
         (span(), span()).prop_map(|(low, high)| Test::Span { low, high }),
         circle().prop_map(Test::Near),
         text().prop_map(Test::ReferencePrefix),
+        text().prop_map(Test::UriContains),
     ];
     leaf.prop_recursive(2, 8, 3, |inner| prop::collection::vec(inner, 0..3).prop_map(Test::Composite))
 }
