@@ -7,7 +7,7 @@ use futures_util::future::try_join_all;
 use hdrhistogram::Histogram;
 
 use crate::wire::Wire;
-use crate::{Chance, RESOURCES, Rate};
+use crate::{Chance, Rate, resources};
 
 /// What each PUT changes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -46,19 +46,7 @@ impl Client {
     }
 
     fn put(&self, resource: &Owned, change: Change) -> String {
-        let (text, quantity) = match change {
-            Change::Text => (resource.value + 1, 60),
-            Change::Quantity => (0, resource.value + 1),
-        };
-        let body = format!(
-            "{{\"resourceType\":\"Observation\",\"id\":\"{}\",\"status\":\"final\",\
-             \"code\":{{\"coding\":[{{\"system\":\"http://loinc.org\",\"code\":\"8867-4\"}}]}},\
-             \"subject\":{{\"reference\":\"Patient/{}\"}},\"effectiveDateTime\":\"2018-05-25T16:09:50Z\",\
-             \"valueQuantity\":{{\"value\":{quantity},\"unit\":\"beats/minute\",\
-             \"system\":\"http://unitsofmeasure.org\",\"code\":\"/min\"}},\
-             \"note\":[{{\"text\":\"{text:0700}\"}}]}}",
-            resource.id, resource.id
-        );
+        let body = body(resource, change);
         let condition =
             if resource.etag.is_empty() { String::new() } else { format!("if-match: {}\r\n", resource.etag) };
         format!(
@@ -80,6 +68,32 @@ impl Client {
         Ok(())
     }
 
+    /// One more resource, with a subject of its own.
+    async fn create(&mut self) -> Result<()> {
+        let number = self.chance.below(1 << 40);
+        let resource = Owned { id: format!("new-{number}"), etag: String::new(), value: number % 200 };
+        let body = body(&resource, Change::Quantity).replacen(&format!("\"id\":\"{}\",", resource.id), "", 1);
+        let request = format!(
+            "POST /R4/Observation HTTP/1.1\r\nhost: {}\r\ncontent-type: application/fhir+json\r\n\
+             prefer: return=minimal\r\ncontent-length: {}\r\n\r\n{body}",
+            self.authority,
+            body.len()
+        );
+        let seen = self.wire.send(request.as_bytes(), true).await?;
+        ensure!(seen.status == 201, "a POST was answered with {} {}", seen.status, seen.shown());
+        Ok(())
+    }
+
+    async fn creates(&mut self, end: Instant) -> Result<Histogram<u64>> {
+        let mut times = Histogram::new_with_bounds(1, 60_000_000, 3)?;
+        while Instant::now() < end {
+            let began = Instant::now();
+            self.create().await?;
+            times.saturating_record(began.elapsed().as_micros() as u64);
+        }
+        Ok(times)
+    }
+
     async fn updates(&mut self, change: Change, end: Instant) -> Result<Histogram<u64>> {
         let mut times = Histogram::new_with_bounds(1, 60_000_000, 3)?;
         while Instant::now() < end {
@@ -94,7 +108,7 @@ impl Client {
     async fn reads(&mut self, end: Instant) -> Result<u64> {
         let mut done = 0;
         while Instant::now() < end {
-            let id = id(self.chance.below(RESOURCES));
+            let id = id(self.chance.below(resources()));
             let request = self.get(&id);
             let seen = self.wire.send(request.as_bytes(), false).await?;
             ensure!(seen.status == 200, "a GET was answered with {}", seen.status);
@@ -102,6 +116,22 @@ impl Client {
         }
         Ok(done)
     }
+}
+
+fn body(resource: &Owned, change: Change) -> String {
+    let (text, quantity) = match change {
+        Change::Text => (resource.value + 1, 60),
+        Change::Quantity => (0, resource.value + 1),
+    };
+    format!(
+        "{{\"resourceType\":\"Observation\",\"id\":\"{}\",\"status\":\"final\",\
+         \"code\":{{\"coding\":[{{\"system\":\"http://loinc.org\",\"code\":\"8867-4\"}}]}},\
+         \"subject\":{{\"reference\":\"Patient/{}\"}},\"effectiveDateTime\":\"2018-05-25T16:09:50Z\",\
+         \"valueQuantity\":{{\"value\":{quantity},\"unit\":\"beats/minute\",\
+         \"system\":\"http://unitsofmeasure.org\",\"code\":\"/min\"}},\
+         \"note\":[{{\"text\":\"{text:0700}\"}}]}}",
+        resource.id, resource.id
+    )
 }
 
 fn id(number: u64) -> String {
@@ -112,7 +142,7 @@ fn id(number: u64) -> String {
 pub(crate) async fn writers(authority: &str, count: u64) -> Result<Vec<Client>> {
     let mut clients = Vec::new();
     for number in 0..count {
-        let owned = (number..RESOURCES).step_by(count as usize);
+        let owned = (number..resources()).step_by(count as usize);
         let owned = owned.map(|number| Owned { id: id(number), etag: String::new(), value: 0 });
         clients.push(Client::connect(authority, number, owned.collect()).await?);
     }
@@ -150,6 +180,24 @@ pub(crate) async fn update(
     Ok(())
 }
 
+/// The times of creates, in microseconds.
+pub(crate) async fn create(
+    clients: &mut [Client],
+    time: Duration,
+    rate: &mut Rate,
+    times: &mut Histogram<u64>,
+) -> Result<()> {
+    let began = Instant::now();
+    let work = clients.iter_mut().map(|client| client.creates(began + time));
+    let mut done = 0;
+    for seen in try_join_all(work).await? {
+        done += seen.len();
+        times.add(seen)?;
+    }
+    rate.add(done, began);
+    Ok(())
+}
+
 pub(crate) async fn read(clients: &mut [Client], time: Duration, rate: &mut Rate) -> Result<()> {
     let began = Instant::now();
     let done = try_join_all(clients.iter_mut().map(|client| client.reads(began + time))).await?;
@@ -172,5 +220,5 @@ pub(crate) async fn response(authority: &str, path: &str) -> Result<Vec<u8>> {
 
 /// A response of the resources that [`writers`] made.
 pub(crate) async fn sample(authority: &str) -> Result<Vec<u8>> {
-    response(authority, &format!("/R4/Observation/{}", id(RESOURCES / 2))).await
+    response(authority, &format!("/R4/Observation/{}", id(resources() / 2))).await
 }

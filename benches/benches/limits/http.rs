@@ -104,6 +104,7 @@ pub(crate) fn compare(directory: &Path, slice: Duration) -> Result<()> {
         let server = Server::start(&data, "")?;
         let mut writers = runtime.block_on(clients::writers(&server.authority, 32))?;
         compare_updates(&runtime, &server, &mut writers, directory, slice)?;
+        compare_creates(&runtime, &server, &mut writers, directory, slice)?;
     }
     println!("\n{:<36}{:>12}{:>14}{:>8}", "HTTP: GET, 32 connections", "per second", "bare hyper", "ratio");
     for (name, configuration) in [
@@ -149,20 +150,52 @@ fn compare_updates(
                 let group = now.group_since(before).round().max(1.0);
                 raw_loop.updates(group as u64, slice, &mut raw)?;
             }
-            let millis = |quantile| times.value_at_quantile(quantile) as f64 / 1e3;
-            println!(
-                "{:<36}{:>12.0}{:>8.2}{:>8.2}{:>10.2}{:>8.1}{:>10.0}{:>8.2}",
-                format!("{name}, {count} clients"),
-                ours.per_second(),
-                millis(0.5),
-                millis(0.99),
-                now.commit_millis_since(before),
-                now.group_since(before),
-                raw.per_second(),
-                ours.per_second() / raw.per_second()
-            );
+            let name = format!("{name}, {count} clients");
+            print_writes(&name, (ours, raw), &times, (before, now));
         }
     }
+    Ok(())
+}
+
+fn print_writes(
+    name: &str,
+    (ours, raw): (Rate, Rate),
+    times: &Histogram<u64>,
+    (before, now): (Counted, Counted),
+) {
+    let millis = |quantile| times.value_at_quantile(quantile) as f64 / 1e3;
+    println!(
+        "{name:<36}{:>12.0}{:>8.2}{:>8.2}{:>10.2}{:>8.1}{:>10.0}{:>8.2}",
+        ours.per_second(),
+        millis(0.5),
+        millis(0.99),
+        now.commit_millis_since(before),
+        now.group_since(before),
+        raw.per_second(),
+        ours.per_second() / raw.per_second()
+    );
+}
+
+fn compare_creates(
+    runtime: &Runtime,
+    server: &Server,
+    writers: &mut [Client],
+    directory: &Path,
+    slice: Duration,
+) -> Result<()> {
+    let mut raw_loop = RawLoop::new(&directory.join("raw-creates.db"), true)?;
+    let (mut ours, mut raw) = (Rate::default(), Rate::default());
+    let mut times = Histogram::new_with_bounds(1, 60_000_000, 3)?;
+    let before = Counted::read(runtime, &server.authority)?;
+    let mut now = before;
+    for _ in 0..SLICES {
+        runtime.block_on(clients::create(writers, slice, &mut ours, &mut times))?;
+        now = Counted::read(runtime, &server.authority)?;
+        let group = now.group_since(before).round().max(1.0);
+        raw_loop.creates(group as u64, slice, &mut raw)?;
+    }
+    let name = format!("creates (ten terms), {} clients", writers.len());
+    print_writes(&name, (ours, raw), &times, (before, now));
     Ok(())
 }
 

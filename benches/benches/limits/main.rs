@@ -1,6 +1,6 @@
 //! How fast Firelock is beside what bounds it, each figure with its limit in the same run.
 //!
-//! `cargo bench -p benches --bench limits [-- SECONDS]`
+//! `cargo bench -p benches --bench limits [-- SECONDS [RESOURCES]]`
 //!
 //! The limit of writing is a loop that appends the same rows to SQLite, with nothing around it, at
 //! the group size that the clients reach; the limit of reading over HTTP is bare hyper answering
@@ -21,11 +21,18 @@ mod store;
 #[path = "../../../xtask/src/load/wire.rs"]
 mod wire;
 
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-const RESOURCES: u64 = 10_000;
+/// How many resources are stored before anything is measured.
+static RESOURCES: OnceLock<u64> = OnceLock::new();
+
+fn resources() -> u64 {
+    RESOURCES.get().copied().unwrap_or(10_000)
+}
+
 const SLICES: u32 = 8;
 
 /// A little chance: xorshift64.
@@ -67,10 +74,13 @@ fn main() -> Result<()> {
         return bare::serve(response);
     }
     let seconds = words.first().map_or(Ok(4.0), |text| text.parse())?;
+    if let Some(count) = words.get(1) {
+        let _ = RESOURCES.set(count.parse()?);
+    }
     let slice = Duration::from_secs_f64(seconds) / SLICES;
     // Not in the folder for temporary files, which may be in memory.
     let directory = tempfile::tempdir_in(".")?;
-    println!("{RESOURCES} resources, {seconds} s per figure\n");
+    println!("{} resources, {seconds} s per figure\n", resources());
     store::compare(directory.path(), slice)?;
     http::compare(directory.path(), slice)
 }

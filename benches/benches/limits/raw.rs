@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use rusqlite::Connection;
 
-use crate::{Chance, RESOURCES, Rate};
+use crate::{Chance, Rate, resources};
 
 const BODY_BYTES: usize = 1_024;
 
@@ -58,13 +58,13 @@ impl RawLoop {
         connection.pragma_update_and_check(None, "wal_autocheckpoint", (48 << 20) / 4096, |_| Ok(()))?;
         connection.execute_batch(TABLES)?;
         connection.execute_batch("BEGIN")?;
-        for res in 0..RESOURCES {
+        for res in 0..resources() {
             let row = (res.cast_signed(), id(res));
             connection.execute("INSERT INTO resource VALUES (?1, 1, ?2, 1, 1, 0, 0, 0, NULL, 0)", row)?;
         }
-        let indexed = if with_terms { vec![0; usize::try_from(RESOURCES)?] } else { Vec::new() };
+        let indexed = if with_terms { vec![0; usize::try_from(resources())?] } else { Vec::new() };
         let raw = Self { connection, seq: 0, chance: Chance(4711), indexed };
-        for res in (0..RESOURCES.cast_signed()).filter(|_| with_terms) {
+        for res in (0..resources().cast_signed()).filter(|_| with_terms) {
             (0..TERMS).try_for_each(|param| raw.put_term(param, 0, res))?;
         }
         raw.connection.execute_batch("COMMIT")?;
@@ -73,11 +73,26 @@ impl RawLoop {
 
     /// Commits groups of updates.
     pub(crate) fn updates(&mut self, group: u64, time: Duration, rate: &mut Rate) -> Result<()> {
+        self.groups(group, time, rate, Self::update)
+    }
+
+    /// Commits groups of new resources.
+    pub(crate) fn creates(&mut self, group: u64, time: Duration, rate: &mut Rate) -> Result<()> {
+        self.groups(group, time, rate, Self::create)
+    }
+
+    fn groups(
+        &mut self,
+        group: u64,
+        time: Duration,
+        rate: &mut Rate,
+        write: impl Fn(&mut Self) -> Result<()>,
+    ) -> Result<()> {
         let began = Instant::now();
         let mut done = 0;
         while began.elapsed() < time {
             self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-            (0..group).try_for_each(|_| self.update())?;
+            (0..group).try_for_each(|_| write(self))?;
             self.connection.prepare_cached("COMMIT")?.execute([])?;
             done += group;
         }
@@ -86,9 +101,34 @@ impl RawLoop {
     }
 
     fn update(&mut self) -> Result<()> {
+        let res = self.chance.below(resources()).cast_signed();
+        let (seq, tag) = self.append(res)?;
+        let update = "UPDATE resource SET state = 1, ver = 2, seq = ?2, at = ?3, tag = ?4, prev_at = ?3
+                      WHERE res = ?1";
+        self.connection.prepare_cached(update)?.execute((res, seq, seq, tag))?;
+        let Some(before) = self.indexed.get_mut(usize::try_from(res)?) else { return Ok(()) };
+        let before = std::mem::replace(before, seq);
+        let delete = "DELETE FROM term WHERE param = ?1 AND value = ?2 AND res = ?3";
+        for param in 0..2 {
+            self.connection.prepare_cached(delete)?.execute((param, value(before), res))?;
+            self.put_term(param, seq, res)?;
+        }
+        Ok(())
+    }
+
+    /// Of the terms of a new resource two are its own, as those of its subject are.
+    fn create(&mut self) -> Result<()> {
+        let res = self.seq + resources().cast_signed();
+        let (seq, tag) = self.append(res)?;
+        let insert = "INSERT INTO resource VALUES (?1, 1, ?2, 1, 1, ?3, ?3, ?4, NULL, 0)";
+        self.connection.prepare_cached(insert)?.execute((res, id(res.cast_unsigned()), seq, tag))?;
+        (0..TERMS).try_for_each(|param| self.put_term(param, if param < 2 { seq * 5_000 } else { 0 }, res))
+    }
+
+    /// Appends a version.
+    fn append(&mut self, res: i64) -> Result<(i64, i64)> {
         self.seq += 1;
         let seq = self.seq;
-        let res = self.chance.below(RESOURCES).cast_signed();
         let tag = self.chance.0.cast_signed();
         let packed = (!self.indexed.is_empty()).then_some([2_u8; 220]);
         let insert = "INSERT INTO version VALUES (?1, ?2, 2, 1, ?3, ?4, 1, ?5, 1, 0, ?6, ?7)";
@@ -102,17 +142,7 @@ impl RawLoop {
             content(self.chance.0),
         ))?;
         self.connection.prepare_cached("INSERT INTO version_by_type VALUES (1, ?1)")?.execute([seq])?;
-        let update = "UPDATE resource SET state = 1, ver = 2, seq = ?2, at = ?3, tag = ?4, prev_at = ?3
-                      WHERE res = ?1";
-        self.connection.prepare_cached(update)?.execute((res, seq, seq, tag))?;
-        let Some(before) = self.indexed.get_mut(usize::try_from(res)?) else { return Ok(()) };
-        let before = std::mem::replace(before, seq);
-        let delete = "DELETE FROM term WHERE param = ?1 AND value = ?2 AND res = ?3";
-        for param in 0..2 {
-            self.connection.prepare_cached(delete)?.execute((param, value(before), res))?;
-            self.put_term(param, seq, res)?;
-        }
-        Ok(())
+        Ok((seq, tag))
     }
 
     fn put_term(&self, param: i64, number: i64, res: i64) -> Result<()> {

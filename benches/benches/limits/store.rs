@@ -16,7 +16,7 @@ use storage_api::{
 use storage_sqlite::{Options, SqliteStore};
 
 use crate::raw::{RawLoop, content, id};
-use crate::{Chance, RESOURCES, Rate, SLICES};
+use crate::{Chance, Rate, SLICES, resources};
 
 struct System;
 
@@ -48,7 +48,7 @@ fn commit(store: &SqliteStore, guards: Vec<Guard>, writes: Vec<Write>) -> Result
 }
 
 fn fill(store: &SqliteStore) -> Result<()> {
-    for start in (0..RESOURCES).step_by(1_000) {
+    for start in (0..resources()).step_by(1_000) {
         let (guards, writes) = (start..start + 1_000).map(|number| version(key(number), 0, number)).unzip();
         commit(store, guards, writes)?;
     }
@@ -62,7 +62,7 @@ fn updates(store: &SqliteStore, clients: u64, time: Duration, rate: &mut Rate) -
     let client = |number: u64| -> Result<()> {
         let mut chance = Chance(number * 7919 + 1);
         while !stop.load(Ordering::Relaxed) {
-            let key = key(chance.below(RESOURCES));
+            let key = key(chance.below(resources()));
             let current = block_on(store.read(&key))?.current;
             let (guard, write) = version(key, current.number().get(), chance.0);
             if let Commit::Committed(_) = commit(store, vec![guard], vec![write])? {
@@ -89,7 +89,7 @@ fn reads(store: &SqliteStore, time: Duration, rate: &mut Rate) -> Result<()> {
     let (began, mut done) = (Instant::now(), 0_u64);
     while began.elapsed() < time {
         for _ in 0..100 {
-            let record = block_on(store.read(&key(chance.below(RESOURCES))))?;
+            let record = block_on(store.read(&key(chance.below(resources()))))?;
             done += u64::from(record.body.is_some());
         }
     }
@@ -107,7 +107,7 @@ fn raw_reads(connection: &Connection, time: Duration, rate: &mut Rate) -> Result
     let (began, mut done) = (Instant::now(), 0_u64);
     while began.elapsed() < time {
         for _ in 0..100 {
-            let id = key(chance.below(RESOURCES)).id;
+            let id = key(chance.below(resources())).id;
             let body: Vec<u8> = find.query_row([id.as_str()], |row| row.get(0))?;
             done += u64::from(!body.is_empty());
         }

@@ -69,17 +69,22 @@ pub(crate) async fn run(served: &Served, bundles: &[Bundle], clients: usize, cop
     .context("loaded again")
 }
 
-/// Loads what is shared and then the largest Bundle by itself, `copies` times, and tells the peak of the memory.
+/// Loads everything else, which fills the caches, and then the largest Bundle by itself, `copies` times, and tells the
+/// peak of the memory.
 pub(crate) async fn memory(served: &Served, bundles: &[Bundle], copies: u32) -> Result<()> {
     let target = &served.target;
     let batches = jobs(target, bundles.iter().filter(|bundle| bundle.is_batch).cloned());
     let patients = bundles.iter().filter(|bundle| !bundle.is_batch);
     let largest = patients.max_by_key(|bundle| bundle.text.len()).context("there is no transaction")?;
-    for (job, done) in batches.iter().zip(&send(target, &batches, 1).await?) {
-        written(job, done)?;
+    let others =
+        jobs(target, bundles.iter().filter(|other| !other.is_batch && other.name != largest.name).cloned());
+    for before in [&batches, &others] {
+        for (job, done) in before.iter().zip(&send(target, before, 1).await?) {
+            written(job, done)?;
+        }
     }
     println!(
-        "load transactions: the largest Bundle, {}, {} entries, {} times against http://{}{}",
+        "load transactions: behind all others the largest Bundle, {}, {} entries, {} times against http://{}{}",
         largest.name,
         largest.types.len(),
         copies.max(1),

@@ -387,7 +387,7 @@ fn parts_are_what_stands_at_a_path_and_nowhere_else() {
         r#"{"entry":[{"b":{"resource":{}}}]}"#,
         r#"{"a":{"entry":[{"resource":{}}]}}"#,
         r#"{"entry":[]}"#,
-        r#"[]"#,
+        "[]",
     ] {
         check(beside, &[], beside);
     }
