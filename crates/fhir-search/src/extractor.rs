@@ -10,12 +10,13 @@ use storage_api::{Term, Value};
 
 use crate::custom::CustomParameter;
 use crate::error::ExtractError;
-use crate::parameters::{Parameters, Rule, compile};
+use crate::full_text::full_text;
+use crate::parameters::{Parameters, Rule, bound_system, compile};
 use crate::values::{Place, side_terms, values};
 
 /// Raised with every change of what terms a resource has: stores that have others are indexed anew. A test tells when it
 /// was forgotten.
-const REVISION: u64 = 4;
+const REVISION: u64 = 5;
 
 /// Steps that all custom parameters together may take on one resource: a few milliseconds.
 const CUSTOM_STEPS_MAX: u64 = 50_000;
@@ -33,6 +34,8 @@ pub struct Extractor {
     published: Option<&'static Extractor>,
     /// Sorted by name.
     types: Vec<(&'static str, OnceLock<Option<Parameters>>)>,
+    /// Whether resources are found by their words.
+    full_text: bool,
 }
 
 impl Extractor {
@@ -53,7 +56,7 @@ impl Extractor {
         let mut types: Vec<_> =
             resource_types(definitions.version()).iter().map(|name| (*name, OnceLock::new())).collect();
         types.sort_unstable_by_key(|(name, _)| *name);
-        Self { definitions, customs: Vec::new(), published: None, types }
+        Self { definitions, customs: Vec::new(), published: None, types, full_text: false }
     }
 
     /// The published parameters of a version and others that were defined on the server. Of several with one code and
@@ -67,7 +70,24 @@ impl Extractor {
         };
         let names = published.types.iter().map(|(name, _)| *name).filter(|name| has_custom(name));
         let types = names.map(|name| (name, OnceLock::new())).collect();
-        Self { definitions: published.definitions, customs, published: Some(published), types }
+        Self {
+            definitions: published.definitions,
+            customs,
+            published: Some(published),
+            types,
+            full_text: false,
+        }
+    }
+
+    /// The same, and whether resources are found by their words, through `_text` and `_content`; otherwise they are not.
+    #[must_use]
+    pub fn with_full_text(self, full_text: bool) -> Self {
+        Self { full_text, ..self }
+    }
+
+    /// Whether resources are found by their words.
+    pub fn has_full_text(&self) -> bool {
+        self.full_text
     }
 
     /// The parameters that were defined on the server.
@@ -75,18 +95,33 @@ impl Extractor {
         self.customs.iter().map(AsRef::as_ref)
     }
 
-    /// Tells apart what makes other terms of the same resources, custom parameters apart: it changes with the published
+    /// Tells apart what makes other terms of the same resources, custom parameters and words apart: it changes with the published
     /// parameters and with the program.
     pub fn fingerprint(&self) -> u64 {
+        static ALL: [OnceLock<u64>; 4] = [const { OnceLock::new() }; 4];
+        let [stu3, r4, r4b, r5] = &ALL;
+        let cell = match self.definitions.version() {
+            FhirVersion::Stu3 => stu3,
+            FhirVersion::R4 => r4,
+            FhirVersion::R4b => r4b,
+            FhirVersion::R5 => r5,
+        };
+        *cell.get_or_init(|| self.published_fingerprint())
+    }
+
+    fn published_fingerprint(&self) -> u64 {
         let version = self.definitions.version();
         let mut hash = Fnv::default();
         hash.add(&REVISION.to_le_bytes());
-        for name in resource_types(version) {
-            hash.add(name.as_bytes());
-            for known in self.definitions.search_parameters(name) {
+        for owner in resource_types(version).iter().filter_map(|name| self.definitions.resource_type(name)) {
+            hash.add(owner.name().as_bytes());
+            for known in owner.search_parameters() {
                 hash.add(known.code().as_bytes());
                 hash.add(known.search_type().code().as_bytes());
-                hash.add(known.expression().unwrap_or_default().as_bytes());
+                let expression = known.expression().unwrap_or_default();
+                hash.add(expression.as_bytes());
+                // Codes get the system of their binding.
+                hash.add(bound_system(owner, expression).unwrap_or_default().as_bytes());
                 for part in known.components() {
                     hash.add(part.search_type().code().as_bytes());
                     hash.add(part.expression().as_bytes());
@@ -133,6 +168,12 @@ impl Extractor {
                 for inner in contained {
                     self.contained_terms(container, inner, bases, &mut terms)?;
                 }
+            }
+            let named = object.get("resourceType").and_then(Json::as_str).unwrap_or_default();
+            if self.full_text
+                && let Some(owner) = self.definitions.resource_type(named)
+            {
+                terms.extend(full_text(object, owner));
             }
         }
         terms.sort_unstable();

@@ -5,6 +5,7 @@ mod custom;
 mod definition;
 mod error;
 mod extractor;
+mod full_text;
 mod gate;
 mod normal;
 mod outgoing;

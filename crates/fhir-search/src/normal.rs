@@ -1,6 +1,7 @@
 //! How texts are compared: without case, without accents, with single spaces.
 
 use compact_str::CompactString;
+use storage_api::Words;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
@@ -37,6 +38,41 @@ pub fn normalised(text: &str) -> CompactString {
     normal
 }
 
+/// Between two words there is a space, and between two texts a break.
+const BREAK_BYTES: usize = 4;
+
+/// Adds the words of a text as full text search compares them: normalised, and each letter of a script that is written
+/// without spaces a word of its own, so that several of them are a phrase. No more than `bytes_max` are added.
+pub(crate) fn add_words(words: &mut Words, text: &str, bytes_max: usize) {
+    let normal = if text.is_ascii() { CompactString::from(text) } else { apart(&normalised(text)) };
+    let cut = normal.floor_char_boundary(bytes_max.saturating_sub(BREAK_BYTES));
+    let whole = cut == normal.len();
+    // A word that would be cut is left out.
+    let cut = if whole { cut } else { normal[..cut].rfind(' ').unwrap_or(0) };
+    words.push(&normal[..cut]);
+}
+
+/// The words of what somebody looks for.
+pub(crate) fn words_of(text: &str) -> Words {
+    let mut words = Words::default();
+    add_words(&mut words, text, usize::MAX);
+    words
+}
+
+/// A normalised text with spaces around letters that are words.
+fn apart(normal: &str) -> CompactString {
+    let is_word = |letter: char| matches!(letter, '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}');
+    let mut spaced = CompactString::with_capacity(normal.len());
+    for letter in normal.chars() {
+        if is_word(letter) {
+            spaced.extend([' ', letter, ' ']);
+        } else {
+            spaced.push(letter);
+        }
+    }
+    spaced
+}
+
 fn start_word(normal: &mut CompactString) {
     if !normal.is_empty() {
         normal.push(' ');
@@ -62,6 +98,24 @@ mod tests {
         ] {
             assert_eq!(normalised(text), normal, "{text:?}");
         }
+    }
+
+    #[test]
+    fn words_have_neither_case_nor_accents() {
+        for (text, words) in [
+            ("Café-au-lait spots, ×2", "cafe au lait spots 2"),
+            ("5.40 mm[Hg]", "5 40 mm hg"),
+            ("東京Tower", "東 京 tower"),
+            ("m²", "m2"),
+            ("...", ""),
+        ] {
+            assert_eq!(words_of(text).as_str(), words, "{text}");
+        }
+        let mut some = Words::of("a");
+        add_words(&mut some, "one two three", 12);
+        assert_eq!(some.as_str(), "a \u{b6} one two");
+        add_words(&mut some, "four", 3);
+        assert_eq!(some.as_str(), "a \u{b6} one two");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use fhirpath::Expression;
 
 use crate::custom::CustomParameter;
 use crate::definition::Definition;
+use crate::full_text;
 use crate::gate::Gate;
 
 /// The search parameters of one resource type, sorted by code.
@@ -100,7 +101,13 @@ impl Parameter {
         self.definition.code() == "near-distance" && self.term.starts_with("Location.")
     }
 
-    /// Whether resources can be found by it.
+    /// Whether it looks for words: `_text` and `_content`. Only an extractor of
+    /// [words](crate::Extractor::with_full_text) finds by it.
+    pub fn is_full_text(&self) -> bool {
+        full_text::is_full_text(self.definition.code())
+    }
+
+    /// Whether resources can be found by it, words apart.
     pub fn is_supported(&self) -> bool {
         self.rule.is_some() && (self.definition.search_type() != SearchType::Special || self.position)
     }
@@ -191,6 +198,9 @@ impl Parameters {
                 parameter.term.clone_from(&rule.term);
                 rule.narrowed.extend(only.map(|only| (missing_name(owner, definition.code()), only)));
             }
+        }
+        if parameter.is_full_text() {
+            parameter.term = full_text::term_name(owner);
         }
         self.all.push(parameter);
     }
@@ -423,7 +433,7 @@ fn part_path(owner: TypeDef, part: &str) -> String {
 }
 
 /// The one system of a plain path to a code that is bound to codes of a single system.
-fn bound_system(owner: TypeDef, text: &str) -> Option<&'static str> {
+pub(crate) fn bound_system(owner: TypeDef, text: &str) -> Option<&'static str> {
     let mut fields = owner.fields();
     let mut found = None;
     let (first, path) = text.split_once('.')?;

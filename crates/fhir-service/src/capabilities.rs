@@ -244,8 +244,9 @@ fn system_parameters(version: FhirVersion) -> Vec<Value> {
 /// The parameters that resources of a type can be found by.
 fn search_parameters(index: &InForce, resource_type: &str) -> Vec<Value> {
     let parameters = index.extractor.parameters(resource_type);
-    let supported = parameters.into_iter().flat_map(Parameters::iter).filter(|known| known.is_supported());
-    let described = supported.map(|known| {
+    let has_words = index.extractor.has_full_text();
+    let finds = |known: &&Parameter| known.is_supported() || (has_words && known.is_full_text());
+    let described = parameters.into_iter().flat_map(Parameters::iter).filter(finds).map(|known| {
         let definition = known.definition();
         let mut described = object! { "name": definition.code() };
         if !definition.url().is_empty() {

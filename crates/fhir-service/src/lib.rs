@@ -15,6 +15,7 @@ mod cursor;
 mod delete;
 mod delete_several;
 mod diff;
+mod full_text;
 mod history;
 mod idempotency;
 mod ids;
@@ -44,6 +45,7 @@ mod write;
 
 pub use answer::{About, Answer, Payload, VersionChange};
 pub use counters::Counters;
+pub use full_text::FullText;
 pub use history::HistoryParameters;
 pub use ids::{Entropy, Ids, SystemClock, SystemEntropy};
 pub use index::{IndexProgress, Slice, StoredIndex};

@@ -14,9 +14,9 @@ use versioning_core::{NoCurrentVersion, Precondition, Refusal, TagSet, VersionId
 
 use crate::answer::{About, Answer, Payload, VersionChange};
 use crate::idempotency::Claim;
-use crate::index::Index;
+use crate::index::{Extent, Index};
 use crate::request::{Operation, Request};
-use crate::{Counters, Ids, Limits, Narratives, ReferentialIntegrity, Validation};
+use crate::{Counters, FullText, Ids, Limits, Narratives, ReferentialIntegrity, Validation};
 
 /// A rulebook, a store, and what is needed to carry out requests between them.
 #[derive(Clone)]
@@ -31,13 +31,14 @@ pub struct Service {
     pub(crate) narratives: Narratives,
     pub(crate) counters: Arc<Counters>,
     pub(crate) integrity: ReferentialIntegrity,
+    pub(crate) full_text: FullText,
     pub(crate) index: Arc<Index>,
 }
 
 impl Service {
     /// An API on a store.
     pub fn new(rulebook: Arc<dyn Rulebook>, store: Arc<dyn Store>, ids: Ids, limits: Limits) -> Self {
-        let index = Arc::new(Index::new(store.index_generation(), &*rulebook, false));
+        let index = Arc::new(Index::new(store.index_generation(), &*rulebook, Extent::default()));
         let checks = Arc::new(rulebook.validation().cloned().unwrap_or_default());
         Self {
             rulebook,
@@ -49,6 +50,7 @@ impl Service {
             narratives: Narratives::default(),
             counters: Arc::default(),
             integrity: ReferentialIntegrity::default(),
+            full_text: FullText::default(),
             index,
         }
     }
@@ -57,9 +59,24 @@ impl Service {
     /// with another policy [`open_index`](Self::open_index) makes the index fit.
     #[must_use]
     pub fn with_referential_integrity(self, integrity: ReferentialIntegrity) -> Self {
-        let checks = integrity == ReferentialIntegrity::Check;
-        let index = Arc::new(Index::new(self.store.index_generation(), &*self.rulebook, checks));
-        Self { integrity, index, ..self }
+        Self { integrity, ..self }.with_new_index()
+    }
+
+    /// The same, found by words or not; [`FullText::Off`] otherwise. On a store that was served otherwise
+    /// [`open_index`](Self::open_index) makes the index fit.
+    #[must_use]
+    pub fn with_full_text(self, full_text: FullText) -> Self {
+        Self { full_text, ..self }.with_new_index()
+    }
+
+    fn with_new_index(self) -> Self {
+        let index = Index::new(self.store.index_generation(), &*self.rulebook, self.extent());
+        Self { index: Arc::new(index), ..self }
+    }
+
+    /// What is indexed beside search parameters.
+    pub(crate) fn extent(&self) -> Extent {
+        Extent { references: self.checks_references(), full_text: self.full_text == FullText::On }
     }
 
     pub(crate) fn checks_references(&self) -> bool {

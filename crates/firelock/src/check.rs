@@ -36,10 +36,20 @@ pub(crate) fn look(partition: &Path, name: &str, depth: CheckDepth) -> Result<Ch
 
 /// Says what a check found.
 pub(crate) fn print(name: &str, report: &CheckReport) {
-    let CheckReport { resources, versions, tombstones, terms, claims, files, faults, faults_total } = report;
+    let CheckReport {
+        resources,
+        versions,
+        tombstones,
+        terms,
+        documents,
+        claims,
+        files,
+        faults,
+        faults_total,
+    } = report;
     println!(
         "{name}: {resources} resources, {versions} versions ({tombstones} deletions), {terms} index entries, \
-         {claims} claims, {files} large contents: {}",
+         {documents} texts, {claims} claims, {files} large contents: {}",
         if *faults_total == 0 { "whole".to_owned() } else { format!("{faults_total} faults") }
     );
     for fault in faults {

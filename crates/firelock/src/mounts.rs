@@ -30,7 +30,7 @@ pub(crate) fn open(config: &Config) -> Result<Vec<Mount>> {
             .with_referential_integrity(mount.referential_integrity)
             .with_narratives(mount.narratives)
             .with_checks(checks)
-            .with_referential_integrity(mount.referential_integrity);
+            .with_full_text(mount.full_text);
         mounts.push(Mount { path: mount.path.clone(), service });
     }
     for mount in &config.mounts {

@@ -195,9 +195,12 @@ impl Rulebook for FhirRulebook {
             Failure::FirstResultGone => (410, IssueType::Deleted, "first-result-gone"),
             Failure::Parameter { .. } => (400, IssueType::Value, "bad-parameter"),
             Failure::Query(error) => match error.problem {
-                Problem::Unknown | Problem::Unsupported | Problem::Modifier | Problem::Codes(_) => {
-                    (400, IssueType::NotSupported, "unsupported-parameter")
-                }
+                Problem::Unknown
+                | Problem::Unsupported
+                | Problem::WithoutFullText
+                | Problem::NotInCriteria
+                | Problem::Modifier
+                | Problem::Codes(_) => (400, IssueType::NotSupported, "unsupported-parameter"),
                 Problem::NoCriterion | Problem::NotSelective => {
                     (400, IssueType::Invalid, "criteria-too-wide")
                 }

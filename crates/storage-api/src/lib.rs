@@ -11,6 +11,7 @@ mod query;
 mod search;
 mod store;
 mod term;
+mod words;
 mod write_set;
 
 pub use error::StoreError;
@@ -31,6 +32,7 @@ pub use search::{Direction, INCLUDED_MAX, Include, Mark, Named, Place, SearchPag
 pub use store::{Answer, Body, Clock, Record, Store, StoredVersion, VersionSelector};
 pub use term::{Coding, Number, Reference, Term, Value};
 pub use versioning_core::{Current, Head, Timestamp, VersionNumber, VersionTag, VersionToken};
+pub use words::{Document, FIELDS, Phrase, Words};
 pub use write_set::{
     Commit, Committed, Guard, HeadGuard, Lost, Method, Now, REFERRING_MAX, Scope, VersionWrite, Write,
     WriteSet,

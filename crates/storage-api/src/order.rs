@@ -72,7 +72,7 @@ pub fn compare_marks<P: Ord>(
     by_value.unwrap_or_else(|| left_place.cmp(&right_place))
 }
 
-/// The bytes of a value. Composites and positions have no order.
+/// The bytes of a value. Composites, positions and words have no order.
 pub fn sort_value(value: &Value, descending: bool) -> Option<Vec<u8>> {
     Some(match value {
         Value::Token(coding) => sort_text(coding.code.as_bytes()),
@@ -81,7 +81,7 @@ pub fn sort_value(value: &Value, descending: bool) -> Option<Vec<u8>> {
         Value::Reference(Reference::External(text)) | Value::Uri(text) => sort_text(text.as_bytes()),
         Value::Date(Interval { low, high }) => sort_instant(if descending { *high } else { *low }).to_vec(),
         Value::Number(value) | Value::Quantity { value, .. } => sort_number(*value).to_vec(),
-        Value::Composite(_) | Value::Position(_) => return None,
+        Value::Composite(_) | Value::Position(_) | Value::Words(_) => return None,
     })
 }
 

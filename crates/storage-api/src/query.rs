@@ -3,7 +3,7 @@
 
 use compact_str::CompactString;
 
-use crate::{Circle, Coding, Interval, Key, Number, Reference, Term, Timestamp, Value};
+use crate::{Circle, Coding, Interval, Key, Number, Phrase, Reference, Term, Timestamp, Value, Words};
 
 /// Which live resources of one kind are meant: those for which every condition holds.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -87,7 +87,7 @@ impl Clause {
 /// What a value must be.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Test {
-    /// Anything.
+    /// Anything but words.
     Present,
     /// A token.
     Token(CodingTest),
@@ -102,6 +102,8 @@ pub enum Test {
     TextPrefix(CompactString),
     /// A text that, normalised, has this somewhere.
     TextContains(CompactString),
+    /// A text that, normalised, has this phrase.
+    TextWords(Phrase),
     /// A reference.
     Reference(Reference),
     /// A reference to elsewhere whose text begins like this.
@@ -134,6 +136,8 @@ pub enum Test {
     UriContains(CompactString),
     /// Components that pass each its test, as many as there are tests.
     Composite(Vec<Test>),
+    /// Words that have this phrase.
+    Words(Phrase),
 }
 
 /// What a coding must be.
@@ -278,13 +282,17 @@ impl Test {
     /// Whether `value` is what the test wants.
     pub fn passes(&self, value: &Value) -> bool {
         match (self, value) {
-            (Self::Present, _) => true,
+            (Self::Present, value) => !matches!(value, Value::Words(_)),
             (Self::Token(test), Value::Token(coding)) => test.passes(coding),
             (Self::Text { normal, original }, Value::Text { normal: n, original: o }) => {
                 normal == n && original == o
             }
             (Self::TextPrefix(start), Value::Text { normal, .. }) => normal.starts_with(start.as_str()),
             (Self::TextContains(part), Value::Text { normal, .. }) => normal.contains(part.as_str()),
+            (Self::TextWords(phrase), Value::Text { normal, .. }) => {
+                phrase.is_in(&[Words::of(normal), Words::default()])
+            }
+            (Self::Words(phrase), Value::Words(document)) => phrase.is_in(document),
             (Self::Reference(wanted), Value::Reference(reference)) => wanted == reference,
             (Self::ReferencePrefix(start), Value::Reference(Reference::External(text))) => {
                 text.starts_with(start.as_str())

@@ -5,7 +5,7 @@ use core::hash::{Hash, Hasher};
 
 use compact_str::CompactString;
 
-use crate::{Interval, Key, Position};
+use crate::{Document, Interval, Key, Position};
 
 /// One value that a version is found by. The terms of a version are a sorted set.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,6 +54,8 @@ pub enum Value {
     Position(Position),
     /// Values that belong together, one per component of the parameter.
     Composite(Vec<Value>),
+    /// The words of all its texts. They are found by [`Test::Words`](crate::Test::Words) alone.
+    Words(Document),
 }
 
 /// A code in a system.

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use proptest::{collection, option, sample};
 use storage_api::{
     Clause, Coding, CodingTest, Condition, Current, Guard, HeadGuard, HistoryRequest, HistoryScope, Interval,
-    Key, Method, Order, Query, Reference, Scope, Seq, SystemTest, Term, Test, Timestamp, Value,
-    VersionNumber, VersionWrite, Write,
+    Key, Method, Order, Phrase, Query, Reference, Scope, Seq, SystemTest, Term, Test, Timestamp, Value,
+    VersionNumber, VersionWrite, Words, Write,
 };
 
 use crate::ManualClock;
@@ -171,9 +171,26 @@ fn span() -> impl Strategy<Value = Interval> {
     (0..4_i64, 0..4_i64).prop_map(|(low, len)| Interval { low: Timestamp(low), high: Timestamp(low + len) })
 }
 
+fn words() -> impl Strategy<Value = Words> {
+    collection::vec(sample::select(vec!["x", "y x", "xy", "x, x y", "."]), 0..3).prop_map(|texts| {
+        let mut words = Words::default();
+        for text in texts {
+            words.push(text);
+        }
+        words
+    })
+}
+
+fn phrase() -> impl Strategy<Value = Phrase> {
+    let field = prop_oneof![3 => Just(None), 1 => (0..3_usize).prop_map(Some)];
+    (sample::select(vec!["x", "y", "x y", "x x", "z", ""]), any::<bool>(), field)
+        .prop_map(|(text, open, field)| Phrase { words: Words::of(text), open, field })
+}
+
 fn terms() -> impl Strategy<Value = Vec<Term>> {
     let value = prop_oneof![
         code().prop_map(Value::Token),
+        (words(), words()).prop_map(|(first, second)| Value::Words([first, second])),
         key().prop_map(|key| Value::Reference(Reference::Local(key))),
         span().prop_map(Value::Date),
     ];
@@ -198,6 +215,7 @@ fn query() -> impl Strategy<Value = Query> {
         coding.prop_map(Test::Token),
         key().prop_map(|key| Test::Reference(Reference::Local(key))),
         span().prop_map(Test::Date),
+        phrase().prop_map(Test::Words),
     ];
     let clause = (sample::select(vec!["p", "q"]), test).prop_map(|(param, test)| Clause::term(param, test));
     let clauses = || collection::vec(clause.clone(), 1..3);

@@ -14,13 +14,13 @@ use crate::OpenError;
 use crate::archive::{ClaimRecord, PartitionRecord, ResourceRecord, SymbolRecord, VersionRecord};
 use crate::blobs::{Blobs, Hash};
 use crate::connection::open_writer;
-use crate::encoding::unpack;
+use crate::encoding::{is_words, unpack};
 use crate::layout::Layout;
 use crate::lock::StoreLock;
 use crate::options::{Durability, Options};
 use crate::position::Position;
 use crate::rows::{State, method_to_sql};
-use crate::{folder, schema};
+use crate::{folder, schema, words};
 
 /// A transaction ends once it has this many bytes.
 const TRANSACTION_BYTES_MAX: usize = 16 << 20;
@@ -215,7 +215,9 @@ impl Bulk {
         while let Some(row) = rows.next()? {
             let (res, terms): (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);
             // Damaged terms are found by the check that follows.
-            for (param, value) in unpack(&terms).unwrap_or_default() {
+            let entries = unpack(&terms).unwrap_or_default();
+            words::replace(&self.connection, res, &[], &entries)?;
+            for (param, value) in entries.iter().filter(|(_, value)| !is_words(value)) {
                 let sql = "INSERT OR IGNORE INTO term (param, value, res) VALUES (?1, ?2, ?3)";
                 self.connection.prepare_cached(sql)?.execute((param, value, res))?;
             }

@@ -10,8 +10,9 @@ use storage_api::Key;
 use crate::OpenError;
 use crate::blobs::{Blobs, Hash};
 use crate::bulk::RESTORE_REQUEST;
+use crate::check_words::ExpectedWords;
 use crate::connection::open_read_only;
-use crate::encoding::unpack;
+use crate::encoding::{is_words, unpack};
 use crate::layout::Layout;
 use crate::options::Options;
 use crate::report::{CheckDepth, CheckFault, CheckProgress, CheckReport, Problem};
@@ -44,6 +45,7 @@ pub fn check(
         blobs: Blobs::new(layout.blobs),
         reached: Seen::up_to(newest),
         entries: 0,
+        words: ExpectedWords::default(),
         files: HashMap::new(),
         report: CheckReport { claims: count("claim")?, ..CheckReport::default() },
         progress: Progress { done: 0, total, tell: progress },
@@ -55,6 +57,7 @@ pub fn check(
     checker.check_versions()?;
     checker.check_type_lists()?;
     checker.check_index()?;
+    checker.check_words()?;
     checker.check_files()?;
     Ok(checker.report)
 }
@@ -66,6 +69,8 @@ struct Checker<'a> {
     reached: Seen,
     /// Index entries that newest versions should have.
     entries: u64,
+    /// What the index of words should have.
+    words: ExpectedWords,
     /// How many versions have the content in each file.
     files: HashMap<Hash, i64>,
     report: CheckReport,
@@ -227,7 +232,8 @@ impl Checker<'_> {
     fn check_entries(&mut self, key: &Key, res: i64, entries: &[(i64, Vec<u8>)]) -> rusqlite::Result<()> {
         let sql = "SELECT 1 FROM term WHERE param = ?1 AND value = ?2 AND res = ?3";
         let mut statement = self.connection.prepare_cached(sql)?;
-        for (param, value) in entries {
+        self.words.add(res, entries);
+        for (param, value) in entries.iter().filter(|(_, value)| !is_words(value)) {
             self.entries += 1;
             if statement.query_row((param, value, res), |_| Ok(())).optional()?.is_none() {
                 self.fault(key, Problem::TermMissing);
@@ -297,6 +303,18 @@ impl Checker<'_> {
         self.report.terms = count.unsigned_abs();
         if self.report.terms > self.entries {
             self.fault(&"the index of terms", Problem::TermsLeftOver(self.report.terms - self.entries));
+        }
+        Ok(())
+    }
+
+    /// The index of words has those of every live resource, and no others.
+    fn check_words(&mut self) -> rusqlite::Result<()> {
+        self.report.documents = self.words.rows();
+        for res in std::mem::take(&mut self.words).differing(self.connection)? {
+            let sql = "SELECT s.text || '/' || r.id FROM resource r JOIN symbol s ON s.sym = r.type
+                       WHERE r.res = ?1";
+            let key: Option<String> = self.connection.query_row(sql, [res], |row| row.get(0)).optional()?;
+            self.fault(&key.unwrap_or_else(|| format!("resource row {res}")), Problem::WordsDiffer);
         }
         Ok(())
     }

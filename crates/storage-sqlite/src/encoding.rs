@@ -6,8 +6,8 @@
 mod positions;
 
 use storage_api::{
-    Circle, Coding, CodingTest, Interval, Key, NumberRange, Reference, SystemTest, Test, Value, is_below,
-    sort_instant, sort_number, sort_text,
+    Circle, Coding, CodingTest, FIELDS, Interval, Key, NumberRange, Phrase, Reference, SystemTest, Test,
+    Value, Words, is_below, sort_instant, sort_number, sort_text,
 };
 
 /// Finds the numbers that stand for systems and for resources of this store.
@@ -29,6 +29,8 @@ const QUANTITY: u8 = 7;
 const URI: u8 = 8;
 const COMPOSITE: u8 = 9;
 const POSITION: u8 = 10;
+/// Behind all others, because words are no value of which there is any.
+const WORDS: u8 = 11;
 
 /// Stands before a quantity's unit; a quantity without one ends there.
 const UNIT: u8 = 1;
@@ -89,6 +91,12 @@ fn encode_into(bytes: &mut Vec<u8>, value: &Value, names: &mut impl Names) -> ru
                 let Some(part) = encode(part, names)? else { return Ok(false) };
                 push_escaped(bytes, &part);
                 bytes.push(0);
+            }
+        }
+        Value::Words(document) => {
+            bytes.push(WORDS);
+            for words in document {
+                push_text(bytes, words.as_str());
             }
         }
     }
@@ -154,6 +162,18 @@ pub(crate) fn is_of_part(value: &[u8], name: &[u8]) -> bool {
     };
     let last = parts.rsplit(|byte| *byte == 0).next().unwrap_or_default();
     unescape(last) == name
+}
+
+/// Whether a value is words, which another index has.
+pub(crate) fn is_words(value: &[u8]) -> bool {
+    value.first() == Some(&WORDS)
+}
+
+/// The fields of a value, if it is words. There is nothing in them that is written otherwise.
+pub(crate) fn fields(value: &[u8]) -> Option<[&str; FIELDS]> {
+    let mut found = value.strip_prefix(&[WORDS])?.split(|byte| *byte == 0);
+    let mut next = || core::str::from_utf8(found.next()?).ok();
+    Some([next()?, next()?])
 }
 
 /// What a value is sorted by. `name` gives the text of a reference to a row.
@@ -249,6 +269,10 @@ pub(crate) enum Pattern {
     Near(Circle),
     /// A composite whose parts pass.
     Composite(Vec<Pattern>),
+    /// A text whose normalised form has this phrase.
+    TextWords(Phrase),
+    /// Words that have it.
+    Words(Phrase),
 }
 
 impl Pattern {
@@ -265,6 +289,8 @@ impl Pattern {
                 Self::Prefix(bytes)
             }
             Test::TextContains(part) => Self::Contains(part.as_bytes().to_vec()),
+            Test::TextWords(phrase) => Self::TextWords(phrase.clone()),
+            Test::Words(phrase) => Self::Words(phrase.clone()),
             Test::UriBelow(above) => Self::Below(above.as_bytes().to_vec()),
             Test::Span { low, high } => {
                 let ends = |span: &Interval| [sort_instant(span.low), sort_instant(span.high)];
@@ -331,9 +357,10 @@ impl Pattern {
             Self::Never => return None,
             Self::Exact(bytes) => (bytes.clone(), [bytes, &[0][..]].concat()),
             Self::Prefix(bytes) => (bytes.clone(), successor(bytes.clone())),
-            Self::Any => (vec![0], vec![u8::MAX]),
+            Self::Any => (vec![0], vec![WORDS]),
             Self::System(start, _) => (start.clone(), successor(start.clone())),
-            Self::Contains(_) => (vec![TEXT], vec![TEXT + 1]),
+            Self::Contains(_) | Self::TextWords(_) => (vec![TEXT], vec![TEXT + 1]),
+            Self::Words(_) => (vec![WORDS], vec![WORDS + 1]),
             Self::Below(above) => {
                 let bytes = [&[URI], &above[..]].concat();
                 (bytes.clone(), successor(bytes))
@@ -365,6 +392,7 @@ impl Pattern {
             | Self::System(..)
             | Self::Contains(_)
             | Self::UriContains(_)
+            | Self::TextWords(_)
             | Self::Near(_)
             | Self::Below(_) => false,
             Self::Composite(parts) => parts.first().is_some_and(Self::is_narrow),
@@ -389,6 +417,8 @@ impl Pattern {
             Self::Never
             | Self::System(..)
             | Self::Contains(_)
+            | Self::TextWords(_)
+            | Self::Words(_)
             | Self::Below(_)
             | Self::Date(..)
             | Self::Span(_)
@@ -405,7 +435,7 @@ impl Pattern {
             Self::Never => false,
             Self::Exact(bytes) => value == bytes,
             Self::Prefix(bytes) => value.starts_with(bytes),
-            Self::Any => true,
+            Self::Any => !is_words(value),
             Self::System(start, number) => value.strip_prefix(&start[..]).is_some_and(|rest| {
                 let end = rest.iter().position(|byte| *byte == 0);
                 end.and_then(|end| rest.get(end + 1..)).is_some_and(|system| system == number)
@@ -414,6 +444,12 @@ impl Pattern {
                 let normal = rest.split(|byte| *byte == 0).next().unwrap_or_default();
                 part.is_empty() || unescape(normal).windows(part.len()).any(|window| window == part)
             }),
+            Self::TextWords(phrase) => value.strip_prefix(&[TEXT]).is_some_and(|rest| {
+                let normal = unescape(rest.split(|byte| *byte == 0).next().unwrap_or_default());
+                core::str::from_utf8(&normal)
+                    .is_ok_and(|normal| phrase.is_in(&[Words::of(normal), Words::default()]))
+            }),
+            Self::Words(phrase) => fields(value).is_some_and(|fields| phrase.is_in_fields(fields)),
             Self::Below(above) => value.strip_prefix(&[URI]).is_some_and(|uri| is_below(above, uri)),
             Self::Span([a, b, c, d]) => split(value, DATE).is_some_and(|(from, rest)| {
                 let to = <&[u8; 8]>::try_from(rest);

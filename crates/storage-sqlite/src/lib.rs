@@ -7,6 +7,7 @@ mod blobs;
 mod bulk;
 mod caches;
 mod check;
+mod check_words;
 mod checkpoint;
 mod connection;
 mod encoding;
@@ -40,6 +41,8 @@ mod sorted;
 mod store;
 mod symbols;
 mod term_index;
+mod words;
+mod words_together;
 mod writer;
 
 pub use archive::{ArchiveError, ArchiveSummary, ArchiveWriter, verify};

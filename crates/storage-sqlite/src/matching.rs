@@ -6,13 +6,15 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use compact_str::CompactString;
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
-use storage_api::{Clause, Condition, Interval, Key, Now, Query, StoreError, Timestamp};
+use storage_api::{Clause, Condition, Interval, Key, Now, Query, StoreError, Test, Timestamp};
 
 use crate::encoding::{Entry, Names, Pattern, local, target_of, unpack};
 use crate::group::{Group, GroupError};
 use crate::parts::Parts;
 use crate::rows::{ResourceRow, State};
 use crate::symbols::SymbolKind;
+use crate::words::{RESOURCE_SQL, Wanted};
+use crate::words_together::one_question;
 
 /// Index rows that are counted to choose the condition to look up by; all above are as good.
 const ESTIMATE_MAX: i64 = 64;
@@ -74,7 +76,10 @@ impl Planned {
 
     fn needs_entries(&self) -> bool {
         self.any.iter().any(|one| match one {
-            Alternative::Entry { .. } | Alternative::Within { .. } | Alternative::Part(_) => true,
+            Alternative::Entry { .. }
+            | Alternative::Within { .. }
+            | Alternative::Words { .. }
+            | Alternative::Part(_) => true,
             Alternative::All(conditions) => conditions.iter().any(Self::needs_entries),
             Alternative::Id(_) | Alternative::Updated(_) | Alternative::Rows(_) => false,
         })
@@ -102,6 +107,11 @@ pub(crate) enum Alternative {
     All(Vec<Planned>),
     /// Something holds of one of the parts of a resource.
     Part(Parts),
+    /// The words of a parameter.
+    Words {
+        param: i64,
+        wanted: Wanted,
+    },
 }
 
 /// A live resource that is looked at.
@@ -117,7 +127,7 @@ impl Plan {
     pub(crate) fn of<L: Look>(query: &Query, names: &mut L) -> Result<Option<Self>, L::Error> {
         let Some(kind) = names.symbol(SymbolKind::Kind, &query.kind)? else { return Ok(None) };
         let conditions = query.conditions.iter().map(|condition| Planned::of(condition, names));
-        let conditions = conditions.collect::<Result<_, _>>()?;
+        let conditions = one_question(conditions.collect::<Result<_, _>>()?);
         Ok(Some(Self { kind, name: query.kind.clone(), conditions }))
     }
 
@@ -244,15 +254,13 @@ impl Filter {
         self.terms.iter().map(|(_, entries)| entries.len()).sum()
     }
 
-    /// An expression over the column `res` of a table, and what is bound to it.
-    pub(crate) fn sql(&self, table: &str) -> (String, Vec<Sql>) {
+    /// An expression about the resource of a row, and what is bound to it.
+    pub(crate) fn sql(&self, res: &str) -> (String, Vec<Sql>) {
         let (mut parts, mut bound) = (Vec::new(), Vec::new());
         for (negated, values) in &self.terms {
             let one = |(param, value): &Entry| {
                 bound.extend([Sql::from(*param), Sql::from(value.clone())]);
-                format!(
-                    "EXISTS (SELECT 1 FROM term f WHERE f.param = ? AND f.value = ? AND f.res = {table}.res)"
-                )
+                format!("EXISTS (SELECT 1 FROM term f WHERE f.param = ? AND f.value = ? AND f.res = {res})")
             };
             let any: Vec<String> = values.iter().map(one).collect();
             let any = if any.is_empty() { "0".to_owned() } else { any.join(" OR ") };
@@ -292,6 +300,7 @@ fn estimate(connection: &Connection, condition: &[Alternative], max: i64) -> rus
             }
             Alternative::Id(_) | Alternative::Updated(_) | Alternative::All(_) => 1,
             Alternative::Within { values, .. } => i64::try_from(values.len()).unwrap_or(i64::MAX),
+            Alternative::Words { param, wanted } => wanted.estimate(connection, *param, max)?,
             Alternative::Rows(rows) => i64::try_from(rows.len()).unwrap_or(i64::MAX),
         };
         if count > max {
@@ -309,6 +318,10 @@ impl Alternative {
             return Ok(());
         };
         let Some(param) = names.symbol(SymbolKind::Param, param)? else { return Ok(()) };
+        if let Test::Words(phrase) = test {
+            any.push(Self::Words { param, wanted: Wanted::one(phrase.clone()) });
+            return Ok(());
+        }
         let pattern = Pattern::of(test, names)?;
         if let Pattern::Near(circle) = pattern {
             let entry = |(low, high)| Self::Entry { param, pattern: Pattern::Near(circle), low, high };
@@ -374,7 +387,7 @@ impl Alternative {
     fn is_lookup(&self) -> bool {
         match self {
             Self::Entry { pattern, .. } => pattern.is_range(),
-            Self::Id(_) | Self::Within { .. } | Self::Rows(_) => true,
+            Self::Id(_) | Self::Within { .. } | Self::Rows(_) | Self::Words { .. } => true,
             Self::Updated(_) | Self::All(_) | Self::Part(_) => false,
         }
     }
@@ -386,6 +399,10 @@ impl Alternative {
             Self::Rows(rows) => rows.contains(&looked.res),
             Self::All(conditions) => conditions.iter().all(|planned| planned.holds(looked)),
             Self::Part(parts) => parts.one_holds(looked),
+            Self::Words { param, wanted } => {
+                let own = looked.entries.iter().filter(|(entry, _)| entry == param);
+                wanted.is_in(own.map(|(_, value)| value.as_slice()))
+            }
             Self::Within { param, values } => {
                 looked.entries.iter().any(|(entry, value)| entry == param && values.contains(value))
             }
@@ -471,9 +488,8 @@ impl Group<'_> {
             limit,
         };
         let connection = self.connection;
-        let (filter, bound) = ways.filter.sql("term");
+        let (filter, bound) = ways.filter.sql("term.res");
         let sql = format!("SELECT res, {filter} FROM term WHERE param = ? AND value >= ? AND value < ?");
-        let mut statement = connection.prepare_cached(&sql)?;
         for one in driver {
             if let Alternative::Id(id) = one
                 && let Some(row) = self.head(&Key { kind: query.kind.clone(), id: id.clone() })?
@@ -482,8 +498,17 @@ impl Group<'_> {
             {
                 return Ok(search.found);
             }
-            for (param, low, high) in one.lookups() {
-                let range = [Sql::from(param), Sql::from(low.to_vec()), Sql::from(high.to_vec())];
+            let by_words = match one {
+                Alternative::Words { param, wanted } => {
+                    Some(wanted.select(*param, 0, &ways.filter.sql(RESOURCE_SQL).0))
+                }
+                _ => None,
+            };
+            let ranges = one.lookups().map(|(param, low, high)| {
+                (sql.clone(), [Sql::from(param), Sql::from(low.to_vec()), Sql::from(high.to_vec())])
+            });
+            for (sql, range) in by_words.into_iter().chain(ranges) {
+                let mut statement = connection.prepare_cached(&sql)?;
                 let mut rows = statement.query(params_from_iter(bound.iter().cloned().chain(range)))?;
                 while let Some(row) = rows.next()? {
                     let passes = row.get(1)?;
@@ -504,7 +529,7 @@ impl Filter {
         if self.terms.is_empty() {
             return Ok(true);
         }
-        let (filter, mut bound) = self.sql("one");
+        let (filter, mut bound) = self.sql("one.res");
         let sql = format!("SELECT {filter} FROM (SELECT ? AS res) one");
         bound.push(res.into());
         connection.prepare_cached(&sql)?.query_row(params_from_iter(bound), |row| row.get(0))

@@ -32,6 +32,8 @@ pub struct CheckReport {
     pub tombstones: u64,
     /// Entries in the index.
     pub terms: u64,
+    /// Resources whose words are in the index of words, by each parameter.
+    pub documents: u64,
     /// Claims, lapsed ones included.
     pub claims: u64,
     /// Contents in files.
@@ -122,6 +124,8 @@ pub enum Problem {
     TermMissing,
     /// The index has so many terms that nothing is found by.
     TermsLeftOver(u64),
+    /// The index of words has others than the resource.
+    WordsDiffer,
     /// A content's file is not there.
     FileMissing,
     /// A file has another content than its name says.
@@ -153,6 +157,7 @@ impl fmt::Display for Problem {
             Self::TermsDamaged => f.write_str("what its newest version is found by is damaged"),
             Self::TermMissing => f.write_str("is not found by a term that it has"),
             Self::TermsLeftOver(count) => write!(f, "{count} terms belong to nothing"),
+            Self::WordsDiffer => f.write_str("is found by other words than it has"),
             Self::FileMissing => f.write_str("the file is missing"),
             Self::FileDamaged => f.write_str("the file has another content than its name says"),
             Self::FileCountDisagrees => f.write_str("the count of its versions is wrong"),

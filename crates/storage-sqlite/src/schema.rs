@@ -11,7 +11,7 @@ use crate::OpenError;
 const APPLICATION_ID: i64 = 0x466c_636b;
 
 /// Step `n` leads from schema version `n` to `n + 1`. Steps are only ever added.
-const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2];
+const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3];
 
 /// - `symbol`: short numbers for texts that repeat: types, parameters, systems.
 /// - `version`: every version, append only; `prev` is the seq of the version before it, `codec`
@@ -55,6 +55,12 @@ CREATE TABLE blob (hash BLOB PRIMARY KEY, refs INTEGER NOT NULL) STRICT, WITHOUT
 /// - `note`: `index_maker` and `index_backfill`, as the caller gave them.
 const VERSION_2: &str = "
 CREATE TABLE note (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
+";
+
+/// - `words`: what live resources have of words, by parameter and resource. It keeps no texts, and gets words in the form
+///   in which they are compared (see `words.rs`). Where nobody asks for words it stays empty and costs nothing.
+const VERSION_3: &str = "
+CREATE VIRTUAL TABLE words USING fts5 (first, second, content = '', contentless_delete = 1, tokenize = 'ascii');
 ";
 
 /// Brings the file to the newest schema, creating it if it is empty.
@@ -118,7 +124,7 @@ mod tests {
     fn an_empty_file_gets_the_newest_schema_once() {
         let mut connection = Connection::open_in_memory().unwrap();
         migrate(&mut connection).unwrap();
-        assert_eq!(version(&connection), 2);
+        assert_eq!(version(&connection), 3);
         connection.execute("INSERT INTO meta VALUES ('kept', 7)", []).unwrap();
         migrate(&mut connection).unwrap();
         let kept: i64 = connection.query_row("SELECT value FROM meta", [], |row| row.get(0)).unwrap();
@@ -131,24 +137,25 @@ mod tests {
         migrate(&mut connection).unwrap();
         connection.execute("INSERT INTO meta VALUES ('kept', 7)", []).unwrap();
         let later =
-            [VERSION_1, VERSION_2, "ALTER TABLE meta ADD COLUMN note TEXT", "UPDATE meta SET note = 'moved'"];
+            [MIGRATIONS, &["ALTER TABLE meta ADD COLUMN note TEXT", "UPDATE meta SET note = 'moved'"]];
+        let later = later.concat();
         migrate_by(&mut connection, &later).unwrap();
-        assert_eq!(version(&connection), 4);
+        assert_eq!(version(&connection), 5);
         let row: (i64, String) = connection
             .query_row("SELECT value, note FROM meta", [], |row| Ok((row.get(0)?, row.get(1)?)))
             .unwrap();
         assert_eq!(row, (7, "moved".to_owned()));
-        // This build, which knows two steps, keeps away from it.
-        assert_eq!(migrate(&mut connection), Err(OpenError::NewerSchema { found: 4, supported: 2 }));
+        // This build, which knows three steps, keeps away from it.
+        assert_eq!(migrate(&mut connection), Err(OpenError::NewerSchema { found: 5, supported: 3 }));
     }
 
     #[test]
     fn a_step_that_fails_leaves_the_older_schema() {
         let mut connection = Connection::open_in_memory().unwrap();
         migrate(&mut connection).unwrap();
-        let broken = [VERSION_1, VERSION_2, "CREATE TABLE extra (a); INSERT INTO nowhere VALUES (1)"];
+        let broken = [MIGRATIONS, &["CREATE TABLE extra (a); INSERT INTO nowhere VALUES (1)"]].concat();
         assert!(matches!(migrate_by(&mut connection, &broken), Err(OpenError::Sqlite(_))));
-        assert_eq!(version(&connection), 2);
+        assert_eq!(version(&connection), 3);
         let tables = "SELECT count(*) FROM sqlite_schema WHERE name = 'extra'";
         assert_eq!(connection.query_row(tables, [], |row| row.get::<_, i64>(0)), Ok(0));
     }

@@ -18,6 +18,7 @@ use crate::matching::{Alternative, Filter, Look, Looked, Plan, Ways, entries_of}
 use crate::reader::{ReadError, ReadResult, Reader};
 use crate::rows::{ResourceRow, State, seq_to_sql};
 use crate::symbols::SymbolKind;
+use crate::words::RESOURCE_SQL;
 
 /// A page looks at no more candidates than this before it ends early: conditions may pass over
 /// almost everything. Candidates for which the index is asked more than a few times count for several.
@@ -311,7 +312,7 @@ impl Reader<'_> {
 /// What gives the candidates behind a row: statements with what is bound to them, each in order, and rows.
 pub(crate) fn candidates((kind, ways): (i64, &Ways<'_>), after: i64) -> (Vec<(String, Vec<Sql>)>, Vec<i64>) {
     let Some(driver) = ways.driver else {
-        let (filter, mut bound) = ways.filter.sql("resource");
+        let (filter, mut bound) = ways.filter.sql("resource.res");
         let sql = format!(
             "SELECT res, {filter} FROM resource WHERE res > ? AND type = ? AND state = 1 ORDER BY res"
         );
@@ -324,6 +325,10 @@ pub(crate) fn candidates((kind, ways): (i64, &Ways<'_>), after: i64) -> (Vec<(St
     });
     let rows: Vec<i64> = rows.flatten().copied().collect();
     let (parts, bound) = selects(driver, &ways.filter, kind, after);
+    if let ([Alternative::Words { .. }], [only]) = (driver, &parts[..]) {
+        // The rows of its index are in the order of the resources.
+        return (vec![(format!("{only} ORDER BY words.rowid"), bound.into_iter().flatten().collect())], rows);
+    }
     if rows.is_empty() && (1..=ALTERNATIVES_MAX).contains(&parts.len()) {
         // Each part is in order, so they are merged as far as they are wanted.
         let sql = parts.join(" UNION ") + " ORDER BY res";
@@ -334,8 +339,9 @@ pub(crate) fn candidates((kind, ways): (i64, &Ways<'_>), after: i64) -> (Vec<(St
 
 /// For each part of a driver that the index answers, the statement and what is bound to it.
 fn selects(driver: &[Alternative], filter: &Filter, kind: i64, after: i64) -> (Vec<String>, Vec<Vec<Sql>>) {
-    let (of_term, term_bound) = filter.sql("term");
-    let (of_resource, resource_bound) = filter.sql("resource");
+    let (of_term, term_bound) = filter.sql("term.res");
+    let (of_resource, resource_bound) = filter.sql("resource.res");
+    let (of_words, words_bound) = filter.sql(RESOURCE_SQL);
     // Of one value the rows are in order already.
     let one = |param: i64, value: &[u8]| {
         let sql = format!("SELECT res, {of_term} FROM term WHERE param = ? AND value = ? AND res > ?");
@@ -356,6 +362,10 @@ fn selects(driver: &[Alternative], filter: &Filter, kind: i64, after: i64) -> (V
                     let range = [param.into(), low.to_vec().into(), high.to_vec().into(), after.into()];
                     parts.push((sql, [&term_bound[..], &range].concat()));
                 }
+            }
+            Alternative::Words { param, wanted } => {
+                let (sql, bound) = wanted.select(*param, after, &of_words);
+                parts.push((sql, [&words_bound[..], &bound].concat()));
             }
             Alternative::Within { param, values } => {
                 parts.extend(values.iter().map(|value| one(*param, value)));

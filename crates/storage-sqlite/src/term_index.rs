@@ -5,11 +5,12 @@ use std::cmp::Ordering;
 use compact_str::CompactString;
 use storage_api::{Key, Term};
 
-use crate::encoding::{Entry, Names, encode, pack, unpack};
+use crate::encoding::{Entry, Names, encode, is_words, pack, unpack};
 use crate::group::{Group, GroupError};
 use crate::matching::entries_of;
 use crate::rows::{ResourceRow, State};
 use crate::symbols::SymbolKind;
+use crate::words;
 
 /// Gives names without a number one.
 struct Creating<'a, 'b>(&'a mut Group<'b>);
@@ -59,9 +60,14 @@ impl Group<'_> {
             .ok_or_else(|| GroupError::Corrupt(format!("the terms of version row {}", row.seq)))
     }
 
-    /// Merges two sorted lists, writing what is in one only.
+    /// Merges two sorted lists, writing what is in one only. Words go to an index of their own.
     fn write_difference(&self, res: i64, old: &[Entry], new: &[Entry]) -> rusqlite::Result<()> {
-        let (mut old, mut new) = (old.iter().peekable(), new.iter().peekable());
+        let is_term = |entry: &&Entry| !is_words(&entry.1);
+        if !old.iter().chain(new).all(|entry| is_term(&entry)) {
+            words::replace(self.connection, res, old, new)?;
+        }
+        let (mut old, mut new) =
+            (old.iter().filter(is_term).peekable(), new.iter().filter(is_term).peekable());
         loop {
             let order = match (old.peek(), new.peek()) {
                 (None, None) => return Ok(()),

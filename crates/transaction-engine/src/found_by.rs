@@ -26,7 +26,8 @@ impl Exact {
             | Value::Number(_)
             | Value::Quantity { .. }
             | Value::Position(_)
-            | Value::Composite(_) => None,
+            | Value::Composite(_)
+            | Value::Words(_) => None,
         }
     }
 

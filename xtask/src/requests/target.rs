@@ -156,7 +156,10 @@ fn bend(chance: &mut Chance, path: &mut String) {
 }
 
 fn query(chance: &mut Chance) -> String {
-    const NAMES: [&str; 21] = [
+    const NAMES: [&str; 24] = [
+        "_text",
+        "_content",
+        "_content",
         "_format",
         "_format",
         "_pretty",
@@ -179,7 +182,12 @@ fn query(chance: &mut Chance) -> String {
         "%ff",
         "a%00b",
     ];
-    const VALUES: [&str; 38] = [
+    const VALUES: [&str; 43] = [
+        "%28one%20or%20two%29%20and%20not%20three",
+        "%22one%20two%22*",
+        "one*%2Ctwo",
+        "not%20%28",
+        "%27%29%20OR%20words%20MATCH%20%28%22",
         "json",
         "xml",
         "application/fhir+json",

@@ -2,7 +2,7 @@
 
 use compact_str::{CompactString, format_compact};
 use fhir_definitions::{SearchType, TypeDef};
-use storage_api::{Clause, CodingTest, Condition, Key, NumberRange, Reference, SystemTest, Test};
+use storage_api::{Clause, CodingTest, Key, NumberRange, Reference, SystemTest, Test};
 
 use super::error::Problem;
 use super::ordered::{Prefix, date, numbers, spans};
@@ -23,8 +23,6 @@ pub(super) enum Modifier {
     OfType,
     /// What people read of a code begins like this.
     Text,
-    /// What people read of a code has these words.
-    Words,
     Type(TypeDef),
 }
 
@@ -42,13 +40,12 @@ pub(super) fn clauses(
     let term = match modifier {
         Modifier::Identifier => format_compact!("{}:identifier", source.term()),
         Modifier::OfType => format_compact!("{}:of-type", source.term()),
-        Modifier::Text | Modifier::Words => format_compact!("{}:text", source.term()),
+        Modifier::Text => format_compact!("{}:text", source.term()),
         _ => CompactString::from(source.term()),
     };
     let tests = match (parameter.definition().search_type(), modifier) {
         (SearchType::Token, Modifier::OfType) => of_type(value),
         (SearchType::Token | SearchType::Reference, Modifier::Text) => string(Modifier::None, value),
-        (SearchType::Token | SearchType::Reference, Modifier::Words) => return words(&term, value),
         (SearchType::Reference, Modifier::Identifier) => token(value),
         (SearchType::Reference, Modifier::None) => reference(parameter, None, value, bases),
         (SearchType::Reference, Modifier::Type(target)) => reference(parameter, Some(target), value, bases),
@@ -112,16 +109,6 @@ fn of_type(value: &str) -> Tests {
     let kind = Test::Token(CodingTest { code: Some(plain(code)), system });
     let value = Test::Token(CodingTest { code: Some(plain(value)), system: SystemTest::Any });
     Ok(vec![Test::Composite(vec![kind, value])])
-}
-
-/// All of the words, anywhere in the texts of one parameter.
-fn words(term: &CompactString, value: &str) -> Result<Vec<Clause>, Problem> {
-    let normal = normalised(&plain(value));
-    let words: Vec<&str> = normal.split(|letter: char| !letter.is_alphanumeric()).collect();
-    let has =
-        |word: &&str| Condition::any(vec![Clause::term(term.clone(), Test::TextContains((*word).into()))]);
-    let all: Vec<Condition> = words.iter().filter(|word| !word.is_empty()).map(has).collect();
-    if all.is_empty() { Err(Problem::Malformed { expected: "words" }) } else { Ok(vec![Clause::All(all)]) }
 }
 
 fn string(modifier: Modifier, value: &str) -> Tests {

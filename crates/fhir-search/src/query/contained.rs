@@ -111,6 +111,7 @@ fn inside(container: &str, conditions: &[Condition]) -> Result<Vec<Condition>, P
 
 fn clause_inside(container: &str, clause: &Clause) -> Result<Option<Clause>, Problem> {
     Ok(match clause {
+        Clause::Term { test: Test::Words(_), .. } => return Err(Problem::Contained),
         Clause::Term { param, test } => Some(Clause::Term {
             param: contained_name(container, param),
             test: Test::Composite(vec![test.clone(), Test::Present]),

@@ -20,6 +20,10 @@ pub enum Problem {
     Unknown,
     /// FHIR has it, this server cannot search by it.
     Unsupported,
+    /// The server can, but the API was told not to index words.
+    WithoutFullText,
+    /// It looks for words, and criteria compare values.
+    NotInCriteria,
     /// The modifier is not one that the parameter has here.
     Modifier,
     /// It has no value.
@@ -36,7 +40,7 @@ pub enum Problem {
         /// How many are.
         max: usize,
     },
-    /// It follows references, which those of contained resources are not.
+    /// It follows references, which those of contained resources are not, or asks for words, which they have not.
     Contained,
     /// More steps from reference to reference, or more parentheses within parentheses, than are taken.
     TooDeep {
@@ -65,6 +69,14 @@ impl fmt::Display for QueryError {
         match problem {
             Problem::Unknown => write!(f, "{parameter} is not a search parameter of this type."),
             Problem::Unsupported => write!(f, "This server cannot search by {parameter}."),
+            Problem::WithoutFullText => write!(
+                f,
+                "{parameter}: this API does not index the words of its resources. The setting full_text = \"on\" of its mount changes that."
+            ),
+            Problem::NotInCriteria => write!(
+                f,
+                "{parameter} has no place in criteria of a write: it looks for words, and criteria compare values."
+            ),
             Problem::Modifier => write!(f, "{parameter}: the parameter does not have this modifier here."),
             Problem::Empty => write!(f, "{parameter} has no value."),
             Problem::Malformed { expected } => {
@@ -76,7 +88,7 @@ impl fmt::Display for QueryError {
             Problem::TooMany { max } if parameter.is_empty() => write!(f, "More than {max} parameters."),
             Problem::TooMany { max } => write!(f, "{parameter} has more than {max} values."),
             Problem::Contained => {
-                f.write_str("What is contained in other resources is not found by chains, _has, _list or hierarchies.")
+                f.write_str("What is contained in other resources is not found by chains, _has, _list, hierarchies or words.")
             }
             Problem::TooDeep { max } => write!(f, "{parameter} goes more than {max} levels deep."),
             Problem::Codes(Unlisted::Unknown) => write!(

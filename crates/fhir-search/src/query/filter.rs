@@ -32,7 +32,11 @@ pub(super) fn filter(reader: &Reader<'_>, text: &str) -> Result<Condition, Probl
     let mut parser = Parser { reader, words: words.as_slice(), comparisons: 0 };
     // Passed over, a part that is not known would make the whole filter vanish.
     let condition = parser.any(0).map_err(|problem| match problem {
-        Problem::Unknown | Problem::Unsupported | Problem::Empty | Problem::ShapesResults => {
+        Problem::Unknown
+        | Problem::Unsupported
+        | Problem::WithoutFullText
+        | Problem::Empty
+        | Problem::ShapesResults => {
             Problem::Malformed { expected: "comparisons of parameters that the type has" }
         }
         other => other,

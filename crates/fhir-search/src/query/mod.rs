@@ -4,11 +4,13 @@ mod clauses;
 mod contained;
 mod error;
 mod filter;
+mod full_text;
 mod hierarchy;
 mod near;
 mod ordered;
 mod shape;
 mod text;
+mod words;
 
 use fhir_definitions::{FhirVersion, SearchType, TypeDef};
 use storage_api::{Clause, Condition, Query, Test};
@@ -20,11 +22,13 @@ pub use shape::Order;
 use self::clauses::{DATE, Modifier, clauses, parts};
 use self::contained::referred;
 use self::filter::{Compared, filter, values_behind};
+use self::full_text::has_words;
 use self::hierarchy::Way;
 use self::ordered::{Prefix, date, moments};
 use self::text::{plain, split};
 use crate::contained::contained_name;
 use crate::extractor::Extractor;
+use crate::full_text::is_full_text;
 use crate::parameters::{Parameter, Parameters};
 use crate::terminology::{Terminology, Wanted};
 
@@ -120,10 +124,11 @@ impl Extractor {
         pairs: &[(String, String)],
         bases: &[&str],
     ) -> Result<Query, QueryError> {
-        // What others refer to may change without a version of the resource itself, and so may value sets.
-        let along = |name: &str| self.goes_along(resource_type, name);
-        if let Some((name, _)) = pairs.iter().find(|(name, _)| depends_on_others(name) || along(name)) {
-            return Err(QueryError { parameter: shortened(name), problem: Problem::Unsupported });
+        for (name, _) in pairs {
+            let along = self.goes_along(resource_type, name).then_some(Problem::Unsupported);
+            if let Some(problem) = no_criterion(name).or(along) {
+                return Err(QueryError { parameter: shortened(name), problem });
+            }
         }
         let understood = self.read(resource_type, pairs, bases)?;
         let whole = |problem| QueryError { parameter: String::new(), problem };
@@ -188,9 +193,11 @@ impl Extractor {
                 Err(problem) => {
                     let error = QueryError { parameter: shortened(name), problem };
                     match problem {
-                        Problem::Unknown | Problem::Unsupported | Problem::Empty | Problem::ShapesResults => {
-                            selection.ignored.push(error);
-                        }
+                        Problem::Unknown
+                        | Problem::Unsupported
+                        | Problem::WithoutFullText
+                        | Problem::Empty
+                        | Problem::ShapesResults => selection.ignored.push(error),
                         _ => return Err(error),
                     }
                 }
@@ -243,13 +250,20 @@ fn shortened(name: &str) -> String {
     name.chars().take(100).collect()
 }
 
-/// Whether other resources decide what a parameter finds: in a chain, a list, a value set, or a filter of these.
-fn depends_on_others(name: &str) -> bool {
-    let modifier = name.split_once(':').map(|(_, modifier)| modifier);
-    name.contains('.')
+/// Why a parameter has no place in criteria. Of a chain, a list, a value set or a filter of these other resources decide
+/// what it finds, and those may change without a version of the resource itself. What words find is a matter of how texts
+/// are read.
+fn no_criterion(name: &str) -> Option<Problem> {
+    let (code, modifier) = name.split_once(':').map_or((name, None), |(code, rest)| (code, Some(rest)));
+    let depends_on_others = name.contains('.')
         || name.starts_with("_has:")
         || matches!(name, "_list" | "_filter")
-        || matches!(modifier, Some("in" | "not-in"))
+        || matches!(modifier, Some("in" | "not-in"));
+    if is_full_text(code) {
+        Some(Problem::NotInCriteria)
+    } else {
+        depends_on_others.then_some(Problem::Unsupported)
+    }
 }
 
 /// Whether an index answers a condition with few resources.
@@ -314,6 +328,9 @@ impl Reader<'_> {
         };
         if value.is_empty() {
             return Err(Problem::Empty);
+        }
+        if parameter.is_full_text() {
+            return self.full_text(parameter, modifier, value);
         }
         let values = split(value, b',');
         if values.len() > VALUES_MAX {
@@ -423,11 +440,11 @@ impl Reader<'_> {
         if kind == SearchType::Reference
             && let Some(way @ ("above" | "below")) = modifier
         {
-            return self.along_hierarchy(
-                parameter,
-                if way == "above" { Way::Above } else { Way::Below },
-                values,
-            );
+            let way = if way == "above" { Way::Above } else { Way::Below };
+            return self.along_hierarchy(parameter, way, values);
+        }
+        if self.is_r5() && has_words(kind, modifier) {
+            return self.text_advanced(parameter, value);
         }
         let negated = modifier == Some("not") && kind == SearchType::Token;
         let modifier = match modifier {
@@ -442,7 +459,6 @@ impl Reader<'_> {
             Some("of-type") => Modifier::OfType,
             Some("text") => Modifier::Text,
             Some("code-text") if self.is_r5() => Modifier::Text,
-            Some("text-advanced") if self.is_r5() => Modifier::Words,
             Some(name) => self.type_modifier(parameter, name)?,
         };
         let mut any = Vec::with_capacity(values.len());

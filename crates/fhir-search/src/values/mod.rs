@@ -13,6 +13,8 @@ use fhir_model::json::{Object, Value as Json};
 use fhirpath::{Element, Item, System};
 use storage_api::{Coding, Term, Value};
 
+use crate::normal::normalised;
+
 pub(crate) use references::{contained, points_to, read as read_reference, type_of};
 
 /// Stands behind the name of a reference's terms for those that name contained resources, and between the type of a
@@ -126,8 +128,9 @@ fn concept_texts(concept: Option<&Object>) -> impl Iterator<Item = &str> {
 
 fn add_texts<'a>(texts: impl Iterator<Item = &'a str>, term: &str, terms: &mut Vec<Term>) {
     for text in texts {
-        let param = format_compact!("{term}:text");
-        texts::text(text, &mut |value| terms.push(Term { param: param.clone(), value }));
+        // Nobody asks how these are written: `:text` and `:text-advanced` compare what is normal.
+        let value = Value::Text { normal: normalised(text), original: CompactString::default() };
+        terms.push(Term { param: format_compact!("{term}:text"), value });
     }
 }
 

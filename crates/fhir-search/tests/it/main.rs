@@ -4,6 +4,7 @@
 
 mod contained;
 mod custom;
+mod full_text;
 mod golden;
 mod queries;
 mod terms;

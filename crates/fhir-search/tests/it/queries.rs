@@ -348,10 +348,38 @@ fn what_people_read_of_references_and_words_in_r5() {
         ("code:code-text=blood", true),
         ("code:text-advanced=raised pressure", true),
         ("code:text-advanced=raised temperature", false),
+        ("code:text-advanced=temperature OR (raised AND pressure)", true),
+        ("code:text-advanced=press", false),
+        ("code:text-advanced=press*", true),
+        ("code:text-advanced=\"pressure raised\"", true),
+        ("code:text-advanced=\"raised pressure\"", false),
+        ("subject:text-advanced=neal", true),
     ] {
         let understood = extractor.search("Condition", &pairs(query), BASES).unwrap();
         let candidate = Candidate { key: &key, at: AT, terms: &terms };
         assert_eq!(matches(&understood.query, &candidate, &Alone), expected, "{query}");
+    }
+}
+
+#[test]
+fn words_in_strings_in_r5() {
+    let patient = r#"{"resourceType":"Patient","id":"p","name":[{"family":"van der Berg","given":["Ève"]}]}"#;
+    let tree = parse(patient.as_bytes(), &Limits::default()).unwrap();
+    let key = Key::new("Patient", "p");
+    for (query, expected) in [
+        ("family:text=berg", true),
+        ("family:text=berg der", true),
+        ("name:text=eve berg", true),
+        ("family:text=ber", false),
+        ("family:text=berg NOT van", false),
+    ] {
+        let extractor = Extractor::of(FhirVersion::R5);
+        let terms = extractor.terms(&tree, BASES).unwrap();
+        let understood = extractor.search("Patient", &pairs(query), BASES).unwrap();
+        let candidate = Candidate { key: &key, at: AT, terms: &terms };
+        assert_eq!(matches(&understood.query, &candidate, &Alone), expected, "{query}");
+        let older = Extractor::of(FhirVersion::R4).search("Patient", &pairs(query), BASES);
+        assert_eq!(older.map_err(|error| error.problem), Err(Problem::Modifier), "{query}");
     }
 }
 
@@ -444,7 +472,7 @@ fn criteria_are_strict() {
         ("identifier=1&_summary=true", Problem::ShapesResults),
         ("identifier=1&_elements=id", Problem::ShapesResults),
         ("identifier=1&_total=none", Problem::ShapesResults),
-        ("_text=x&identifier=1", Problem::Unsupported),
+        ("_text=x&identifier=1", Problem::NotInCriteria),
         ("_list=x&identifier=1", Problem::Unsupported),
         ("_filter=gender eq male&identifier=1", Problem::Unsupported),
         ("gender:in=http://hl7.org/fhir/ValueSet/administrative-gender&identifier=1", Problem::Unsupported),

@@ -24,6 +24,7 @@ fn show_value(value: &Value) -> String {
         }
         Value::Uri(text) => text.to_string(),
         Value::Position(place) => format!("at {} {}", place.latitude().get(), place.longitude().get()),
+        Value::Words(document) => format!("{document:?}"),
         Value::Composite(parts) => parts.iter().map(show_value).collect::<Vec<_>>().join(" $ "),
     }
 }

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use fhir_model::json;
-use fhir_search::CustomParameter;
 use rulebook::Failure;
 use storage_api::{
     Commit, Guard, HeadGuard, Index, Mark, Query, SearchRequest, StoredVersion, Term, Write, WriteSet,
@@ -51,7 +50,7 @@ impl Service {
         self.index.set_base(base);
         let stored = self.stored_index().await.map_err(store_failure)?;
         let own = own_parameters(&*self.rulebook);
-        if stored.manifest.is_of_this_program(self.rulebook.version(), self.checks_references(), &own) {
+        if stored.manifest.is_of_this_program(self.rulebook.version(), self.extent(), &own) {
             self.index.set_current(Arc::new(stored));
             return Ok(());
         }
@@ -63,15 +62,16 @@ impl Service {
 
     /// Begins the generation of this program on what the store has.
     async fn begin_for_this_program(&self, stored: InForce) -> Result<(), Failure> {
-        let (version, references) = (self.rulebook.version(), self.checks_references());
+        let (version, extent) = (self.rulebook.version(), self.extent());
         let (manifest, unfinished) = (stored.manifest.clone(), stored.progress.is_some());
-        let doubted = stored.manifest.doubted(references);
+        let doubted = stored.manifest.doubted(extent);
         let progress = Some(Progress::default());
         self.index.set_current(Arc::new(InForce::of(stored.generation, version, doubted, progress)));
         // Parameters stay in force. Of a store that does not say, all are taken that it holds.
         let says_nothing = manifest == Manifest::unknown(version);
-        let customs = if says_nothing { self.defined().await?.customs } else { manifest.customs.clone() };
-        let next = manifest.followed_by(self.with_own(customs), version, references, unfinished);
+        let customs = if says_nothing { self.defined().await?.customs } else { manifest.defined() };
+        let next =
+            manifest.followed_by(own_parameters(&*self.rulebook), customs, version, extent, unfinished);
         let next = next.with_base(self.index.base().as_deref());
         let has_resources = self.has_resources().await?;
         if has_resources {
@@ -80,17 +80,6 @@ impl Service {
         self.begin(next).await?;
         while !has_resources && self.index_slice().await? == Slice::More {}
         Ok(())
-    }
-
-    /// Parameters that were defined, behind those that the API has of its own.
-    pub(super) fn with_own(&self, defined: Vec<CustomParameter>) -> Vec<CustomParameter> {
-        let mut all = own_parameters(&*self.rulebook);
-        for custom in defined {
-            if !all.contains(&custom) {
-                all.push(custom);
-            }
-        }
-        all
     }
 
     /// Begins a generation. Says whether it did: another one may begin first.

@@ -12,14 +12,19 @@ use storage_api::{Clause, Condition, Place, Query};
 /// Base URLs that are remembered at most.
 const BASES_MAX: usize = 8;
 
+/// The name under which the words of every type are incomplete.
+const WORDS: &str = "_content";
+
 /// What makes the terms of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Manifest {
     /// That of the program; empty if nobody knows.
     fingerprint: String,
-    /// Whether terms say what a resource refers to.
-    pub(crate) references: bool,
-    /// Parameters that were defined on the server and are in force.
+    /// What is indexed beside search parameters.
+    pub(crate) extent: Extent,
+    /// Those of `customs` that the API has of its own.
+    own: Vec<CustomParameter>,
+    /// Parameters beside the published ones that are in force: those of the API, and those defined on the server.
     pub(crate) customs: Vec<CustomParameter>,
     /// References below these are to this server.
     pub(crate) bases: Vec<String>,
@@ -27,6 +32,15 @@ pub(crate) struct Manifest {
     pub(crate) incomplete: Incomplete,
     /// Whose older resources are indexed anew; in order.
     pub(crate) types: Vec<String>,
+}
+
+/// What is indexed beside search parameters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Extent {
+    /// What a resource refers to.
+    pub(crate) references: bool,
+    /// The words of resources.
+    pub(crate) full_text: bool,
 }
 
 /// Names of terms that older resources may lack.
@@ -48,7 +62,10 @@ impl Incomplete {
         let name = param.split(':').next().unwrap_or(param);
         match self {
             Self::All => true,
-            Self::Only(names) => names.contains(name),
+            Self::Only(names) => {
+                let code = name.split_once('.').map_or(name, |(_, code)| code);
+                names.contains(name) || (code == WORDS && names.contains(code))
+            }
         }
     }
 
@@ -112,10 +129,22 @@ fn all_types(version: FhirVersion) -> Vec<String> {
 
 impl Manifest {
     /// That of this program, with the parameters that an API has of its own.
-    pub(crate) fn fresh(version: FhirVersion, references: bool, customs: Vec<CustomParameter>) -> Self {
+    pub(crate) fn fresh(
+        version: FhirVersion,
+        extent: Extent,
+        own: Vec<CustomParameter>,
+        defined: Vec<CustomParameter>,
+    ) -> Self {
+        let mut customs = own.clone();
+        for custom in defined {
+            if !customs.contains(&custom) {
+                customs.push(custom);
+            }
+        }
         Self {
             fingerprint: fingerprint(version),
-            references,
+            extent,
+            own,
             customs,
             bases: Vec::new(),
             incomplete: Incomplete::none(),
@@ -129,13 +158,13 @@ impl Manifest {
             fingerprint: String::new(),
             incomplete: Incomplete::All,
             types: all_types(version),
-            ..Self::fresh(version, false, Vec::new())
+            ..Self::fresh(version, Extent::default(), Vec::new(), Vec::new())
         }
     }
 
     /// As long as nothing could be begun: nothing is known to be complete, and what is written is of no known make.
-    pub(crate) fn doubted(self, references: bool) -> Self {
-        Self { fingerprint: String::new(), references, incomplete: Incomplete::All, ..self }
+    pub(crate) fn doubted(self, extent: Extent) -> Self {
+        Self { fingerprint: String::new(), extent, incomplete: Incomplete::All, ..self }
     }
 
     /// Whether a generation of this program has yet to begin.
@@ -147,23 +176,27 @@ impl Manifest {
     pub(crate) fn is_of_this_program(
         &self,
         version: FhirVersion,
-        references: bool,
+        extent: Extent,
         own: &[CustomParameter],
     ) -> bool {
-        self.fingerprint == fingerprint(version)
-            && self.references == references
-            && own.iter().all(|custom| self.customs.contains(custom))
+        self.fingerprint == fingerprint(version) && self.extent == extent && self.own == own
+    }
+
+    /// The parameters in force that were defined on the server.
+    pub(crate) fn defined(&self) -> Vec<CustomParameter> {
+        self.customs.iter().filter(|custom| !self.own.contains(custom)).cloned().collect()
     }
 
     /// What follows it when these parameters are in force. `unfinished`: older resources of it were not all indexed.
     pub(crate) fn followed_by(
         &self,
-        customs: Vec<CustomParameter>,
+        own: Vec<CustomParameter>,
+        defined: Vec<CustomParameter>,
         version: FhirVersion,
-        references: bool,
+        extent: Extent,
         unfinished: bool,
     ) -> Self {
-        let fresh = Self { bases: self.bases.clone(), ..Self::fresh(version, references, customs) };
+        let fresh = Self { bases: self.bases.clone(), ..Self::fresh(version, extent, own, defined) };
         if self.fingerprint != fresh.fingerprint || (unfinished && self.incomplete == Incomplete::All) {
             return Self { incomplete: Incomplete::All, types: all_types(version), ..fresh };
         }
@@ -179,7 +212,12 @@ impl Manifest {
         for custom in self.customs.iter().filter(|custom| !fresh.customs.contains(custom)) {
             types.extend(custom.types().map(|found| found.name().to_owned()));
         }
-        if references && !self.references {
+        if extent.full_text != self.extent.full_text {
+            // Words that nobody asks for go too: they are many.
+            names.extend(extent.full_text.then(|| WORDS.to_owned()));
+            types.extend(all_types(version));
+        }
+        if extent.references && !self.extent.references {
             names.insert(REFERS.to_owned());
             types.extend(all_types(version));
         }
@@ -219,12 +257,15 @@ impl Manifest {
                 names.iter().map(|name| Value::from(name.as_str())).collect::<Vec<_>>().into()
             }
         };
-        let customs: Vec<Value> =
-            self.customs.iter().map(|custom| Value::from(custom.to_resource())).collect();
+        let resources = |customs: &[CustomParameter]| {
+            customs.iter().map(|custom| Value::from(custom.to_resource())).collect::<Vec<Value>>()
+        };
         let object = object! {
             "fingerprint": self.fingerprint.as_str(),
-            "references": self.references,
-            "customs": customs,
+            "references": self.extent.references,
+            "fullText": self.extent.full_text,
+            "own": resources(&self.own),
+            "customs": resources(&self.customs),
             "bases": texts(&self.bases),
             "incomplete": incomplete,
             "types": texts(&self.types),
@@ -245,9 +286,15 @@ impl Manifest {
             Ok(Defined::Custom(custom)) => Some(*custom),
             _ => None,
         };
+        let is_set = |name: &str| object.get(name) == Some(&Value::Bool(true));
         Some(Self {
             fingerprint: object.get("fingerprint")?.as_str()?.to_owned(),
-            references: object.get("references")? == &Value::Bool(true),
+            extent: Extent {
+                references: is_set("references"),
+                // Where nothing is said of these, the manifest is one from before there were any.
+                full_text: is_set("fullText"),
+            },
+            own: list(&object, "own").unwrap_or_default().iter().filter_map(custom).collect(),
             // What a later version of the standard publishes itself is left out.
             customs: list(&object, "customs")?.iter().filter_map(custom).collect(),
             bases: texts("bases")?,
@@ -293,6 +340,9 @@ mod tests {
     use super::*;
 
     const VERSION: FhirVersion = FhirVersion::R4;
+    const OFF: Extent = Extent { references: false, full_text: false };
+    const REFERENCES: Extent = Extent { references: true, full_text: false };
+    const ALL: Extent = Extent { references: true, full_text: true };
 
     fn custom(code: &str, base: &str) -> CustomParameter {
         let expression = format!("{base}.extension('http://e/{code}').value");
@@ -312,34 +362,91 @@ mod tests {
 
     #[test]
     fn what_changes_is_incomplete_and_what_stays_is_not() {
-        let fresh = Manifest::fresh(VERSION, false, vec![]);
-        assert_eq!(fresh.followed_by(vec![], VERSION, false, false), fresh);
-        let one = fresh.followed_by(vec![custom("a", "Patient")], VERSION, false, false);
+        let fresh = Manifest::fresh(VERSION, OFF, vec![], vec![]);
+        assert_eq!(fresh.followed_by(vec![], vec![], VERSION, OFF, false), fresh);
+        let one = fresh.followed_by(vec![], vec![custom("a", "Patient")], VERSION, OFF, false);
         assert_eq!((&one.incomplete, one.types.len()), (&only(&["Patient.a"]), 1));
         assert!(one.incomplete.has("Patient.a:of-type") && !one.incomplete.has("Patient.name"));
         let both = || vec![custom("a", "Patient"), custom("b", "Flag")];
         // Begun before the first was done, and after it.
-        let early = one.followed_by(both(), VERSION, false, true);
+        let early = one.followed_by(vec![], both(), VERSION, OFF, true);
         assert_eq!(early.incomplete, only(&["Patient.a", "Flag.b"]));
         assert_eq!(early.types, ["Flag", "Patient"]);
-        let late = one.completed().followed_by(both(), VERSION, false, false);
+        let late = one.completed().followed_by(vec![], both(), VERSION, OFF, false);
         assert_eq!((late.incomplete, late.types), (only(&["Flag.b"]), vec!["Flag".to_owned()]));
-        let gone = one.completed().followed_by(vec![], VERSION, false, false);
+        let gone = one.completed().followed_by(vec![], vec![], VERSION, OFF, false);
         assert_eq!((gone.incomplete, gone.types), (only(&[]), vec!["Patient".to_owned()]));
-        let references = fresh.followed_by(vec![], VERSION, true, false);
+        let references = fresh.followed_by(vec![], vec![], VERSION, REFERENCES, false);
         assert_eq!(references.incomplete, only(&[REFERS]));
         assert_eq!(references.types, all_types(VERSION));
         let other = Manifest { fingerprint: "another program".to_owned(), ..fresh };
         for unknown in [Manifest::unknown(VERSION), other] {
-            let next = unknown.followed_by(both(), VERSION, false, false);
+            let next = unknown.followed_by(vec![], both(), VERSION, OFF, false);
             assert_eq!((next.incomplete, next.types), (Incomplete::All, all_types(VERSION)));
         }
     }
 
     #[test]
+    fn words_begin_and_end_for_every_type() {
+        let words = Extent { full_text: true, ..OFF };
+        let fresh = Manifest::fresh(VERSION, OFF, vec![], vec![]);
+        assert!(!fresh.is_of_this_program(VERSION, words, &[]));
+        let with = fresh.followed_by(vec![], vec![], VERSION, words, false);
+        assert_eq!((&with.incomplete, &with.types), (&only(&["_content"]), &all_types(VERSION)));
+        assert!(with.incomplete.has("Patient._content") && !with.incomplete.has("Patient.name"));
+        assert!(!with.incomplete.has("Patient._tag") && !with.completed().incomplete.has("Patient._content"));
+        let without = with.completed().followed_by(vec![], vec![], VERSION, OFF, false);
+        assert_eq!((&without.incomplete, &without.types), (&only(&[]), &all_types(VERSION)));
+    }
+
+    #[test]
+    fn what_an_api_has_of_its_own_is_part_of_what_makes_the_terms() {
+        let own = |code: &str| vec![custom(code, "Flag")];
+        let defined = vec![custom("d", "Patient")];
+        let first = Manifest::fresh(VERSION, OFF, own("a"), defined.clone());
+        assert!(first.is_of_this_program(VERSION, OFF, &own("a")));
+        for other in [own("b"), vec![], [own("a"), own("b")].concat()] {
+            assert!(!first.is_of_this_program(VERSION, OFF, &other));
+            let next = first.followed_by(other.clone(), first.defined(), VERSION, OFF, false);
+            assert_eq!(next.customs, [other.clone(), defined.clone()].concat(), "the old one is gone");
+            assert_eq!(next.incomplete.has("Flag.b"), other.contains(&own("b")[0]));
+            assert!(next.types.contains(&"Flag".to_owned()) && !next.incomplete.has("Patient.d"));
+        }
+        // What is defined and what the API has of its own may be the same.
+        let same = Manifest::fresh(VERSION, OFF, own("a"), own("a"));
+        assert_eq!((same.customs.len(), same.defined()), (1, vec![]));
+    }
+
+    /// What an API has of its own comes back from the store as it was, so a start finds that nothing changed.
+    #[test]
+    fn what_the_apis_of_spine_have_of_their_own_is_kept() {
+        use rulebook::spine::{FlagsRulebook, Security};
+        use rulebook::{ConflictBody, NrlRulebook, NrlSpec, Rulebook, SpineRulebook};
+
+        let version = FhirVersion::Stu3;
+        let locks = SpineRulebook::default_locks();
+        let flags = FlagsRulebook::new(locks, ConflictBody::default(), Security::default());
+        let nrl = NrlRulebook::new(NrlRulebook::default_locks(), NrlSpec::default(), Security::default());
+        for rulebook in [&flags as &dyn Rulebook, &nrl] {
+            let own = super::super::own_parameters(rulebook);
+            assert!(!own.is_empty());
+            let manifest = Manifest::fresh(version, OFF, own.clone(), vec![]);
+            let read = Manifest::read(&manifest.write(), version).unwrap();
+            assert!(read.is_of_this_program(version, OFF, &own));
+            assert!(!read.is_of_this_program(version, OFF, &own[1..]));
+        }
+    }
+
+    #[test]
     fn what_is_written_is_read() {
-        let manifest = Manifest::fresh(VERSION, true, vec![])
-            .followed_by(vec![custom("a", "Patient"), custom("b", "Resource")], VERSION, true, false)
+        let manifest = Manifest::fresh(VERSION, ALL, vec![custom("own", "Flag")], vec![])
+            .followed_by(
+                vec![custom("own", "Flag")],
+                vec![custom("a", "Patient"), custom("b", "Resource")],
+                VERSION,
+                ALL,
+                false,
+            )
             .with_base(Some("http://here/R4"))
             .with_base(Some("http://here/R4"));
         assert_eq!(manifest.bases.len(), 1);

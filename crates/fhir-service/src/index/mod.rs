@@ -18,6 +18,7 @@ use rulebook::{Failure, Rulebook};
 use storage_api::{IndexGeneration, StoreError, Term};
 
 pub use self::backfill::Slice;
+pub(crate) use self::manifest::Extent;
 use self::manifest::{Incomplete, Manifest, Progress};
 pub use self::stored::StoredIndex;
 use self::wake::Wake;
@@ -40,7 +41,8 @@ impl InForce {
         manifest: Manifest,
         progress: Option<Progress>,
     ) -> Self {
-        let extractor = Arc::new(Extractor::with_custom(version, manifest.customs.clone()));
+        let extractor = Extractor::with_custom(version, manifest.customs.clone());
+        let extractor = Arc::new(extractor.with_full_text(manifest.extent.full_text));
         Self { generation, extractor, manifest, progress }
     }
 
@@ -53,7 +55,7 @@ impl InForce {
         let failed = |error: fhir_search::ExtractError| Failure::NotFindable { why: error.to_string() };
         let mut terms = self.extractor.terms(resource, bases).map_err(failed)?;
         let mut references = Vec::new();
-        if self.manifest.references {
+        if self.manifest.extent.references {
             references = outgoing(resource, self.extractor.definitions(), bases);
             terms.extend(outgoing_terms(&references));
             terms.sort_unstable();
@@ -82,9 +84,9 @@ pub(crate) struct Index {
 
 impl Index {
     /// The parameters of the API, as long as nothing else was read from the store.
-    pub(crate) fn new(generation: IndexGeneration, rulebook: &dyn Rulebook, references: bool) -> Self {
+    pub(crate) fn new(generation: IndexGeneration, rulebook: &dyn Rulebook, extent: Extent) -> Self {
         let version = rulebook.version();
-        let manifest = Manifest::fresh(version, references, own_parameters(rulebook));
+        let manifest = Manifest::fresh(version, extent, own_parameters(rulebook), Vec::new());
         Self {
             current: RwLock::new(Arc::new(InForce::of(generation, version, manifest, None))),
             next: Mutex::default(),

@@ -8,7 +8,7 @@ use fhir_search::{CustomParameter, Defined};
 use rulebook::{Failure, Success};
 use storage_api::{Query, SearchRequest, StoredVersion};
 
-use super::InForce;
+use super::{InForce, own_parameters};
 use crate::answer::Answer;
 use crate::service::{Context, Service, json_payload, store_failure};
 
@@ -76,9 +76,10 @@ impl Service {
             let now = self.in_force();
             let unfinished = now.progress.is_some();
             let next = now.manifest.followed_by(
-                self.with_own(defined.customs.clone()),
+                own_parameters(&*self.rulebook),
+                defined.customs.clone(),
                 version,
-                self.checks_references(),
+                self.extent(),
                 unfinished,
             );
             let next = if full { next.anew(version) } else { next };

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use fhir_definitions::FhirVersion;
 use fhir_model::json::{Limits, Value, parse};
 use fhir_service::{
-    Answer, Content, Criteria, Ids, Operation, Payload, Preferences, ReferentialIntegrity, Request,
+    Answer, Content, Criteria, FullText, Ids, Operation, Payload, Preferences, ReferentialIntegrity, Request,
     SearchScope, Service, SystemClock, Validation,
 };
 use rulebook::{FhirRulebook, LockSettings};
@@ -96,6 +96,18 @@ impl Bench {
         let bench = Self { store, service, runtime };
         bench.block_on(bench.service.open_index(Some(BASE))).unwrap();
         bench
+    }
+
+    /// With resources found by their words, or not.
+    pub(crate) fn found_by_words(full_text: FullText) -> Self {
+        let mut bench = Self::new(ReferentialIntegrity::Off);
+        bench.restart_found_by_words(full_text);
+        bench
+    }
+
+    pub(crate) fn restart_found_by_words(&mut self, full_text: FullText) {
+        self.service = service(&self.store, ReferentialIntegrity::Off).with_full_text(full_text);
+        self.block_on(self.service.open_index(Some(BASE))).unwrap();
     }
 
     /// As if the program had ended and begun again.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use fhir_model::IssueSeverity;
-use fhir_service::{Narratives, ReferentialIntegrity, Validation};
+use fhir_service::{FullText, Narratives, ReferentialIntegrity, Validation};
 use http_server::IpNet;
 use rulebook::ConditionalDelete;
 use rulebook::spine::{HeaderMode, JwtTexts, NrlSpec, RemovalReason, TimeCheck};
@@ -94,6 +94,7 @@ pub(super) struct FileMount {
     pub(super) stu3_bundle_patch: Option<bool>,
     pub(super) validation: Option<FileValidation>,
     pub(super) referential_integrity: Option<FileIntegrity>,
+    pub(super) full_text: Option<FileFullText>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) profiles: Vec<PathBuf>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -338,6 +339,31 @@ impl From<ReferentialIntegrity> for FileIntegrity {
         match integrity {
             ReferentialIntegrity::Off => Self::Off,
             ReferentialIntegrity::Check => Self::Check,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum FileFullText {
+    Off,
+    On,
+}
+
+impl From<FileFullText> for FullText {
+    fn from(full_text: FileFullText) -> Self {
+        match full_text {
+            FileFullText::Off => Self::Off,
+            FileFullText::On => Self::On,
+        }
+    }
+}
+
+impl From<FullText> for FileFullText {
+    fn from(full_text: FullText) -> Self {
+        match full_text {
+            FullText::Off => Self::Off,
+            FullText::On => Self::On,
         }
     }
 }

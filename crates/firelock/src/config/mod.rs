@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 use fhir_definitions::FhirVersion;
 use fhir_model::IssueSeverity;
-use fhir_service::{Narratives, ReferentialIntegrity, Validation};
+use fhir_service::{FullText, Narratives, ReferentialIntegrity, Validation};
 use fhir_validate::Rule;
 use http_server::{Cors, IpNet, TlsFiles};
 use rulebook::spine::{HeaderMode, JwtTexts, NrlRulebook, NrlSpec, RemovalReason, TimeCheck};
@@ -59,6 +59,11 @@ impl RulebookKind {
     fn has_callers(self) -> bool {
         matches!(self, Self::SpineFlags | Self::SpineNrl)
     }
+
+    /// Whether resources are found by their words where nothing is said: the APIs of Spine do not offer it.
+    fn full_text(self) -> FullText {
+        if self == Self::Fhir { FullText::On } else { FullText::Off }
+    }
 }
 
 /// What the server does.
@@ -92,6 +97,7 @@ pub(crate) struct MountConfig {
     pub(crate) conflict_body: ConflictBody,
     pub(crate) validation: Validation,
     pub(crate) referential_integrity: ReferentialIntegrity,
+    pub(crate) full_text: FullText,
     pub(crate) narratives: Narratives,
     pub(crate) profiles: ProfileConfig,
     pub(crate) spine: SpineConfig,
@@ -380,6 +386,7 @@ impl FileMount {
             conflict_body,
             validation,
             referential_integrity: self.referential_integrity.unwrap_or_default().into(),
+            full_text: self.full_text.map_or(self.rulebook.full_text(), Into::into),
             narratives: self.narratives.map_or(Narratives::default(), Into::into),
             profiles,
             spine,
@@ -415,6 +422,7 @@ impl FileMount {
                 .then(|| locks.conditional_delete.into()),
             validation: Some(mount.validation.into()),
             referential_integrity: Some(mount.referential_integrity.into()),
+            full_text: Some(mount.full_text.into()),
             profiles: mount.profiles.places.clone(),
             required_profiles: mount.profiles.required.clone(),
             narratives: Some(mount.narratives.into()),
@@ -475,6 +483,7 @@ impl MountConfig {
             conflict_body: ConflictBody::default(),
             validation: Validation::default(),
             referential_integrity: ReferentialIntegrity::default(),
+            full_text: rulebook.full_text(),
             narratives: Narratives::default(),
             profiles: ProfileConfig::default(),
             spine: SpineConfig::default(),

@@ -44,6 +44,15 @@ fn a_search_is_explained_while_the_server_runs() {
     check("Patient?identifier=s|none", &["found: nothing", "make a new resource"]);
     check("Patient?organization:Organization.name=x", &["no statement"]);
     check("Patient?_lastUpdated=gt2020", &["SELECT res, 1 FROM resource", "refused. Criteria need"]);
+    check(
+        "Patient?_content=one%20NOT%20%22two%20three%22&identifier=t|1",
+        &[
+            "Patient._content",
+            "FROM words WHERE words MATCH ?",
+            "'((\"one\")) NOT (\"two three\")'",
+            "refused. _content has no place",
+        ],
+    );
     check("Patient?shoe=42&identifier=s|1", &["passed over: shoe", "refused. shoe"]);
     for (search, expected) in
         [("Pashent?name=x", "is not a resource type"), ("Patient?birthdate=soon", "birthdate")]

@@ -16,3 +16,4 @@ mod purges;
 mod references;
 mod replacements;
 mod transactions;
+mod words;

@@ -2,11 +2,13 @@
 
 use fhir_definitions::{Definitions, FhirVersion, resource_types};
 use fhir_model::json::Value;
+use fhir_service::FullText;
+use http_server::Settings;
 
 use crate::bad_input::check_outcome;
 use crate::client::{Request, at, text_at};
 use crate::harness::TestServer;
-use crate::mounts::{FHIR_PATHS, PATHS};
+use crate::mounts::{FHIR_PATHS, PATHS, default_mounts};
 
 fn version(path: &str) -> FhirVersion {
     let label = path.rsplit('/').next().unwrap_or_default();
@@ -282,6 +284,29 @@ fn the_parameters_are_those_of_the_statement() {
             assert!(!names.is_empty(), "{path} {resource_type}");
             assert_eq!(find("nonsense", "x"), 400, "{path} {resource_type}");
             assert_eq!(find("_text", "x"), 400, "{path} {resource_type}");
+        }
+    }
+}
+
+#[test]
+fn words_are_in_the_statement_where_they_are_indexed() {
+    let server = TestServer::adjusted(&default_mounts(), Settings::default(), &|service| {
+        service.with_full_text(FullText::On)
+    });
+    for path in FHIR_PATHS {
+        let statement = server.send(&Request::get(&format!("{path}/metadata"))).json();
+        let resources = at(&statement, "rest.0.resource").and_then(Value::as_array).expect("types");
+        let mut connection = server.connect();
+        for resource in resources {
+            let resource_type = text_at(resource, "type").expect("a type");
+            let names = texts(resource, "searchParam", "name");
+            for name in ["_text", "_content"] {
+                let offered = names.iter().any(|known| known == name);
+                assert!(offered || name == "_text", "{path} {resource_type}");
+                let request = Request::get(&format!("{path}/{resource_type}?{name}=x"));
+                let status = connection.send(&request.header("Prefer", "handling=strict")).status;
+                assert_eq!(status, if offered { 200 } else { 400 }, "{path} {resource_type} {name}");
+            }
         }
     }
 }

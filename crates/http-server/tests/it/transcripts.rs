@@ -37,7 +37,8 @@
 //! and organisation, `@pointer NAME PLACE = JSON; …` a pointer with edits of the record locator's sample. Before the first section, `@mount PATH API SETTINGS` adds a mount to those that are
 //! there by default (see `mounts::parse`), and `@limit NAME NUMBER` sets a limit (`body`, `header` and `uri` in
 //! bytes, `entries`), and
-//! `@reads MS` makes every read of a store take so many milliseconds, `@validation structure` validates what is stored, `@narratives refuse` refuses patches that outdate a narrative. Lines with `#` are
+//! `@reads MS` makes every read of a store take so many milliseconds, `@validation structure` validates what is stored, `@narratives refuse` refuses patches that outdate a narrative, `@full_text on` finds
+//! resources by their words. Lines with `#` are
 //! for readers.
 
 use std::collections::BTreeMap;
@@ -46,7 +47,7 @@ use std::path::{Path, PathBuf};
 
 use http_server::{Limits, Settings};
 
-use fhir_service::{Narratives, Service, Validation};
+use fhir_service::{FullText, Narratives, Service, Validation};
 
 use crate::client::{Request, Response};
 use crate::harness::TestServer;
@@ -228,6 +229,7 @@ fn server(preamble: &[&str]) -> TestServer {
     let mut below = fhir_service::Limits::default();
     let mut validation = Validation::Off;
     let mut narratives = Narratives::Keep;
+    let mut full_text = FullText::Off;
     let mut read_ms = 0;
     for line in preamble {
         if let Some(mount) = line.strip_prefix("@mount ") {
@@ -242,6 +244,8 @@ fn server(preamble: &[&str]) -> TestServer {
                 "entries" => below.bundle_entries_max = number,
                 other => panic!("no limit {other}"),
             }
+        } else if *line == "@full_text on" {
+            full_text = FullText::On;
         } else if let Some(millis) = line.strip_prefix("@reads ") {
             read_ms = millis.parse().expect("milliseconds");
         } else if *line == "@narratives refuse" {
@@ -257,8 +261,13 @@ fn server(preamble: &[&str]) -> TestServer {
         }
     }
     let settings = Settings { limits, ..Settings::default() };
-    let adjust =
-        |service: Service| service.with_validation(validation).with_narratives(narratives).with_limits(below);
+    let adjust = |service: Service| {
+        service
+            .with_validation(validation)
+            .with_narratives(narratives)
+            .with_limits(below)
+            .with_full_text(full_text)
+    };
     match read_ms {
         0 => TestServer::adjusted(&mounts, settings, &adjust),
         millis => TestServer::slow(&mounts, settings, &adjust, millis),

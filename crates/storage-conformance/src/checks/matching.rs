@@ -5,18 +5,19 @@ use std::thread;
 use pollster::block_on;
 use storage_api::{
     Candidate, Circle, Clause, Coding, CodingTest, Commit, Condition, Current, Guard, HistoryScope, Interval,
-    Key, Lost, Now, Number, NumberRange, Others, Position, Query, Reference, SearchRequest, StoreError,
-    SystemTest, Term, Test, Timestamp, Value, VersionWrite, Write, matches,
+    Key, Lost, Now, Number, NumberRange, Others, Phrase, Position, Query, Reference, SearchRequest,
+    StoreError, SystemTest, Term, Test, Timestamp, Value, VersionWrite, Words, Write, matches,
 };
 
+use super::words::phrases;
 use crate::bench::{Bench, absent, exactly, key, put};
 use crate::verdict::{Fault, ensure, ensure_eq};
 use crate::{Harness, Verdict};
 
 /// A store with resources, and the terms they should be found by.
-struct Shelf {
-    bench: Bench,
-    live: Vec<(Key, Vec<Term>)>,
+pub(super) struct Shelf {
+    pub(super) bench: Bench,
+    pub(super) live: Vec<(Key, Vec<Term>)>,
 }
 
 /// Everything on a shelf.
@@ -56,7 +57,7 @@ impl Shelf {
         Ok(())
     }
 
-    fn put(&mut self, key: &Key, mut terms: Vec<Term>) -> Verdict {
+    pub(super) fn put(&mut self, key: &Key, mut terms: Vec<Term>) -> Verdict {
         terms.sort();
         terms.dedup();
         self.bench.put_found_by(key, "{}", terms.clone())?;
@@ -70,7 +71,7 @@ impl Shelf {
     }
 
     /// What the one definition says.
-    fn expected(&self, query: &Query) -> Result<Vec<Key>, Fault> {
+    pub(super) fn expected(&self, query: &Query) -> Result<Vec<Key>, Fault> {
         let mut others = Vec::new();
         for (key, terms) in &self.live {
             let Current::Live(head) = block_on(self.bench.store.read(key))?.current else {
@@ -86,7 +87,7 @@ impl Shelf {
     }
 
     /// Searches find the same, in pages of any size, each resource once.
-    fn check_search(&self, query: &Query, expected: &[Key]) -> Verdict {
+    pub(super) fn check_search(&self, query: &Query, expected: &[Key]) -> Verdict {
         for limit in [1, 3, expected.len().max(1), 1000] {
             let mut request = SearchRequest::of(query.clone(), limit);
             let mut found = Vec::new();
@@ -111,7 +112,7 @@ impl Shelf {
     }
 
     /// The guard holds with exactly these keys, and with no others.
-    fn check(&self, query: &Query) -> Verdict {
+    pub(super) fn check(&self, query: &Query) -> Verdict {
         let expected = self.expected(query)?;
         self.check_search(query, &expected)?;
         let outcome = self.bench.commit(vec![Guard::Matches(query.clone(), expected.clone())], vec![])?;
@@ -200,6 +201,12 @@ fn values() -> Vec<Value> {
     values.push(Value::Composite(parts.to_vec()));
     values.push(Value::Composite(parts[..2].to_vec()));
     values.push(Value::Composite(vec![parts[2].clone(), parts[0].clone()]));
+    for (first, second) in [("a", ""), ("", "a"), ("a b", "ab"), ("b a", "a b a"), ("á", "Á 1"), ("", "")] {
+        values.push(Value::Words([first, second].map(Words::of)));
+    }
+    let mut broken = Words::of("b a");
+    broken.push("b");
+    values.push(Value::Words([broken, Words::of(&"a".repeat(500))]));
     values
 }
 
@@ -246,14 +253,16 @@ fn tests() -> Vec<Test> {
     let wide = NumberRange { low: number(0.5), high: number(1.5) };
     tests.push(Test::Composite(vec![Test::Number(wide), parts[0].clone()]));
     tests.push(Test::Composite(vec![]));
+    tests.extend(phrases().into_iter().map(Test::Words));
+    tests.extend(phrases().into_iter().map(Test::TextWords));
     tests
 }
 
-fn clause(param: &str, test: Test) -> Clause {
+pub(super) fn clause(param: &str, test: Test) -> Clause {
     Clause::term(param, test)
 }
 
-fn query(kind: &str, conditions: Vec<Vec<Clause>>) -> Query {
+pub(super) fn query(kind: &str, conditions: Vec<Vec<Clause>>) -> Query {
     Query { kind: kind.into(), conditions: conditions.into_iter().map(Condition::any).collect() }
 }
 
@@ -294,11 +303,21 @@ pub(super) fn guards_answer_as_the_matcher(harness: &dyn Harness) -> Verdict {
     Ok(())
 }
 
-fn tagged(code: &str) -> Term {
+pub(super) fn tagged(code: &str) -> Term {
     Term::new("tag", Value::Token(coding(code, Some("s"))))
 }
 
-fn has_tag(code: &str) -> Query {
+/// Found by one text and by the words of another.
+fn written(code: &str, words: &str) -> Vec<Term> {
+    vec![tagged(code), Term::new("words", Value::Words([Words::of(words), Words::of("all have these")]))]
+}
+
+fn has_words(text: &str) -> Query {
+    let phrase = Phrase { words: Words::of(text), open: false, field: None };
+    query("Flag", vec![vec![clause("words", Test::Words(phrase))]])
+}
+
+pub(super) fn has_tag(code: &str) -> Query {
     let test = Test::Token(CodingTest { code: Some(code.into()), system: SystemTest::Is("s".into()) });
     query("Flag", vec![vec![clause("tag", test)]])
 }
@@ -307,17 +326,29 @@ fn has_tag(code: &str) -> Query {
 pub(super) fn follow_every_write(harness: &dyn Harness) -> Verdict {
     let mut shelf = Shelf { bench: Bench::new(harness), live: Vec::new() };
     let [a, b] = [key("a"), key("b")];
-    let look = |shelf: &Shelf| ["x", "y", "z"].iter().try_for_each(|code| shelf.check(&has_tag(code)));
+    let look = |shelf: &Shelf| {
+        ["x", "y", "z"].iter().try_for_each(|code| shelf.check(&has_tag(code)))?;
+        ["old words", "new words", "words", "all have these"]
+            .iter()
+            .try_for_each(|text| shelf.check(&has_words(text)))
+    };
     shelf.put(&a, vec![tagged("x"), tagged("y")])?;
     shelf.put(&b, vec![tagged("y"), tagged("z")])?;
     look(&shelf)?;
     shelf.put(&a, vec![tagged("y"), tagged("z")])?;
     look(&shelf)?;
+    shelf.put(&a, written("y", "old words"))?;
+    shelf.put(&b, written("z", "old words"))?;
+    look(&shelf)?;
+    shelf.put(&a, written("y", "new words"))?;
+    look(&shelf)?;
+    shelf.put(&a, written("z", "new words"))?;
+    look(&shelf)?;
     shelf.put(&b, vec![])?;
     look(&shelf)?;
 
-    let terms = vec![tagged("x")];
-    shelf.bench.must(vec![exactly(&b, 2)], vec![Write::Terms { key: b.clone(), terms: terms.clone() }])?;
+    let terms = written("x", "new words");
+    shelf.bench.must(vec![exactly(&b, 3)], vec![Write::Terms { key: b.clone(), terms: terms.clone() }])?;
     shelf.live.retain(|(key, _)| *key != b);
     shelf.live.push((b.clone(), terms.clone()));
     look(&shelf)?;
@@ -328,7 +359,7 @@ pub(super) fn follow_every_write(harness: &dyn Harness) -> Verdict {
     shelf.remove(&a);
     look(&shelf)?;
     // A tombstone is found by nothing, whatever terms it is given.
-    shelf.bench.must(vec![exactly(&a, 3)], vec![Write::Terms { key: a.clone(), terms }])?;
+    shelf.bench.must(vec![exactly(&a, 6)], vec![Write::Terms { key: a.clone(), terms }])?;
     look(&shelf)?;
     shelf.put(&a, vec![tagged("x")])?;
     look(&shelf)?;

@@ -13,6 +13,7 @@ mod referring;
 mod stamps;
 mod versions;
 mod walks;
+mod words;
 mod write_sets;
 
 use std::sync::Arc;
@@ -123,6 +124,11 @@ pub const CHECKS: &[Check] = &[
         name: "matches: follow every write",
         run: matching::follow_every_write,
         notices: &[Flaw::IgnoresMatches, Flaw::IgnoresNewTerms],
+    },
+    Check {
+        name: "matches: words are asked together",
+        run: words::are_asked_together,
+        notices: &[Flaw::IgnoresMatches, Flaw::SearchesShort],
     },
     Check {
         name: "walks: keep their order",

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use pollster::block_on;
 use rusqlite::Connection;
-use storage_api::{Coding, Current, Guard, Key, Reference, Scope, Store, Term, Value, Write};
+use storage_api::{Coding, Current, Guard, Key, Reference, Scope, Store, Term, Value, Words, Write};
 use storage_sqlite::{CheckDepth, CheckReport, OpenError, Options, Problem, check};
 
 use crate::{committed, delete, key, next, open, purge, put, set};
@@ -19,6 +19,7 @@ pub(crate) fn fill(directory: &Path) {
     let terms = vec![
         Term::new("code", Value::Token(Coding { code: "x".into(), system: Some("s".into()) })),
         Term::new("subject", Value::Reference(Reference::Local(Key::new("Patient", "never")))),
+        Term::new("words", Value::Words(["one two two", "three"].map(Words::of))),
     ];
     committed(block_on(store.commit(next(&key("a"), &Current::NEVER, Some(vec![1]), terms.clone()))));
     put(&store, &key("a"), "2");
@@ -44,6 +45,7 @@ fn a_whole_store_has_no_faults_and_counts_are_right() {
         versions: 6,
         tombstones: 1,
         terms: 2,
+        documents: 1,
         claims: 1,
         files: 1,
         faults: vec![],
@@ -96,6 +98,11 @@ fn each_kind_of_damage_is_named() {
         ("UPDATE version SET terms = x'ff' WHERE seq = 5", Problem::TermsDamaged),
         ("UPDATE version SET terms = NULL WHERE seq = 5", Problem::TermsLeftOver(2)),
         ("DELETE FROM term WHERE rowid_free = 1", Problem::TermMissing),
+        ("DELETE FROM words", Problem::WordsDiffer),
+        ("UPDATE words SET first = 'two one two', second = 'three'", Problem::WordsDiffer),
+        ("UPDATE words SET first = 'one two', second = 'three'", Problem::WordsDiffer),
+        ("UPDATE words SET first = '', second = 'one two two three'", Problem::WordsDiffer),
+        ("INSERT INTO words (rowid, first, second) VALUES (1, 'one', '')", Problem::WordsDiffer),
         ("UPDATE blob SET refs = 2", Problem::FileCountDisagrees),
         ("DELETE FROM blob", Problem::FileCountDisagrees),
     ];

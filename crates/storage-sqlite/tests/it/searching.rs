@@ -9,9 +9,9 @@ use pollster::block_on;
 use proptest::prelude::*;
 use storage_api::{
     Body, Circle, Clause, Coding, CodingTest, Condition, Direction, Guard, HeadGuard, Include, Interval, Key,
-    Method, Named, Number, NumberRange, Position, Query, Reference, RequestId, SearchRequest, SortBy,
+    Method, Named, Number, NumberRange, Phrase, Position, Query, Reference, RequestId, SearchRequest, SortBy,
     SortKey, Store, SystemTest, Term, Test, Timestamp, Value, VersionNumber, VersionTag, VersionToken,
-    VersionWrite, Write, WriteSet,
+    VersionWrite, Words, Write, WriteSet,
 };
 use storage_memory::MemoryStore;
 use storage_sqlite::{Options, SqliteStore};
@@ -71,30 +71,41 @@ fn value() -> impl Strategy<Value = Value> {
         span().prop_map(Value::Date),
         number().prop_map(Value::Number),
         text().prop_map(Value::Uri),
+        (text(), text()).prop_map(|(first, second)| Value::Words([Words::of(&first), Words::of(&second)])),
     ]
+}
+
+fn phrase() -> impl Strategy<Value = Phrase> {
+    (text(), any::<bool>(), prop::option::of(0..3_usize)).prop_map(|(text, open, field)| Phrase {
+        words: Words::of(&text),
+        open,
+        field,
+    })
 }
 
 fn test() -> impl Strategy<Value = Test> {
     let system = prop_oneof![Just(SystemTest::Any), Just(SystemTest::None), text().prop_map(SystemTest::Is)];
     prop_oneof![
-        Just(Test::Present),
-        (prop::option::of(text()), system)
+        1 => Just(Test::Present),
+        1 => (prop::option::of(text()), system)
             .prop_map(|(code, system)| Test::Token(CodingTest { code, system })),
-        external().prop_map(Test::Reference),
-        (place(), prop::sample::select(vec![0.0, 15_000.0, 1.1e7])).prop_filter_map(
+        1 => external().prop_map(Test::Reference),
+        1 => (place(), prop::sample::select(vec![0.0, 15_000.0, 1.1e7])).prop_filter_map(
             "finite",
             |(centre, m)| Some(Test::Near(Circle { centre, metres: Number::new(m)? }))
         ),
-        text().prop_map(|code| {
+        1 => text().prop_map(|code| {
             let code = Test::Token(CodingTest { code: Some(code), system: SystemTest::Any });
             Test::Composite(vec![code, Test::Present])
         }),
-        text().prop_map(Test::TextPrefix),
-        text().prop_map(Test::TextContains),
-        text().prop_map(Test::UriBelow),
-        (0..KEYS).prop_map(|n| Test::Reference(Reference::Local(key(n)))),
-        span().prop_map(Test::Date),
-        (number(), number()).prop_map(|(low, high)| Test::Number(NumberRange { low, high })),
+        1 => text().prop_map(Test::TextPrefix),
+        1 => text().prop_map(Test::TextContains),
+        1 => text().prop_map(Test::UriBelow),
+        1 => phrase().prop_map(Test::TextWords),
+        3 => phrase().prop_map(Test::Words),
+        1 => (0..KEYS).prop_map(|n| Test::Reference(Reference::Local(key(n)))),
+        1 => span().prop_map(Test::Date),
+        1 => (number(), number()).prop_map(|(low, high)| Test::Number(NumberRange { low, high })),
     ]
 }
 
