@@ -112,6 +112,14 @@ fn references_of_contained_resources_are_not_followed() {
     }
 }
 
+/// Words are kept of whole resources.
+#[test]
+fn words_of_contained_resources_are_those_of_what_contains_them() {
+    let extractor = Extractor::with_custom(FhirVersion::R4, Vec::new()).with_full_text(true);
+    let query = extractor.search("Patient", &pairs(&[("_content", "x")]), &[]).unwrap().query;
+    assert_eq!(extractor.in_containers("Patient", &query.conditions, true), Err(Problem::Contained));
+}
+
 /// What is at the other end of a reference may change without the resource itself.
 #[test]
 fn criteria_do_not_go_along_hierarchies() {
