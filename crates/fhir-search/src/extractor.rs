@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::sync::{Arc, OnceLock};
 
 use fhir_definitions::{Definitions, FhirVersion, TypeDef, resource_types};
-use fhir_model::json::Value as Json;
+use fhir_model::json::{Object, Value as Json};
 use fhirpath::{Collection, Dialect, Environment, Item};
 use storage_api::{Term, Value};
 
@@ -16,7 +16,7 @@ use crate::values::{Place, side_terms, values};
 
 /// Raised with every change of what terms a resource has: stores that have others are indexed anew. A test tells when it
 /// was forgotten.
-const REVISION: u64 = 4;
+const REVISION: u64 = 5;
 
 /// Steps that all custom parameters together may take on one resource: a few milliseconds.
 const CUSTOM_STEPS_MAX: u64 = 50_000;
@@ -154,38 +154,50 @@ impl Extractor {
     ///
     /// An absolute reference below one of `bases` (without a slash at their ends) is one to this server.
     pub fn terms(&self, resource: &Json, bases: &[&str]) -> Result<Vec<Term>, ExtractError> {
-        let Some((object, owner, parameters)) = resource.as_object().and_then(|object| {
-            let named = object.get("resourceType").and_then(Json::as_str)?;
-            Some((object, self.definitions.resource_type(named)?, self.parameters(named)?))
-        }) else {
-            return Ok(Vec::new());
-        };
-        let mut due: Vec<usize> = parameters.always().to_vec();
-        for name in object.names() {
-            due.extend_from_slice(parameters.opened_by(name));
-        }
-        due.sort_unstable();
-        due.dedup();
-        let environment = Environment::new(self.definitions).with_dialect(Dialect::Search);
-        let context = Item::resource(resource, self.definitions);
-        let mut terms = Vec::with_capacity(2 * due.len());
-        let mut custom: Vec<&Rule> = Vec::new();
-        for rule in due.into_iter().filter_map(|rule| parameters.rules.get(rule)) {
-            if rule.is_custom {
-                custom.push(rule);
-            } else if rule.is_indexed {
-                rule.extract(&context, &environment, bases, &mut terms)?;
+        let mut terms = Vec::new();
+        if let Some((object, parameters)) = self.known(resource) {
+            let (published, custom): (Vec<&Rule>, Vec<&Rule>) =
+                due(object, parameters).into_iter().partition(|rule| !rule.is_custom);
+            self.published_terms(&published, resource, bases, &mut terms)?;
+            if !custom.is_empty() {
+                let context = Item::resource(resource, self.definitions);
+                self.custom_terms(&custom, &context, bases, &mut terms);
             }
-        }
-        if !custom.is_empty() {
-            self.custom_terms(&custom, &context, bases, &mut terms);
-        }
-        if self.full_text {
-            terms.extend(full_text(object, owner));
+            if let Some(Json::Array(contained)) = object.get("contained") {
+                let container = object.get("resourceType").and_then(Json::as_str).unwrap_or_default();
+                for inner in contained {
+                    self.contained_terms(container, inner, bases, &mut terms)?;
+                }
+            }
+            let named = object.get("resourceType").and_then(Json::as_str).unwrap_or_default();
+            if self.full_text
+                && let Some(owner) = self.definitions.resource_type(named)
+            {
+                terms.extend(full_text(object, owner));
+            }
         }
         terms.sort_unstable();
         terms.dedup();
         Ok(terms)
+    }
+
+    /// A resource of a known type, with the parameters of that.
+    pub(crate) fn known<'a>(&'a self, resource: &'a Json) -> Option<(&'a Object, &'a Parameters)> {
+        let object = resource.as_object()?;
+        Some((object, self.parameters(object.get("resourceType").and_then(Json::as_str)?)?))
+    }
+
+    pub(crate) fn published_terms(
+        &self,
+        rules: &[&Rule],
+        resource: &Json,
+        bases: &[&str],
+        terms: &mut Vec<Term>,
+    ) -> Result<(), ExtractError> {
+        let environment = Environment::new(self.definitions).with_dialect(Dialect::Search);
+        let context = Item::resource(resource, self.definitions);
+        terms.reserve(2 * rules.len());
+        rules.iter().try_for_each(|rule| rule.extract(&context, &environment, bases, terms))
     }
 
     /// What somebody defined must not keep resources from being written: a parameter that cannot be evaluated on this one
@@ -221,6 +233,18 @@ impl Extractor {
     }
 }
 
+/// The rules that may give something for a resource, in order.
+pub(crate) fn due<'a>(object: &Object, parameters: &'a Parameters) -> Vec<&'a Rule> {
+    let mut due: Vec<usize> = parameters.always().to_vec();
+    for name in object.names() {
+        due.extend_from_slice(parameters.opened_by(name));
+    }
+    due.sort_unstable();
+    due.dedup();
+    let rules = due.into_iter().filter_map(|rule| parameters.rules.get(rule));
+    rules.filter(|rule| rule.is_indexed).collect()
+}
+
 fn json_of(item: &Item<'_>) -> Option<Json> {
     match item {
         Item::Element(element) => element.value().cloned(),
@@ -249,7 +273,9 @@ impl Rule {
     ) -> Result<(), ExtractError> {
         let version = environment.definitions().version();
         let place = Place { search_type: self.search_type, system: self.system, bases, version };
-        for item in &*self.evaluate(context.clone(), environment)? {
+        let items = self.evaluate(context.clone(), environment)?;
+        self.mark_missing(&items, context, terms);
+        for item in &*items {
             if self.components.is_empty() {
                 values(item, &place, &mut |value| terms.push(Term { param: self.term.clone(), value }));
                 side_terms(item, &place, &self.term, terms);

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod contained;
 mod custom;
 mod definition;
 mod error;
@@ -20,5 +21,5 @@ pub use extractor::Extractor;
 pub use normal::normalised;
 pub use outgoing::{Outgoing, REFERS, outgoing, outgoing_terms};
 pub use parameters::{Component, Parameter, Parameters};
-pub use query::{Problem, QueryError, Selection, Surroundings, Understood, wanted};
+pub use query::{Met, Order, Problem, QueryError, Selection, Surroundings, Understood, wanted};
 pub use terminology::{Terminology, Unlisted, Wanted};

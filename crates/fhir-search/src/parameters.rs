@@ -33,6 +33,7 @@ pub struct Parameter {
     components: Vec<Component>,
     split: bool,
     union: Vec<&'static str>,
+    position: bool,
 }
 
 /// A part of a composite parameter.
@@ -58,6 +59,9 @@ pub(crate) struct Rule {
     pub(crate) is_indexed: bool,
     /// Whether it was defined on the server: then nobody tried it on every resource there is.
     pub(crate) is_custom: bool,
+    /// Parameters that find their references among these: the terms that say that none is for them, and for which type
+    /// references are.
+    pub(crate) narrowed: Vec<(CompactString, TypeDef)>,
 }
 
 impl Parameter {
@@ -87,6 +91,16 @@ impl Parameter {
         self.split
     }
 
+    /// Whether it finds places on the earth, whatever its type says: STU3 calls that a token.
+    pub fn is_position(&self) -> bool {
+        self.position
+    }
+
+    /// Whether it says how far another parameter reaches: `near-distance` in STU3.
+    pub fn is_distance(&self) -> bool {
+        self.definition.code() == "near-distance" && self.term.starts_with("Location.")
+    }
+
     /// Whether it looks for words: `_text` and `_content`. Only an extractor of
     /// [words](crate::Extractor::with_full_text) finds by it.
     pub fn is_full_text(&self) -> bool {
@@ -95,7 +109,7 @@ impl Parameter {
 
     /// Whether resources can be found by it, words apart.
     pub fn is_supported(&self) -> bool {
-        self.rule.is_some() && self.definition.search_type() != SearchType::Special
+        self.rule.is_some() && (self.definition.search_type() != SearchType::Special || self.position)
     }
 }
 
@@ -125,6 +139,20 @@ impl Parameters {
     pub fn sources<'a>(&'a self, parameter: &'a Parameter) -> impl Iterator<Item = &'a Parameter> {
         let own = parameter.union.is_empty().then_some(parameter);
         own.into_iter().chain(parameter.union.iter().filter_map(|code| self.get(code)))
+    }
+
+    /// The name of the terms that say that none of the references that a parameter shares with others is for it.
+    pub fn missing_term(&self, parameter: &Parameter) -> Option<CompactString> {
+        let (rule, target) = (self.rule(parameter)?, parameter.only()?);
+        let code = parameter.definition.code();
+        let is_own = |(term, known): &&(CompactString, TypeDef)| {
+            *known == target
+                && term
+                    .strip_suffix(":missing")
+                    .and_then(|name| name.split_once('.'))
+                    .is_some_and(|(_, own)| own == code)
+        };
+        rule.narrowed.iter().find(is_own).map(|(term, _)| term.clone())
     }
 
     /// All of them.
@@ -160,12 +188,15 @@ impl Parameters {
             split: is_split(definition, owner),
             components,
             union: Vec::new(),
+            position: false,
         };
         if let Some((whole, text, only)) = wanted(definition, owner) {
             parameter.rule = self.rule_for(whole, text, owner, parameter.split);
             parameter.only = only;
-            if let Some(rule) = self.rule(&parameter) {
+            parameter.position = is_position(definition.code(), owner);
+            if let Some(rule) = parameter.rule.and_then(|rule| self.rules.get_mut(rule)) {
                 parameter.term.clone_from(&rule.term);
+                rule.narrowed.extend(only.map(|only| (missing_name(owner, definition.code()), only)));
             }
         }
         if parameter.is_full_text() {
@@ -196,6 +227,7 @@ impl Parameters {
             components,
             is_indexed: true,
             is_custom: true,
+            narrowed: Vec::new(),
         };
         let parts = custom.components().iter();
         let parameter = Parameter {
@@ -205,6 +237,7 @@ impl Parameters {
             components: parts.map(|part| Component { search_type: part.search_type, code: None }).collect(),
             split,
             union: Vec::new(),
+            position: false,
             rule: Some(self.add_rule(rule, &text, owner)),
         };
         self.all.push(parameter);
@@ -235,7 +268,9 @@ impl Parameters {
         owner: TypeDef,
         split: bool,
     ) -> Option<usize> {
-        let search_type = definition.search_type();
+        let code = definition.code();
+        let search_type =
+            if is_position(code, owner) { SearchType::Special } else { definition.search_type() };
         let components = definition
             .components()
             .map(|part| Some((part.search_type(), Expression::parse(part.expression()).ok()?)))
@@ -247,7 +282,6 @@ impl Parameters {
         if let Some(known) = self.rules.iter().position(same) {
             return Some(known);
         }
-        let code = definition.code();
         let rule = Rule {
             code: code.into(),
             term: term_name(owner, code),
@@ -255,8 +289,12 @@ impl Parameters {
             expression,
             system: bound_system(owner, text),
             components,
-            is_indexed: !split && search_type != SearchType::Special && !is_row(code),
+            is_indexed: !split
+                && (search_type != SearchType::Special || is_position(code, owner))
+                && !(code == "near-distance" && owner.name() == "Location")
+                && !is_row(code),
             is_custom: false,
+            narrowed: Vec::new(),
         };
         Some(self.add_rule(rule, text, owner))
     }
@@ -286,6 +324,16 @@ impl Parameters {
 /// Parameters that the store's own row answers.
 fn is_row(code: &str) -> bool {
     matches!(code, "_id" | "_lastUpdated")
+}
+
+/// Whether a parameter finds places on the earth (Location, search parameter `near`).
+fn is_position(code: &str, owner: TypeDef) -> bool {
+    owner.name() == "Location" && code == "near"
+}
+
+/// The name of the terms that say that no reference is for a parameter.
+pub(crate) fn missing_name(owner: TypeDef, code: &str) -> CompactString {
+    format_compact!("{}.{code}:missing", owner.name())
 }
 
 /// The name of a parameter's terms: those that every resource has are found across types.

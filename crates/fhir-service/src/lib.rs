@@ -34,6 +34,7 @@ mod rebase;
 mod request;
 mod ruling;
 mod search;
+mod search_contained;
 mod search_shape;
 mod searchset;
 mod service;

@@ -1,12 +1,13 @@
 //! search: the live resources that match, of one type, of several, or in a compartment.
 
-use fhir_search::{Extractor, Surroundings};
+use fhir_search::{Extractor, Problem, Surroundings};
 use rulebook::Failure;
 use storage_api::{SearchPage, SearchRequest, StoreError};
 
 use crate::answer::Answer;
 use crate::cursor;
 use crate::request::{Handling, SearchScope};
+use crate::search_contained::{Inside, fitting};
 use crate::search_shape::{CURSOR, Shape, Shaped, Total, malformed};
 use crate::searchset::Searchset;
 use crate::service::{Context, Service, store_failure};
@@ -32,6 +33,9 @@ impl Service {
         let mut selection = extractor
             .searches(&types, &parameters, surroundings)
             .map_err(|error| Failure::Query(Box::new(error)))?;
+        for ignored in selection.ignored.iter_mut().filter(|error| error.problem == Problem::ShapesResults) {
+            ignored.problem = Problem::Unsupported;
+        }
         // Links repeat what the client wrote, where an API reads it in its own way.
         if parameters != sent {
             selection.used.clone_from(&sent);
@@ -43,6 +47,8 @@ impl Service {
                 belongs.is_some()
             });
         }
+        let is_type_search = matches!(scope, SearchScope::Type(_));
+        let inside = Inside::of(&shape, &types, is_type_search, extractor, &mut selection.queries)?;
         let Shaped { order, includes, used, ignored } = shape.apply(extractor, &types)?;
         selection.used.extend(used);
         selection.ignored.extend(ignored);
@@ -68,6 +74,9 @@ impl Service {
         if shape.total == Total::Only {
             answer.count = 0;
         }
+        if let Some(inside) = &inside {
+            inside.expect_no_count(answer.count == 0 || shape.total == Total::Accurate)?;
+        }
         let continued = |text: &String| {
             let mark = cursor::read(text, &answer.text(), order.len());
             mark.ok_or_else(|| {
@@ -89,10 +98,7 @@ impl Service {
         if judges && answer.count == 0 {
             request.limit = self.limits.page_default;
         }
-        let mut page = self.store.search(&request).await.map_err(|error| match error {
-            StoreError::TooCostly => Failure::SearchTooCostly,
-            other => store_failure(other),
-        })?;
+        let mut page = self.page(&request).await?;
         if judges {
             let bodies = page.found.iter().filter_map(|version| version.body.as_ref());
             let found = bodies.map(|body| self.content_of(body)).collect::<Result<Vec<_>, _>>()?;
@@ -104,7 +110,25 @@ impl Service {
         if answer.count == 0 && page.total.is_none() {
             return Err(Failure::SearchTooCostly);
         }
-        self.searchset(&answer, &request, &page, context)
+        let shown = loop {
+            let shown = self.shown(&page, inside.as_ref(), context)?;
+            let fitting = fitting(&shown, answer.count);
+            if answer.count == 0 || fitting >= shown.len() {
+                break shown;
+            }
+            // Several of what one resource contains may match, and a page has no more entries than were asked for.
+            request.limit = fitting;
+            drop(shown);
+            page = self.page(&request).await?;
+        };
+        self.searchset(&answer, &request, &page, &shown, context)
+    }
+
+    async fn page(&self, request: &SearchRequest) -> Result<SearchPage, Failure> {
+        self.store.search(request).await.map_err(|error| match error {
+            StoreError::TooCostly => Failure::SearchTooCostly,
+            other => store_failure(other),
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! The parameters of a search that shape its answer rather than select.
 
-use fhir_search::{Extractor, Problem, QueryError};
+use fhir_search::{Extractor, Order, Problem, QueryError};
 use rulebook::{Failure, ParameterProblem};
 use storage_api::{Include, SortKey};
 
@@ -24,6 +24,18 @@ pub(crate) enum Total {
     Only,
 }
 
+/// Whether a search is for resources or for what they contain.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Contained {
+    /// Resources.
+    #[default]
+    No,
+    /// What they contain.
+    Only,
+    /// Either.
+    Both,
+}
+
 /// How a search wants its answer, as it was written.
 #[derive(Debug, Default)]
 pub(crate) struct Shape {
@@ -33,6 +45,9 @@ pub(crate) struct Shape {
     /// `_type`.
     pub(crate) types: Option<String>,
     pub(crate) sort: Option<String>,
+    pub(crate) contained: Contained,
+    /// Whether what is contained is shown by itself instead of what contains it.
+    pub(crate) contained_alone: bool,
     includes: Vec<(String, String)>,
     /// What shapes the layout, which is not this crate's: it goes into links as it is.
     pub(crate) layout: Vec<(String, String)>,
@@ -84,15 +99,25 @@ impl Shape {
                 _ => return unreadable("none, estimate or accurate"),
             },
             "_summary" if value == "count" => self.want(Total::Only),
-            "_contained" if value != "false" => {
-                return unreadable("false: resources inside of others are not searched here");
-            }
-            "_containedType" if !matches!(value, "container" | "contained") => {
-                return unreadable("container or contained");
+            "_contained" => match value {
+                "false" => {}
+                "true" => self.contained = Contained::Only,
+                "both" => self.contained = Contained::Both,
+                _ => return unreadable("true, false or both"),
+            },
+            "_containedType" => match value {
+                "container" => {}
+                "contained" => self.contained_alone = true,
+                _ => return unreadable("container or contained"),
+            },
+            // Passed over, it would leave a search that nobody asked for.
+            "_query" => {
+                let (parameter, problem) = (name.to_owned(), Problem::Unsupported);
+                return Err(Failure::Query(Box::new(QueryError { parameter, problem })));
             }
             "_type" => self.types = Some(value.to_owned()),
             "_sort" => self.sort = Some(value.to_owned()).filter(|value| !value.is_empty()),
-            "_contained" | "_containedType" | "_format" | "_pretty" | "_summary" | "_elements" => {}
+            "_format" | "_pretty" | "_summary" | "_elements" => {}
             _ => match name.split(':').next() {
                 Some("_include" | "_revinclude") => self.includes.push((name.to_owned(), value.to_owned())),
                 _ => return Ok(false),
@@ -110,16 +135,37 @@ impl Shape {
         }
     }
 
+    /// Containers are of any type, so they have no other values in common.
+    fn apply_contained(&self, shaped: &mut Shaped) -> Result<(), Failure> {
+        let text = match self.contained {
+            Contained::No => return Ok(()),
+            Contained::Only => "true",
+            Contained::Both => "both",
+        };
+        shaped.used.push(("_contained".to_owned(), text.to_owned()));
+        if self.contained_alone {
+            shaped.used.push(("_containedType".to_owned(), "contained".to_owned()));
+        }
+        let is_row = |key: &str| matches!(key.trim().trim_start_matches('-'), "_id" | "_lastUpdated");
+        match self.sort.as_deref().filter(|sort| !sort.split(',').all(is_row)) {
+            Some(sort) => {
+                Err(malformed("_sort", sort, "_id or _lastUpdated where _contained is true or both"))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// What it means for resources of these types.
     pub(crate) fn apply(&self, extractor: &Extractor, types: &[&str]) -> Result<Shaped, Failure> {
         let refused = |error| Failure::Query(Box::new(error));
         let mut shaped = Shaped::default();
+        self.apply_contained(&mut shaped)?;
         if let Some(sort) = &self.sort {
-            let (order, ignored) = extractor.order(types, sort).map_err(refused)?;
-            if !order.is_empty() {
-                shaped.used.push(("_sort".to_owned(), sort.clone()));
+            let Order { keys, used, ignored } = extractor.order(types, sort).map_err(refused)?;
+            if !used.is_empty() {
+                shaped.used.push(("_sort".to_owned(), used.join(",")));
             }
-            (shaped.order, shaped.ignored) = (order, ignored);
+            (shaped.order, shaped.ignored) = (keys, ignored);
         }
         if self.includes.len() > INCLUDES_MAX {
             let problem = Problem::TooMany { max: INCLUDES_MAX };

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use fhir_model::bundle::{BundleHead, BundleType, BundleWriter, Content, Entry, Link, SearchMode};
+use fhir_model::json::Value;
 use fhir_model::{Instant, Issue, IssueSeverity, IssueType, OperationOutcome, Splice};
 use fhir_search::QueryError;
 use rulebook::{Failure, Success};
@@ -10,6 +11,7 @@ use storage_api::{Mark, SearchPage, SearchRequest, StoredVersion};
 use crate::answer::{Answer, Payload};
 use crate::cursor;
 use crate::request::SearchScope;
+use crate::search_contained::{Shown, entries};
 use crate::search_shape::{CURSOR, Shape, Total};
 use crate::service::{Context, Service, damaged};
 
@@ -78,12 +80,31 @@ impl Searchset<'_> {
     }
 }
 
+/// A contained resource by itself. Its URL is that of the resource around it, with its id behind.
+fn contained_entry(
+    bundle: &mut BundleWriter,
+    version: &StoredVersion,
+    inside: &Value,
+    context: &Context,
+) -> Result<(), Failure> {
+    let id = inside.get("id").and_then(Value::as_str).unwrap_or_default();
+    let full_url = format!("{}/{}#{id}", context.base, version.key);
+    let entry = Entry {
+        full_url: Some(&full_url),
+        resource: inside.as_object().map(Content::Tree),
+        search: Some(SearchMode::Match),
+        ..Entry::default()
+    };
+    bundle.entry(&entry).map_err(|_| Failure::Internal)
+}
+
 impl Service {
     pub(crate) fn searchset(
         &self,
         set: &Searchset<'_>,
         request: &SearchRequest,
         page: &SearchPage,
+        shown: &[Shown<'_>],
         context: &Context,
     ) -> Result<Answer, Failure> {
         let own = set.url(&context.base, request.after.as_ref());
@@ -92,7 +113,7 @@ impl Service {
         links.extend(next.as_deref().map(|url| Link { relation: "next", url }));
         // The total is known where one page holds everything.
         let is_whole = page.next.is_none() && request.after.is_none() && request.limit > 0;
-        let known = page.total.or_else(|| is_whole.then_some(page.found.len() as u64));
+        let known = page.total.or_else(|| is_whole.then_some(entries(shown) as u64));
         let head = BundleHead {
             id: Some(&context.trace),
             last_updated: Some(Instant::from_micros(self.ids.now().0)),
@@ -101,8 +122,13 @@ impl Service {
             ..BundleHead::new(BundleType::Searchset)
         };
         let mut bundle = BundleWriter::start(Vec::new(), &head);
-        for version in &page.found {
-            self.search_entry(&mut bundle, version, SearchMode::Match, context)?;
+        for one in shown {
+            if one.itself {
+                self.search_entry(&mut bundle, one.version, SearchMode::Match, context)?;
+            }
+            for inside in &one.inside {
+                contained_entry(&mut bundle, one.version, inside, context)?;
+            }
         }
         for version in &page.included {
             self.search_entry(&mut bundle, version, SearchMode::Include, context)?;

@@ -72,7 +72,7 @@ pub fn compare_marks<P: Ord>(
     by_value.unwrap_or_else(|| left_place.cmp(&right_place))
 }
 
-/// The bytes of a value. Composites and words have no order.
+/// The bytes of a value. Composites, positions and words have no order.
 pub fn sort_value(value: &Value, descending: bool) -> Option<Vec<u8>> {
     Some(match value {
         Value::Token(coding) => sort_text(coding.code.as_bytes()),
@@ -81,7 +81,7 @@ pub fn sort_value(value: &Value, descending: bool) -> Option<Vec<u8>> {
         Value::Reference(Reference::External(text)) | Value::Uri(text) => sort_text(text.as_bytes()),
         Value::Date(Interval { low, high }) => sort_instant(if descending { *high } else { *low }).to_vec(),
         Value::Number(value) | Value::Quantity { value, .. } => sort_number(*value).to_vec(),
-        Value::Composite(_) | Value::Words(_) => return None,
+        Value::Composite(_) | Value::Position(_) | Value::Words(_) => return None,
     })
 }
 
@@ -109,6 +109,12 @@ pub fn sort_number(number: Number) -> [u8; 8] {
     ordered.to_be_bytes()
 }
 
+/// The number that these bytes stand for; `None` if they stand for none.
+pub fn sorted_number(bytes: [u8; 8]) -> Option<Number> {
+    let ordered = u64::from_be_bytes(bytes);
+    Number::new(f64::from_bits(if ordered & SIGN == 0 { !ordered } else { ordered ^ SIGN }))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,6 +127,8 @@ mod tests {
     fn bytes_compare_as_values_do() {
         for pair in [-1e300, -2.0, -0.5, 0.0, 0.5, 1e300].windows(2) {
             assert!(number(pair[0]) < number(pair[1]), "{pair:?}");
+            let back = sorted_number(number(pair[0]).try_into().unwrap());
+            assert_eq!(back, Number::new(pair[0]), "{pair:?}");
         }
         for pair in [i64::MIN, -1, 0, 1, i64::MAX].windows(2) {
             assert!(sort_instant(Timestamp(pair[0])) < sort_instant(Timestamp(pair[1])), "{pair:?}");

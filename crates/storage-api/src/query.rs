@@ -3,7 +3,7 @@
 
 use compact_str::CompactString;
 
-use crate::{Coding, Interval, Key, Number, Phrase, Reference, Term, Timestamp, Value, Words};
+use crate::{Circle, Coding, Interval, Key, Number, Phrase, Reference, Term, Timestamp, Value, Words};
 
 /// Which live resources of one kind are meant: those for which every condition holds.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -65,6 +65,16 @@ pub enum Clause {
     },
     /// All of these hold.
     All(Vec<Condition>),
+    /// All of these hold of one part of the resource: of one that a token without system with this parameter names.
+    ///
+    /// A part is found by the composites that end with its name, and by the name itself. Its name is its id. What
+    /// follows references does not hold of it.
+    Part {
+        /// The parameter whose tokens are names of parts.
+        param: CompactString,
+        /// What holds of the part.
+        conditions: Vec<Condition>,
+    },
 }
 
 impl Clause {
@@ -96,6 +106,8 @@ pub enum Test {
     TextWords(Phrase),
     /// A reference.
     Reference(Reference),
+    /// A reference to elsewhere whose text begins like this.
+    ReferencePrefix(CompactString),
     /// A span of time that lies within this one.
     Date(Interval),
     /// A span of time by its ends.
@@ -118,6 +130,10 @@ pub enum Test {
     Uri(CompactString),
     /// A URI that is this one or lies below it, by whole path segments.
     UriBelow(CompactString),
+    /// A place that lies in this circle.
+    Near(Circle),
+    /// A URI that has this somewhere.
+    UriContains(CompactString),
     /// Components that pass each its test, as many as there are tests.
     Composite(Vec<Test>),
     /// Words that have this phrase.
@@ -222,11 +238,37 @@ impl Clause {
                 };
                 other.terms.iter().any(refers) && matches(query, other, others)
             }),
-            Self::All(conditions) => {
-                conditions.iter().all(|condition| condition.holds(candidate, others))
+            Self::All(conditions) => conditions.iter().all(|condition| condition.holds(candidate, others)),
+            Self::Part { param, conditions } => {
+                let named = candidate.terms.iter().filter(|term| term.param == *param);
+                named.filter_map(|term| name_of(&term.value)).any(|name| {
+                    let own = candidate.terms.iter().filter(|term| is_of_part(&term.value, name));
+                    let terms: Vec<Term> = own.cloned().collect();
+                    // No resource has this key, so no reference leads to it.
+                    let key = Key::new("", name.clone());
+                    let part = Candidate { key: &key, at: candidate.at, terms: &terms };
+                    conditions.iter().all(|condition| condition.holds(&part, others))
+                })
             }
         }
     }
+}
+
+/// The name of a part that a value is.
+fn name_of(value: &Value) -> Option<&CompactString> {
+    match value {
+        Value::Token(Coding { code, system: None }) => Some(code),
+        _ => None,
+    }
+}
+
+/// Whether a part with this name is found by a value.
+fn is_of_part(value: &Value, name: &CompactString) -> bool {
+    let last = match value {
+        Value::Composite(values) => values.last(),
+        other => Some(other),
+    };
+    last.and_then(name_of) == Some(name)
 }
 
 impl Interval {
@@ -252,6 +294,9 @@ impl Test {
             }
             (Self::Words(phrase), Value::Words(document)) => phrase.is_in(document),
             (Self::Reference(wanted), Value::Reference(reference)) => wanted == reference,
+            (Self::ReferencePrefix(start), Value::Reference(Reference::External(text))) => {
+                text.starts_with(start.as_str())
+            }
             (Self::Date(span), Value::Date(date)) => {
                 // A span that ends before it begins lies within nothing.
                 span.low <= date.low && date.low <= date.high && date.high <= span.high
@@ -265,7 +310,9 @@ impl Test {
                     && test.as_ref().is_none_or(|test| unit.as_ref().is_some_and(|unit| test.passes(unit)))
             }
             (Self::Uri(wanted), Value::Uri(uri)) => wanted == uri,
+            (Self::UriContains(part), Value::Uri(uri)) => uri.contains(part.as_str()),
             (Self::UriBelow(above), Value::Uri(uri)) => is_below(above.as_bytes(), uri.as_bytes()),
+            (Self::Near(circle), Value::Position(place)) => circle.contains(*place),
             (Self::Composite(tests), Value::Composite(values)) => {
                 tests.len() == values.len()
                     && tests.iter().zip(values).all(|(test, value)| test.passes(value))
@@ -421,6 +468,40 @@ mod tests {
     }
 
     #[test]
+    fn conditions_on_a_part_hold_of_the_same_part() {
+        let named = |param: &str, code: &str, name: &str| {
+            Term::new(param, Value::Composite(vec![token(code, None), token(name, None)]))
+        };
+        let terms = [
+            Term::new("parts", token("x", None)),
+            Term::new("parts", token("y", None)),
+            named("p", "a", "x"),
+            named("q", "b", "x"),
+            named("p", "c", "y"),
+            named("p", "d", "z"),
+        ];
+        let test = |param: &str, code: &str| {
+            Clause::term(param, Test::Composite(vec![token_test(code, SystemTest::Any), Test::Present]))
+        };
+        let any = |clause: Clause| Condition::any(vec![clause]);
+        let key = Key::new("K", "x");
+        let holds = |conditions: Vec<Condition>| {
+            let part = Clause::Part { param: "parts".into(), conditions };
+            part.holds(&Candidate { key: &key, at: Timestamp(5), terms: &terms }, &Alone)
+        };
+        assert!(holds(vec![]));
+        assert!(holds(vec![any(test("p", "a")), any(test("q", "b"))]));
+        assert!(!holds(vec![any(test("p", "c")), any(test("q", "b"))]), "two parts are not one");
+        assert!(!holds(vec![any(test("p", "d"))]), "z is not named");
+        assert!(holds(vec![Condition::none(vec![test("q", "b")])]), "y has none");
+        assert!(holds(vec![any(Clause::Id("y".into())), any(test("p", "c"))]));
+        assert!(!holds(vec![any(Clause::Id("y".into())), any(test("p", "a"))]));
+        let own = Clause::term("parts", token_test("x", SystemTest::Any));
+        assert!(holds(vec![any(own.clone()), any(test("p", "a"))]), "the name is the part's own");
+        assert!(!holds(vec![any(own), any(test("p", "c"))]));
+    }
+
+    #[test]
     fn texts_begin_and_contain_and_uris_lie_below() {
         let text = Value::Text { normal: "abc d".into(), original: "ABC d".into() };
         for (start, part, expected) in
@@ -441,6 +522,18 @@ mod tests {
                 Test::UriBelow(above.into()).passes(&Value::Uri("http://a/b".into())),
                 expected,
                 "{above}"
+            );
+        }
+    }
+
+    #[test]
+    fn uris_contain_to_the_letter() {
+        for (part, expected) in [("", true), ("/b", true), ("/B", false), ("http://a/b", true), ("b/", false)]
+        {
+            assert_eq!(
+                Test::UriContains(part.into()).passes(&Value::Uri("http://a/b".into())),
+                expected,
+                "{part}"
             );
         }
     }
@@ -468,6 +561,10 @@ mod tests {
         let local = Reference::Local(Key::new("Patient", "1"));
         let external = Reference::External("Patient/1".into());
         assert!(Test::Reference(local.clone()).passes(&Value::Reference(local.clone())));
+        let begins = |start: &str| Test::ReferencePrefix(start.into());
+        assert!(begins("Patient/").passes(&Value::Reference(external.clone())));
+        assert!(!begins("atient").passes(&Value::Reference(external.clone())));
+        assert!(!begins("Patient/").passes(&Value::Reference(local.clone())));
         assert!(!Test::Reference(local).passes(&Value::Reference(external)));
     }
 }

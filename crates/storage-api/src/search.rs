@@ -63,6 +63,28 @@ pub struct Include {
     pub direction: Direction,
     /// Whether it is followed from what was included too.
     pub iterates: bool,
+    /// Resources that references elsewhere name, if they are here too.
+    pub named: Vec<Named>,
+}
+
+/// Resources of a kind that are named by a URI, and perhaps a version.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Named {
+    /// The kind.
+    pub kind: CompactString,
+    /// The parameter that has the URI.
+    pub uri: CompactString,
+    /// The parameter that has the version, as the code of a token.
+    pub version: CompactString,
+}
+
+/// What references elsewhere name: each URI with the version that follows it behind a bar. A reference that another one
+/// continues with a version is that other one.
+pub fn names<'a>(references: &[&'a str]) -> Vec<(&'a str, Option<&'a str>)> {
+    let versions: Vec<(&str, &str)> = references.iter().filter_map(|text| text.split_once('|')).collect();
+    let is_whole = |text: &&&str| !text.contains('|') && !versions.iter().any(|(uri, _)| uri == *text);
+    let whole = references.iter().filter(is_whole).map(|uri| (*uri, None));
+    whole.chain(versions.iter().map(|(uri, version)| (*uri, Some(*version)))).collect()
 }
 
 /// Which end of a reference is wanted.
@@ -91,3 +113,21 @@ pub struct SearchPage {
 
 /// Resources that one page includes at most.
 pub const INCLUDED_MAX: usize = 1000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_behind_a_bar_is_part_of_the_name() {
+        for (references, expected) in [
+            (&[][..], &[][..]),
+            (&["a", "b"], &[("a", None), ("b", None)]),
+            (&["a", "a|1"], &[("a", Some("1"))]),
+            (&["a|1", "a|2", "a", "ab"], &[("ab", None), ("a", Some("1")), ("a", Some("2"))]),
+            (&["a|1|2"], &[("a", Some("1|2"))]),
+        ] {
+            assert_eq!(names(references), expected, "{references:?}");
+        }
+    }
+}

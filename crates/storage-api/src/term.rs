@@ -5,7 +5,7 @@ use core::hash::{Hash, Hasher};
 
 use compact_str::CompactString;
 
-use crate::{Document, Interval, Key};
+use crate::{Document, Interval, Key, Position};
 
 /// One value that a version is found by. The terms of a version are a sorted set.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,6 +50,8 @@ pub enum Value {
     },
     /// A URI, compared as it is.
     Uri(CompactString),
+    /// A place on the earth.
+    Position(Position),
     /// Values that belong together, one per component of the parameter.
     Composite(Vec<Value>),
     /// The words of all its texts. They are found by [`Test::Words`](crate::Test::Words) alone.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use storage_api::{
     Direction, INCLUDED_MAX, Include, Key, Mark, Reference, SearchPage, SearchRequest, Seq, SortValue,
-    StoredVersion, Value, compare_marks,
+    StoredVersion, Value, compare_marks, names,
 };
 
 use crate::state::{Resource, State};
@@ -68,12 +68,18 @@ impl State {
         let is_wanted = |target: &Key| include.target.as_ref().is_none_or(|kind| *kind == target.kind);
         match include.direction {
             Direction::Forward if from.kind == include.kind => {
-                let resource = self.resources.get(from);
-                let targets = resource.into_iter().flat_map(|resource| targets(resource, include));
-                targets.filter(|target| is_wanted(target)).cloned().collect()
+                let Some(resource) = self.resources.get(from) else { return Vec::new() };
+                let targets = targets(resource, include).filter(|target| is_wanted(target)).cloned();
+                let all = self.resources.iter().filter(|(key, _)| is_wanted(key));
+                let named = all.filter(|(key, other)| is_named(include, resource, key, other));
+                targets.chain(named.map(|(key, _)| key.clone())).collect()
             }
             Direction::Backward if is_wanted(from) => {
-                let refers = |resource: &Resource| targets(resource, include).any(|target| target == from);
+                let own = self.resources.get(from);
+                let refers = |resource: &Resource| {
+                    targets(resource, include).any(|target| target == from)
+                        || own.is_some_and(|own| is_named(include, resource, from, own))
+                };
                 let of_kind = self.resources.iter().filter(|(key, _)| key.kind == include.kind);
                 of_kind.filter(|(_, resource)| refers(resource)).map(|(key, _)| key.clone()).collect()
             }
@@ -88,6 +94,30 @@ fn targets<'a>(resource: &'a Resource, include: &'a Include) -> impl Iterator<It
     own.filter_map(|term| match &term.value {
         Value::Reference(Reference::Local(key)) => Some(key),
         _ => None,
+    })
+}
+
+/// Whether a reference to elsewhere of one resource names another one.
+fn is_named(include: &Include, resource: &Resource, key: &Key, other: &Resource) -> bool {
+    let own = resource.newest_terms().iter().filter(|term| term.param == include.param);
+    let texts: Vec<&str> = own
+        .filter_map(|term| match &term.value {
+            Value::Reference(Reference::External(text)) => Some(text.as_str()),
+            _ => None,
+        })
+        .collect();
+    let has = |param: &str, is: &dyn Fn(&Value) -> bool| {
+        other.newest_terms().iter().any(|term| term.param == *param && is(&term.value))
+    };
+    include.named.iter().filter(|named| named.kind == key.kind).any(|named| {
+        names(&texts).into_iter().any(|(uri, version)| {
+            has(&named.uri, &|value| matches!(value, Value::Uri(own) if *own == uri))
+                && version.is_none_or(|version| {
+                    let is_version =
+                        |value: &Value| matches!(value, Value::Token(own) if own.code == version);
+                    has(&named.version, &is_version)
+                })
+        })
     })
 }
 

@@ -3,9 +3,11 @@
 //! A text ends with 00; inside of it, 00 and 01 are written as two bytes, so that the end is
 //! never mistaken and the order stays. Systems and local targets are numbers from their tables.
 
+mod positions;
+
 use storage_api::{
-    Coding, CodingTest, FIELDS, Interval, Key, NumberRange, Phrase, Reference, SystemTest, Test, Value,
-    Words, is_below, sort_instant, sort_number, sort_text,
+    Circle, Coding, CodingTest, FIELDS, Interval, Key, NumberRange, Phrase, Reference, SystemTest, Test,
+    Value, Words, is_below, sort_instant, sort_number, sort_text,
 };
 
 /// Finds the numbers that stand for systems and for resources of this store.
@@ -26,7 +28,9 @@ const NUMBER: u8 = 6;
 const QUANTITY: u8 = 7;
 const URI: u8 = 8;
 const COMPOSITE: u8 = 9;
-const WORDS: u8 = 10;
+const POSITION: u8 = 10;
+/// Behind all others, because words are no value of which there is any.
+const WORDS: u8 = 11;
 
 /// Stands before a quantity's unit; a quantity without one ends there.
 const UNIT: u8 = 1;
@@ -77,6 +81,10 @@ fn encode_into(bytes: &mut Vec<u8>, value: &Value, names: &mut impl Names) -> ru
             bytes.push(URI);
             bytes.extend_from_slice(text.as_bytes());
         }
+        Value::Position(place) => {
+            bytes.push(POSITION);
+            bytes.extend(positions::encode(*place));
+        }
         Value::Composite(parts) => {
             bytes.push(COMPOSITE);
             for part in parts {
@@ -112,6 +120,48 @@ pub(crate) fn target_of(value: &[u8]) -> Option<i64> {
     let (length, digits) = value.strip_prefix(&[LOCAL])?.split_first()?;
     (usize::from(*length) == digits.len() && digits.len() <= 8)
         .then(|| digits.iter().fold(0, |number, digit| (number << 8) | i64::from(*digit)))
+}
+
+/// The text of a reference to elsewhere.
+pub(crate) fn external_of(value: &[u8]) -> Option<&str> {
+    std::str::from_utf8(value.strip_prefix(&[EXTERNAL])?).ok()
+}
+
+/// The bytes of a reference to elsewhere.
+pub(crate) fn external(text: &str) -> Vec<u8> {
+    [&[EXTERNAL], text.as_bytes()].concat()
+}
+
+/// The text of a URI.
+pub(crate) fn uri_of(value: &[u8]) -> Option<&str> {
+    std::str::from_utf8(value.strip_prefix(&[URI])?).ok()
+}
+
+/// The bytes of a URI.
+pub(crate) fn uri(text: &str) -> Vec<u8> {
+    [&[URI], text.as_bytes()].concat()
+}
+
+/// The code of a token, in whichever system.
+pub(crate) fn code_of(value: &[u8]) -> Option<String> {
+    let code = value.strip_prefix(&[TOKEN])?.split(|byte| *byte == 0).next()?;
+    String::from_utf8(unescape(code)).ok()
+}
+
+/// The name of a part that a value is: the code of a token without system.
+pub(crate) fn name_of(value: &[u8]) -> Option<String> {
+    let rest = value.strip_prefix(&[TOKEN])?;
+    let is_alone = rest.iter().position(|byte| *byte == 0)? + 1 == rest.len();
+    code_of(value).filter(|_| is_alone)
+}
+
+/// Whether a value belongs to the part with this encoded name: it is the name, or a composite that ends with it.
+pub(crate) fn is_of_part(value: &[u8], name: &[u8]) -> bool {
+    let Some(parts) = value.strip_prefix(&[COMPOSITE]).and_then(|parts| parts.strip_suffix(&[0])) else {
+        return value == name;
+    };
+    let last = parts.rsplit(|byte| *byte == 0).next().unwrap_or_default();
+    unescape(last) == name
 }
 
 /// Whether a value is words, which another index has.
@@ -213,6 +263,10 @@ pub(crate) enum Pattern {
     Number([u8; 8], [u8; 8]),
     /// The same with a unit.
     Quantity([u8; 8], [u8; 8], Option<Box<Pattern>>),
+    /// A URI with these bytes somewhere.
+    UriContains(Vec<u8>),
+    /// A position in a circle.
+    Near(Circle),
     /// A composite whose parts pass.
     Composite(Vec<Pattern>),
     /// A text whose normalised form has this phrase.
@@ -247,6 +301,7 @@ impl Pattern {
                 exact(Value::Text { normal: normal.clone(), original: original.clone() }, names)?
             }
             Test::Reference(reference) => exact(Value::Reference(reference.clone()), names)?,
+            Test::ReferencePrefix(start) => Self::Prefix(external(start)),
             Test::Uri(uri) => exact(Value::Uri(uri.clone()), names)?,
             Test::Date(span) => Self::Date(sort_instant(span.low), sort_instant(span.high)),
             Test::Number(range) => {
@@ -258,6 +313,8 @@ impl Pattern {
                 let unit = unit.as_ref().map(|unit| Self::coding(vec![UNIT], unit, names)).transpose()?;
                 Self::Quantity(low, high, unit.map(Box::new))
             }
+            Test::UriContains(part) => Self::UriContains(part.as_bytes().to_vec()),
+            Test::Near(circle) => Self::Near(*circle),
             Test::Composite(tests) => {
                 let parts = tests.iter().map(|test| Self::of(test, names)).collect::<Result<_, _>>()?;
                 Self::Composite(parts)
@@ -311,6 +368,8 @@ impl Pattern {
             Self::Date(low, high) | Self::Span([low, high, _, _]) => between(DATE, low, high),
             Self::Number(low, high) => between(NUMBER, low, high),
             Self::Quantity(low, high, _) => between(QUANTITY, low, high),
+            Self::UriContains(_) => (vec![URI], vec![URI + 1]),
+            Self::Near(_) => (vec![POSITION], vec![POSITION + 1]),
             Self::Composite(parts) => match parts.first() {
                 None => (vec![COMPOSITE], vec![COMPOSITE, 0]),
                 Some(first) => {
@@ -324,6 +383,29 @@ impl Pattern {
                 }
             },
         })
+    }
+
+    /// Whether its range holds little else than what passes.
+    pub(crate) fn is_narrow(&self) -> bool {
+        match self {
+            Self::Any
+            | Self::System(..)
+            | Self::Contains(_)
+            | Self::UriContains(_)
+            | Self::TextWords(_)
+            | Self::Near(_)
+            | Self::Below(_) => false,
+            Self::Composite(parts) => parts.first().is_some_and(Self::is_narrow),
+            _ => true,
+        }
+    }
+
+    /// The same as several ranges, where they leave more out.
+    pub(crate) fn ranges(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let Self::Near(circle) = self else { return self.range().into_iter().collect() };
+        let tagged = |end: Vec<u8>| [&[POSITION], &end[..]].concat();
+        let ranges = positions::ranges(circle).into_iter();
+        ranges.map(|(low, high)| (tagged(low), successor(tagged(high)))).collect()
     }
 
     /// Whether everything in the [`range`](Self::range) passes.
@@ -341,6 +423,8 @@ impl Pattern {
             | Self::Date(..)
             | Self::Span(_)
             | Self::Quantity(_, _, Some(_))
+            | Self::Near(_)
+            | Self::UriContains(_)
             | Self::Composite(_) => false,
         }
     }
@@ -380,6 +464,13 @@ impl Pattern {
             Self::Quantity(low, high, unit) => split(value, QUANTITY).is_some_and(|(number, rest)| {
                 low <= number && number <= high && unit.as_ref().is_none_or(|unit| unit.passes(rest))
             }),
+            Self::UriContains(part) => value
+                .strip_prefix(&[URI])
+                .is_some_and(|uri| part.is_empty() || uri.windows(part.len()).any(|window| window == part)),
+            Self::Near(circle) => value
+                .strip_prefix(&[POSITION])
+                .and_then(positions::decode)
+                .is_some_and(|place| circle.contains(place)),
             Self::Composite(patterns) => {
                 let Some((&COMPOSITE, rest)) = value.split_first() else { return false };
                 // Every part ends with 00, so splitting leaves something empty behind the last.

@@ -112,7 +112,7 @@ fn followed(reader: Reader<'_>, conditions: &[Condition], out: &mut Vec<Statemen
     for clause in conditions.iter().flat_map(|condition| &condition.any) {
         match clause {
             Clause::Refers { query, .. } | Clause::Referred { query, .. } => statements(reader, query, out)?,
-            Clause::All(conditions) => followed(reader, conditions, out)?,
+            Clause::All(conditions) | Clause::Part { conditions, .. } => followed(reader, conditions, out)?,
             Clause::Term { .. } | Clause::Id(_) | Clause::Updated(_) => {}
         }
     }

@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use storage_api::{Direction, INCLUDED_MAX, Include, SearchPage};
+use storage_api::{Direction, INCLUDED_MAX, Include, SearchPage, names};
 
-use crate::encoding::{local, target_of};
+use crate::encoding::{Entry, code_of, external, external_of, local, target_of, uri, uri_of};
 use crate::matching::Look;
 use crate::reader::{ReadResult, Reader};
 use crate::rows::{ResourceRow, State};
@@ -20,6 +20,16 @@ struct Numbered {
     target: Option<i64>,
     direction: Direction,
     iterates: bool,
+    named: Vec<NumberedName>,
+}
+
+/// Resources that are named by a URI, and perhaps a version, with the numbers of their names.
+#[derive(Clone, Copy)]
+struct NumberedName {
+    kind: i64,
+    uri: i64,
+    /// None where no resource has one.
+    version: Option<i64>,
 }
 
 /// A resource from which includes are followed.
@@ -81,12 +91,23 @@ impl Reader<'_> {
         let param = number(SymbolKind::Param, &include.param)?;
         let (Some(kind), Some(param), None | Some(Some(_))) = (kind, param, target) else { return Ok(None) };
         let Include { direction, iterates, .. } = *include;
-        Ok(Some(Numbered { kind, param, target: target.flatten(), direction, iterates }))
+        let target = target.flatten();
+        let mut named = Vec::new();
+        for name in &include.named {
+            let version = number(SymbolKind::Param, &name.version)?;
+            if let (Some(kind), Some(uri)) =
+                (number(SymbolKind::Kind, &name.kind)?, number(SymbolKind::Param, &name.uri)?)
+                && target.is_none_or(|target| target == kind)
+            {
+                named.push(NumberedName { kind, uri, version });
+            }
+        }
+        Ok(Some(Numbered { kind, param, target, direction, iterates, named }))
     }
 
     /// The rows at the other ends of the references of one resource. A few more than may be included are enough.
     fn reach(&self, include: &Numbered, from: From, reached: &mut Vec<i64>) -> ReadResult<()> {
-        let kind_of = |res| ResourceRow::find_named(self.connection, res).map(|row| row.map(|row| row.1));
+        let kind_of = |res| self.kind_of(res);
         match include.direction {
             Direction::Forward if from.kind == include.kind => {
                 let entries = { *self }.entries_of(from.res)?;
@@ -96,21 +117,88 @@ impl Reader<'_> {
                         reached.push(target);
                     }
                 }
+                if !include.named.is_empty() {
+                    self.reach_named(include, &entries, reached)?;
+                }
             }
             Direction::Backward if include.target.is_none_or(|target| target == from.kind) => {
-                let sql = "SELECT res FROM term WHERE param = ?1 AND value = ?2 LIMIT ?3";
-                let limit = i64::try_from(4 * INCLUDED_MAX).unwrap_or(i64::MAX);
-                let mut statement = self.connection.prepare_cached(sql)?;
-                let mut rows = statement.query((include.param, local(from.res), limit))?;
-                while let Some(row) = rows.next()? {
-                    let res = row.get(0)?;
+                for res in self.rows_with(include.param, &local(from.res))? {
                     if kind_of(res)? == Some(include.kind) {
                         reached.push(res);
                     }
+                }
+                for named in include.named.iter().filter(|named| named.kind == from.kind) {
+                    self.reach_naming(include, *named, from, reached)?;
                 }
             }
             Direction::Forward | Direction::Backward => {}
         }
         Ok(())
+    }
+
+    /// What the references to elsewhere name, if it is here too.
+    fn reach_named(&self, include: &Numbered, entries: &[Entry], reached: &mut Vec<i64>) -> ReadResult<()> {
+        let own = entries.iter().filter(|(param, _)| *param == include.param);
+        let texts: Vec<&str> = own.filter_map(|(_, value)| external_of(value)).collect();
+        for (text, version) in names(&texts) {
+            for named in &include.named {
+                for res in self.rows_with(named.uri, &uri(text))? {
+                    if self.kind_of(res)? == Some(named.kind) && self.has_version(*named, res, version)? {
+                        reached.push(res);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What refers to a resource by a URI that it is named by.
+    fn reach_naming(
+        &self,
+        include: &Numbered,
+        named: NumberedName,
+        from: From,
+        reached: &mut Vec<i64>,
+    ) -> ReadResult<()> {
+        let entries = { *self }.entries_of(from.res)?;
+        for own in
+            entries.iter().filter(|(param, _)| *param == named.uri).filter_map(|(_, value)| uri_of(value))
+        {
+            for res in self.rows_with(include.param, &external(own))? {
+                if self.kind_of(res)? != Some(include.kind) {
+                    continue;
+                }
+                let theirs = { *self }.entries_of(res)?;
+                let theirs = theirs.iter().filter(|(param, _)| *param == include.param);
+                let texts: Vec<&str> = theirs.filter_map(|(_, value)| external_of(value)).collect();
+                for (_, version) in names(&texts).into_iter().filter(|(text, _)| *text == own) {
+                    if self.has_version(named, from.res, version)? {
+                        reached.push(res);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a resource has this version, where one is asked for.
+    fn has_version(&self, named: NumberedName, res: i64, version: Option<&str>) -> ReadResult<bool> {
+        let Some(version) = version else { return Ok(true) };
+        let entries = { *self }.entries_of(res)?;
+        let own = entries.iter().filter(|(param, _)| Some(*param) == named.version);
+        Ok(own.filter_map(|(_, value)| code_of(value)).any(|code| code == version))
+    }
+
+    /// A few more than may be included are enough.
+    fn rows_with(&self, param: i64, value: &[u8]) -> ReadResult<Vec<i64>> {
+        let sql = "SELECT res FROM term WHERE param = ?1 AND value = ?2 LIMIT ?3";
+        let limit = i64::try_from(4 * INCLUDED_MAX).unwrap_or(i64::MAX);
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let rows = statement.query_map((param, value, limit), |row| row.get(0))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    fn kind_of(&self, res: i64) -> ReadResult<Option<i64>> {
+        Ok(ResourceRow::find_named(self.connection, res)?.map(|row| row.1))
     }
 }

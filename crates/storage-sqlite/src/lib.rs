@@ -25,6 +25,7 @@ mod matching;
 mod metrics;
 mod options;
 mod pages;
+mod parts;
 mod pool;
 mod position;
 mod queue;

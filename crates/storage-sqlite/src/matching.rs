@@ -10,6 +10,7 @@ use storage_api::{Clause, Condition, Interval, Key, Now, Query, StoreError, Test
 
 use crate::encoding::{Entry, Names, Pattern, local, target_of, unpack};
 use crate::group::{Group, GroupError};
+use crate::parts::Parts;
 use crate::rows::{ResourceRow, State};
 use crate::symbols::SymbolKind;
 use crate::words::{RESOURCE_SQL, Wanted};
@@ -58,12 +59,12 @@ impl Planned {
     fn of<L: Look>(condition: &Condition, names: &mut L) -> Result<Self, L::Error> {
         let mut any = Vec::with_capacity(condition.any.len());
         for clause in &condition.any {
-            any.extend(Alternative::of(clause, names)?);
+            Alternative::add(clause, names, &mut any)?;
         }
         Ok(Self { any, negated: condition.negated })
     }
 
-    fn holds(&self, looked: &Looked<'_>) -> bool {
+    pub(crate) fn holds(&self, looked: &Looked<'_>) -> bool {
         self.any.iter().any(|one| one.holds(looked)) != self.negated
     }
 
@@ -75,7 +76,10 @@ impl Planned {
 
     fn needs_entries(&self) -> bool {
         self.any.iter().any(|one| match one {
-            Alternative::Entry { .. } | Alternative::Within { .. } | Alternative::Words { .. } => true,
+            Alternative::Entry { .. }
+            | Alternative::Within { .. }
+            | Alternative::Words { .. }
+            | Alternative::Part(_) => true,
             Alternative::All(conditions) => conditions.iter().any(Self::needs_entries),
             Alternative::Id(_) | Alternative::Updated(_) | Alternative::Rows(_) => false,
         })
@@ -101,6 +105,8 @@ pub(crate) enum Alternative {
     Rows(BTreeSet<i64>),
     /// All of these hold.
     All(Vec<Planned>),
+    /// Something holds of one of the parts of a resource.
+    Part(Parts),
     /// The words of a parameter.
     Words {
         param: i64,
@@ -166,22 +172,23 @@ impl Plan {
         if let [(only, _)] = indexed[..] {
             return Ok(Some(only));
         }
-        // Most often one finds next to nothing: then the others need not be counted far.
+        // Most often one finds next to nothing: then the others need not be counted, or not far.
+        let mut best = None;
         for enough in [FEW, ESTIMATE_MAX] {
-            let mut best = None;
+            best = None;
             for (place, planned) in &indexed {
                 // There is no need to count further than the best one.
                 let max = best.map_or(enough, |(count, _)| count);
                 let count = estimate(connection, &planned.any, max)?;
+                if count < FEW {
+                    return Ok(Some(*place));
+                }
                 if best.is_none_or(|(fewest, _)| count < fewest) {
                     best = Some((count, *place));
                 }
             }
-            if let Some((_, place)) = best.filter(|(count, _)| *count < enough || enough == ESTIMATE_MAX) {
-                return Ok(Some(place));
-            }
         }
-        Ok(None)
+        Ok(best.map(|(_, place)| place))
     }
 }
 
@@ -284,6 +291,13 @@ fn estimate(connection: &Connection, condition: &[Alternative], max: i64) -> rus
             Alternative::Entry { param, low, high, .. } => {
                 statement.query_row((param, low, high, max), |row| row.get(0))?
             }
+            Alternative::Part(parts) => {
+                let mut found = 0;
+                for (param, low, high) in &parts.lookups {
+                    found += statement.query_row((param, low, high, max), |row| row.get::<_, i64>(0))?;
+                }
+                found
+            }
             Alternative::Id(_) | Alternative::Updated(_) | Alternative::All(_) => 1,
             Alternative::Within { values, .. } => i64::try_from(values.len()).unwrap_or(i64::MAX),
             Alternative::Words { param, wanted } => wanted.estimate(connection, *param, max)?,
@@ -297,18 +311,32 @@ fn estimate(connection: &Connection, condition: &[Alternative], max: i64) -> rus
 }
 
 impl Alternative {
-    fn of<L: Look>(clause: &Clause, names: &mut L) -> Result<Option<Self>, L::Error> {
+    /// None if nothing can pass; several where what passes lies in several ranges.
+    fn add<L: Look>(clause: &Clause, names: &mut L, any: &mut Vec<Self>) -> Result<(), L::Error> {
+        let Clause::Term { param, test } = clause else {
+            any.extend(Self::one_of(clause, names)?);
+            return Ok(());
+        };
+        let Some(param) = names.symbol(SymbolKind::Param, param)? else { return Ok(()) };
+        if let Test::Words(phrase) = test {
+            any.push(Self::Words { param, wanted: Wanted::one(phrase.clone()) });
+            return Ok(());
+        }
+        let pattern = Pattern::of(test, names)?;
+        if let Pattern::Near(circle) = pattern {
+            let entry = |(low, high)| Self::Entry { param, pattern: Pattern::Near(circle), low, high };
+            any.extend(pattern.ranges().into_iter().map(entry));
+        } else {
+            any.extend(pattern.range().map(|(low, high)| Self::Entry { param, pattern, low, high }));
+        }
+        Ok(())
+    }
+
+    fn one_of<L: Look>(clause: &Clause, names: &mut L) -> Result<Option<Self>, L::Error> {
         Ok(match clause {
+            Clause::Term { .. } => None,
             Clause::Id(id) => Some(Self::Id(id.clone())),
             Clause::Updated(span) => Some(Self::Updated(*span)),
-            Clause::Term { param, test } => {
-                let Some(param) = names.symbol(SymbolKind::Param, param)? else { return Ok(None) };
-                if let Test::Words(phrase) = test {
-                    return Ok(Some(Self::Words { param, wanted: Wanted::one(phrase.clone()) }));
-                }
-                let pattern = Pattern::of(test, names)?;
-                pattern.range().map(|(low, high)| Self::Entry { param, pattern, low, high })
-            }
             Clause::Refers { param, query } => {
                 let Some(param) = names.symbol(SymbolKind::Param, param)? else { return Ok(None) };
                 let values: HashSet<Vec<u8>> = names.rows(query)?.into_iter().map(local).collect();
@@ -328,6 +356,11 @@ impl Alternative {
                 let planned = conditions.iter().map(|condition| Planned::of(condition, names));
                 Some(Self::All(planned.collect::<Result<_, _>>()?))
             }
+            Clause::Part { param, conditions } => {
+                let Some(param) = names.symbol(SymbolKind::Param, param)? else { return Ok(None) };
+                let planned = conditions.iter().map(|condition| Planned::of(condition, names));
+                Some(Self::Part(Parts::of(param, planned.collect::<Result<_, _>>()?)))
+            }
         })
     }
 
@@ -339,12 +372,23 @@ impl Alternative {
         }
     }
 
+    /// The parts of the index that have all that it may hold of, where they are ranges: parameter, from, to.
+    pub(crate) fn lookups(&self) -> impl Iterator<Item = (i64, &[u8], &[u8])> {
+        let (own, parts) = match self {
+            Self::Entry { param, low, high, .. } => (Some((*param, &low[..], &high[..])), None),
+            Self::Part(parts) => (None, Some(&parts.lookups)),
+            _ => (None, None),
+        };
+        let parts = parts.into_iter().flatten();
+        own.into_iter().chain(parts.map(|(param, low, high)| (*param, &low[..], &high[..])))
+    }
+
     /// Whether it holds of everything that the index has where it is looked up.
     fn is_lookup(&self) -> bool {
         match self {
             Self::Entry { pattern, .. } => pattern.is_range(),
             Self::Id(_) | Self::Within { .. } | Self::Rows(_) | Self::Words { .. } => true,
-            Self::Updated(_) | Self::All(_) => false,
+            Self::Updated(_) | Self::All(_) | Self::Part(_) => false,
         }
     }
 
@@ -354,6 +398,7 @@ impl Alternative {
             Self::Updated(span) => span.contains(Timestamp(looked.at)),
             Self::Rows(rows) => rows.contains(&looked.res),
             Self::All(conditions) => conditions.iter().all(|planned| planned.holds(looked)),
+            Self::Part(parts) => parts.one_holds(looked),
             Self::Words { param, wanted } => {
                 let own = looked.entries.iter().filter(|(entry, _)| entry == param);
                 wanted.is_in(own.map(|(_, value)| value.as_slice()))
@@ -446,31 +491,31 @@ impl Group<'_> {
         let (filter, bound) = ways.filter.sql("term.res");
         let sql = format!("SELECT res, {filter} FROM term WHERE param = ? AND value >= ? AND value < ?");
         for one in driver {
-            let (sql, range) = match one {
-                Alternative::Entry { param, low, high, .. } => {
-                    (sql.clone(), [Sql::from(*param), Sql::from(low.clone()), Sql::from(high.clone())])
-                }
+            if let Alternative::Id(id) = one
+                && let Some(row) = self.head(&Key { kind: query.kind.clone(), id: id.clone() })?
+                && ways.filter.passes(connection, row.res)?
+                && search.look_at(self, row.res)?
+            {
+                return Ok(search.found);
+            }
+            let by_words = match one {
                 Alternative::Words { param, wanted } => {
-                    wanted.select(*param, 0, &ways.filter.sql(RESOURCE_SQL).0)
+                    Some(wanted.select(*param, 0, &ways.filter.sql(RESOURCE_SQL).0))
                 }
-                one => {
-                    if let Alternative::Id(id) = one
-                        && let Some(row) = self.head(&Key { kind: query.kind.clone(), id: id.clone() })?
-                        && ways.filter.passes(connection, row.res)?
-                        && search.look_at(self, row.res)?
-                    {
+                _ => None,
+            };
+            let ranges = one.lookups().map(|(param, low, high)| {
+                (sql.clone(), [Sql::from(param), Sql::from(low.to_vec()), Sql::from(high.to_vec())])
+            });
+            for (sql, range) in by_words.into_iter().chain(ranges) {
+                let mut statement = connection.prepare_cached(&sql)?;
+                let mut rows = statement.query(params_from_iter(bound.iter().cloned().chain(range)))?;
+                while let Some(row) = rows.next()? {
+                    let passes = row.get(1)?;
+                    self.spend(1 + ways.filter.len() + if passes { ways.look_steps() } else { 0 })?;
+                    if passes && search.look_at(self, row.get(0)?)? {
                         return Ok(search.found);
                     }
-                    continue;
-                }
-            };
-            let mut statement = connection.prepare_cached(&sql)?;
-            let mut rows = statement.query(params_from_iter(bound.iter().cloned().chain(range)))?;
-            while let Some(row) = rows.next()? {
-                let passes = row.get(1)?;
-                self.spend(1 + ways.filter.len() + if passes { ways.look_steps() } else { 0 })?;
-                if passes && search.look_at(self, row.get(0)?)? {
-                    return Ok(search.found);
                 }
             }
         }

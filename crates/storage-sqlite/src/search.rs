@@ -343,22 +343,25 @@ fn selects(driver: &[Alternative], filter: &Filter, kind: i64, after: i64) -> (V
     let (of_resource, resource_bound) = filter.sql("resource.res");
     let (of_words, words_bound) = filter.sql(RESOURCE_SQL);
     // Of one value the rows are in order already.
-    let one = |param: i64, value: &Vec<u8>| {
+    let one = |param: i64, value: &[u8]| {
         let sql = format!("SELECT res, {of_term} FROM term WHERE param = ? AND value = ? AND res > ?");
-        (sql, [&term_bound[..], &[param.into(), value.clone().into(), after.into()]].concat())
+        (sql, [&term_bound[..], &[param.into(), value.to_vec().into(), after.into()]].concat())
     };
     let mut parts: Vec<(String, Vec<Sql>)> = Vec::new();
     for alternative in driver {
         match alternative {
-            Alternative::Entry { param, low, high, .. } if high.strip_suffix(&[0]) == Some(low) => {
-                parts.push(one(*param, low));
-            }
-            Alternative::Entry { param, low, high, .. } => {
-                let sql = format!(
-                    "SELECT DISTINCT res, {of_term} FROM term WHERE param = ? AND value >= ? AND value < ? AND res > ?"
-                );
-                let range = [(*param).into(), low.clone().into(), high.clone().into(), after.into()];
-                parts.push((sql, [&term_bound[..], &range].concat()));
+            Alternative::Entry { .. } | Alternative::Part(_) => {
+                for (param, low, high) in alternative.lookups() {
+                    if high.strip_suffix(&[0]) == Some(low) {
+                        parts.push(one(param, low));
+                        continue;
+                    }
+                    let sql = format!(
+                        "SELECT DISTINCT res, {of_term} FROM term WHERE param = ? AND value >= ? AND value < ? AND res > ?"
+                    );
+                    let range = [param.into(), low.to_vec().into(), high.to_vec().into(), after.into()];
+                    parts.push((sql, [&term_bound[..], &range].concat()));
+                }
             }
             Alternative::Words { param, wanted } => {
                 let (sql, bound) = wanted.select(*param, after, &of_words);

@@ -25,6 +25,7 @@ impl Exact {
             Value::Date(_)
             | Value::Number(_)
             | Value::Quantity { .. }
+            | Value::Position(_)
             | Value::Composite(_)
             | Value::Words(_) => None,
         }
@@ -78,7 +79,11 @@ impl FoundBy {
                     let name = (query.kind.to_string(), param.to_string(), Exact::of_test(test)?);
                     found.extend(self.0.get(&name).into_iter().flatten().cloned());
                 }
-                Clause::Updated(_) | Clause::All(_) | Clause::Refers { .. } | Clause::Referred { .. } => {
+                Clause::Updated(_)
+                | Clause::All(_)
+                | Clause::Part { .. }
+                | Clause::Refers { .. }
+                | Clause::Referred { .. } => {
                     return None;
                 }
             }

@@ -238,7 +238,7 @@ fn follows_references(query: &Query) -> bool {
     fn follows(condition: &Condition) -> bool {
         condition.any.iter().any(|clause| match clause {
             Clause::Refers { .. } | Clause::Referred { .. } => true,
-            Clause::All(conditions) => conditions.iter().any(follows),
+            Clause::All(conditions) | Clause::Part { conditions, .. } => conditions.iter().any(follows),
             Clause::Term { .. } | Clause::Id(_) | Clause::Updated(_) => false,
         })
     }

@@ -133,6 +133,7 @@ fn uri(modifier: Modifier, value: &str) -> Tests {
     Ok(match modifier {
         Modifier::None => vec![Test::Uri(value)],
         Modifier::Below => vec![Test::UriBelow(value)],
+        Modifier::Contains => vec![Test::UriContains(value)],
         // The URI itself, and what is left of it at every slash.
         Modifier::Above => {
             let slashes = value.match_indices('/').map(|(at, _)| &value[..at]);
@@ -186,6 +187,16 @@ fn quantity(value: &str) -> Tests {
 const TARGETS_MAX: usize = 12;
 
 fn reference(parameter: &Parameter, target: Option<TypeDef>, value: &str, bases: &[&str]) -> Tests {
+    Ok(references(parameter, target, value, bases)?.into_iter().map(Test::Reference).collect())
+}
+
+/// The references that a value stands for.
+pub(super) fn references(
+    parameter: &Parameter,
+    target: Option<TypeDef>,
+    value: &str,
+    bases: &[&str],
+) -> Result<Vec<Reference>, Problem> {
     let text = plain(value);
     let malformed = Problem::Malformed { expected: REFERENCE };
     let target = target.or(parameter.only());
@@ -202,7 +213,7 @@ fn reference(parameter: &Parameter, target: Option<TypeDef>, value: &str, bases:
         }
         vec![found]
     };
-    Ok(found.into_iter().map(Test::Reference).collect())
+    Ok(found)
 }
 
 /// A bare id of any type that the parameter refers to, unless those are too many to guess.

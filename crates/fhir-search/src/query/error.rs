@@ -40,6 +40,13 @@ pub enum Problem {
         /// How many are.
         max: usize,
     },
+    /// It follows references, which those of contained resources are not, or asks for words, which they have not.
+    Contained,
+    /// More steps from reference to reference, or more parentheses within parentheses, than are taken.
+    TooDeep {
+        /// How many are.
+        max: usize,
+    },
     /// The codes that a value set or a code system stands for cannot be told.
     Codes(Unlisted),
     /// Its value is longer than is taken.
@@ -80,6 +87,10 @@ impl fmt::Display for QueryError {
             }
             Problem::TooMany { max } if parameter.is_empty() => write!(f, "More than {max} parameters."),
             Problem::TooMany { max } => write!(f, "{parameter} has more than {max} values."),
+            Problem::Contained => {
+                f.write_str("What is contained in other resources is not found by chains, _has, _list, hierarchies or words.")
+            }
+            Problem::TooDeep { max } => write!(f, "{parameter} goes more than {max} levels deep."),
             Problem::Codes(Unlisted::Unknown) => write!(
                 f,
                 "{parameter}: the value set, code system or code is not known here. Store it as a resource with its url first."

@@ -133,7 +133,7 @@ impl Parser<'_> {
 
     fn one(&mut self, depth: usize) -> Result<Vec<Condition>, Problem> {
         if depth == DEPTH_MAX {
-            return Err(Problem::TooMany { max: DEPTH_MAX });
+            return Err(Problem::TooDeep { max: DEPTH_MAX });
         }
         if self.takes("not") {
             if *self.next()? != Word::Open {

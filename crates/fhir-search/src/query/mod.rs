@@ -1,9 +1,12 @@
 //! From the text of a query to its meaning (FHIR, search).
 
 mod clauses;
+mod contained;
 mod error;
 mod filter;
 mod full_text;
+mod hierarchy;
+mod near;
 mod ordered;
 mod shape;
 mod text;
@@ -12,13 +15,18 @@ mod words;
 use fhir_definitions::{FhirVersion, SearchType, TypeDef};
 use storage_api::{Clause, Condition, Query, Test};
 
+pub use contained::Met;
 pub use error::{Problem, QueryError};
+pub use shape::Order;
 
 use self::clauses::{DATE, Modifier, clauses, parts};
+use self::contained::referred;
 use self::filter::{Compared, filter, values_behind};
 use self::full_text::has_words;
+use self::hierarchy::Way;
 use self::ordered::{Prefix, date, moments};
 use self::text::{plain, split};
+use crate::contained::contained_name;
 use crate::extractor::Extractor;
 use crate::full_text::is_full_text;
 use crate::parameters::{Parameter, Parameters};
@@ -117,7 +125,8 @@ impl Extractor {
         bases: &[&str],
     ) -> Result<Query, QueryError> {
         for (name, _) in pairs {
-            if let Some(problem) = no_criterion(name) {
+            let along = self.goes_along(resource_type, name).then_some(Problem::Unsupported);
+            if let Some(problem) = no_criterion(name).or(along) {
                 return Err(QueryError { parameter: shortened(name), problem });
             }
         }
@@ -134,6 +143,13 @@ impl Extractor {
             return Err(whole(Problem::NotSelective));
         }
         Ok(query)
+    }
+
+    /// Whether a parameter goes along a hierarchy of resources.
+    fn goes_along(&self, resource_type: &str, name: &str) -> bool {
+        let Some((code, "above" | "below")) = name.split_once(':') else { return false };
+        let parameter = self.parameters(resource_type).and_then(|parameters| parameters.get(code));
+        parameter.is_some_and(|known| known.definition().search_type() == SearchType::Reference)
     }
 
     /// Reads a search. Parameters that are not known and parameters without value are passed over, and named; what is
@@ -164,7 +180,8 @@ impl Extractor {
         for (name, value) in pairs {
             let of_type = |kind: &&str| {
                 let parameters = self.parameters(kind).ok_or(Problem::Unknown)?;
-                Reader { extractor: self, parameters, surroundings, steps: 0 }.conditions(name, value)
+                Reader { extractor: self, parameters, surroundings, steps: 0, beside: pairs }
+                    .conditions(name, value)
             };
             match types.iter().map(of_type).collect::<Result<Vec<_>, _>>() {
                 Ok(conditions) => {
@@ -201,7 +218,7 @@ impl Extractor {
         let compartment = self.definitions().compartment(of)?;
         let parameters = self.parameters(resource_type)?;
         let surroundings = Surroundings { bases, terminology: &Terminology::default() };
-        let reader = Reader { extractor: self, parameters, surroundings, steps: 0 };
+        let reader = Reader { extractor: self, parameters, surroundings, steps: 0, beside: &[] };
         let mut any = Vec::new();
         for code in compartment.parameters(self.definitions().resource_type(resource_type)?) {
             for condition in reader.conditions(code, &format!("{of}/{id}")).unwrap_or_default() {
@@ -253,7 +270,11 @@ fn no_criterion(name: &str) -> Option<Problem> {
 fn is_selective(condition: &Condition) -> bool {
     let selects = |clause: &Clause| match clause {
         Clause::Id(_) => true,
-        Clause::Updated(_) | Clause::Refers { .. } | Clause::Referred { .. } | Clause::All(_) => false,
+        Clause::Updated(_)
+        | Clause::Refers { .. }
+        | Clause::Referred { .. }
+        | Clause::Part { .. }
+        | Clause::All(_) => false,
         Clause::Term { test, .. } => selects(test),
     };
     !condition.negated && condition.any.iter().all(selects)
@@ -275,6 +296,8 @@ struct Reader<'a> {
     surroundings: Surroundings<'a>,
     /// References that were followed to get here.
     steps: usize,
+    /// The parameters of the same search, where no reference was followed.
+    beside: &'a [(String, String)],
 }
 
 impl Reader<'_> {
@@ -320,6 +343,8 @@ impl Reader<'_> {
             "_id" => ids(modifier, &values),
             "_lastUpdated" => updated(modifier, &values),
             _ if !parameter.is_supported() => Err(Problem::Unsupported),
+            _ if parameter.is_distance() => self.distance(modifier, value),
+            _ if parameter.is_position() => self.positions(parameter, modifier, value, &values),
             _ if parameter.definition().search_type() == SearchType::Composite => {
                 self.composite(parameter, modifier, &values)
             }
@@ -350,10 +375,14 @@ impl Reader<'_> {
         for target in targets {
             // A type that does not have the parameter is not meant.
             match self.step(target.name(), rest, value) {
-                Ok(query) => any.extend(self.parameters.sources(parameter).map(|source| Clause::Refers {
-                    param: source.term().into(),
-                    query: Box::new(query.clone()),
-                })),
+                Ok(query) => {
+                    for source in self.parameters.sources(parameter) {
+                        let owner = source.term().split('.').next().unwrap_or_default();
+                        any.extend(referred(owner, target.name(), source.term(), &query.conditions));
+                        let query = Box::new(query.clone());
+                        any.push(Clause::Refers { param: source.term().into(), query });
+                    }
+                }
                 Err(problem) if refused == Problem::Unknown => refused = problem,
                 Err(_) => {}
             }
@@ -385,10 +414,10 @@ impl Reader<'_> {
     /// What a parameter means on the resources at the other end of a reference.
     fn step(&self, kind: &str, name: &str, value: &str) -> Result<Query, Problem> {
         if self.steps == STEPS_MAX {
-            return Err(Problem::TooMany { max: STEPS_MAX });
+            return Err(Problem::TooDeep { max: STEPS_MAX });
         }
         let parameters = self.extractor.parameters(kind).ok_or(Problem::Unknown)?;
-        let reader = Reader { parameters, steps: self.steps + 1, ..*self };
+        let reader = Reader { parameters, steps: self.steps + 1, beside: &[], ..*self };
         Ok(Query { kind: kind.into(), conditions: reader.conditions(name, value)? })
     }
 
@@ -408,6 +437,12 @@ impl Reader<'_> {
         {
             return self.by_codes(parameter, codes, values);
         }
+        if kind == SearchType::Reference
+            && let Some(way @ ("above" | "below")) = modifier
+        {
+            let way = if way == "above" { Way::Above } else { Way::Below };
+            return self.along_hierarchy(parameter, way, values);
+        }
         if self.is_r5() && has_words(kind, modifier) {
             return self.text_advanced(parameter, value);
         }
@@ -416,7 +451,8 @@ impl Reader<'_> {
             None => Modifier::None,
             Some(_) if negated => Modifier::None,
             Some("exact") => Modifier::Exact,
-            Some("contains") => Modifier::Contains,
+            // Of URIs since R5.
+            Some("contains") if kind != SearchType::Uri || self.is_r5() => Modifier::Contains,
             Some("below") => Modifier::Below,
             Some("above") => Modifier::Above,
             Some("identifier") => Modifier::Identifier,
@@ -492,13 +528,19 @@ impl Reader<'_> {
             "false" => false,
             _ => return Err(Problem::Malformed { expected: "true or false" }),
         };
-        // The terms of `subject` do not tell whether there is a `patient`.
-        if parameter.only().is_some() {
-            return Err(Problem::Modifier);
+        let mut any = Vec::new();
+        for source in self.parameters.sources(parameter) {
+            any.push(Clause::term(source.term(), Test::Present));
+            if source.definition().search_type() == SearchType::Reference {
+                any.push(Clause::term(contained_name(source.term(), ""), Test::Present));
+            }
         }
-        let sources = self.parameters.sources(parameter);
-        let any = sources.map(|source| Clause::term(source.term(), Test::Present)).collect();
-        Ok(vec![Condition { any, negated }])
+        // The terms of `subject` alone do not tell whether there is a `patient`.
+        let Some(marker) = self.parameters.missing_term(parameter) else {
+            return Ok(vec![Condition { any, negated }]);
+        };
+        let there = [Condition::any(any), Condition::none(vec![Clause::term(marker, Test::Present)])];
+        Ok(if negated { vec![Condition::none(vec![Clause::All(there.into())])] } else { there.into() })
     }
 
     /// `subject:Patient`.

@@ -1,8 +1,8 @@
 //! Parameters that shape results: their order, and what comes along.
 
 use compact_str::CompactString;
-use fhir_definitions::SearchType;
-use storage_api::{Direction, Include, SortBy, SortKey};
+use fhir_definitions::{SearchType, TypeDef};
+use storage_api::{Direction, Include, Named, SortBy, SortKey};
 
 use super::error::{Problem, QueryError};
 use super::shortened;
@@ -14,27 +14,41 @@ const SORT_KEYS_MAX: usize = 8;
 
 const INCLUDE: &str = "Type:parameter, Type:parameter:Target, Type:* or *";
 
+/// What an order comes to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Order {
+    /// The keys that count.
+    pub keys: Vec<SortKey>,
+    /// Those, as they were written.
+    pub used: Vec<String>,
+    /// Those that were passed over.
+    pub ignored: Vec<QueryError>,
+}
+
 impl Extractor {
     /// `_sort`: parameters that all of these types have, each perhaps behind `-`. Those that are not known come back
     /// as errors that may be passed over.
-    pub fn order(&self, types: &[&str], text: &str) -> Result<(Vec<SortKey>, Vec<QueryError>), QueryError> {
+    pub fn order(&self, types: &[&str], text: &str) -> Result<Order, QueryError> {
         let names: Vec<&str> = text.split(',').map(str::trim).collect();
         let refused = |problem| QueryError { parameter: "_sort".to_owned(), problem };
         if names.len() > SORT_KEYS_MAX {
             return Err(refused(Problem::TooMany { max: SORT_KEYS_MAX }));
         }
-        let (mut order, mut ignored) = (Vec::new(), Vec::new());
+        let mut order = Order::default();
         for name in names {
             let (code, descending) = name.strip_prefix('-').map_or((name, false), |code| (code, true));
             if code.is_empty() {
                 return Err(refused(Problem::Malformed { expected: "names such as status,-date" }));
             }
             match self.sorted_by(types, code) {
-                Ok(by) => order.push(SortKey { by, descending }),
-                Err(problem) => ignored.push(QueryError { parameter: shortened(code), problem }),
+                Ok(by) => {
+                    order.keys.push(SortKey { by, descending });
+                    order.used.push(name.to_owned());
+                }
+                Err(problem) => order.ignored.push(QueryError { parameter: shortened(code), problem }),
             }
         }
-        Ok((order, ignored))
+        Ok(order)
     }
 
     fn sorted_by(&self, types: &[&str], code: &str) -> Result<SortBy, Problem> {
@@ -48,7 +62,9 @@ impl Extractor {
             let parameters = self.parameters(name).ok_or(Problem::Unknown)?;
             let parameter = parameters.get(code).ok_or(Problem::Unknown)?;
             let kind = parameter.definition().search_type();
-            if !parameter.is_supported() || matches!(kind, SearchType::Composite | SearchType::Special) {
+            let is_ordered = !matches!(kind, SearchType::Composite | SearchType::Special);
+            if !parameter.is_supported() || !is_ordered || parameter.is_position() || parameter.is_distance()
+            {
                 return Err(Problem::Unsupported);
             }
             params.extend(parameters.sources(parameter).map(|source| source.term().into()));
@@ -97,7 +113,7 @@ impl Extractor {
         let mut includes = Vec::new();
         for kind in kinds {
             let parameters = self.parameters(kind).ok_or_else(|| of_value(Problem::Unknown))?;
-            let follow = Follow { kind, target, direction, iterates };
+            let follow = Follow { extractor: self, kind, target, direction, iterates };
             if param == "*" {
                 includes.extend(parameters.iter().filter_map(|parameter| follow.include(parameter)));
             } else {
@@ -114,6 +130,7 @@ impl Extractor {
 /// What is common to the includes of one parameter.
 #[derive(Clone, Copy)]
 struct Follow<'a> {
+    extractor: &'a Extractor,
     kind: &'a str,
     target: Option<&'a str>,
     direction: Direction,
@@ -132,6 +149,22 @@ impl Follow<'_> {
             target: target.map(Into::into),
             direction: self.direction,
             iterates: self.iterates,
+            named: self.named(parameter),
         })
+    }
+
+    /// The types of which canonical URLs name resources: those that a reference may lead to and that have one.
+    fn named(self, parameter: &Parameter) -> Vec<Named> {
+        let named = |target: TypeDef| {
+            let own = |code: &str, kind| {
+                let found = self.extractor.parameters(target.name())?.get(code)?;
+                (found.definition().search_type() == kind && found.is_supported())
+                    .then(|| found.term().into())
+            };
+            let (uri, version) = (own("url", SearchType::Uri)?, own("version", SearchType::Token)?);
+            Some(Named { kind: target.name().into(), uri, version })
+        };
+        let is_wanted = |target: &TypeDef| self.target.is_none_or(|wanted| wanted == target.name());
+        parameter.definition().targets().filter(is_wanted).filter_map(named).collect()
     }
 }

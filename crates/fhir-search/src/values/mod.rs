@@ -2,6 +2,7 @@
 
 mod dates;
 mod numbers;
+mod positions;
 mod references;
 mod texts;
 mod tokens;
@@ -14,7 +15,11 @@ use storage_api::{Coding, Term, Value};
 
 use crate::normal::normalised;
 
-pub(crate) use references::{points_to, read as read_reference};
+pub(crate) use references::{contained, points_to, read as read_reference, type_of};
+
+/// Stands behind the name of a reference's terms for those that name contained resources, and between the type of a
+/// resource and that of what it contains.
+pub(crate) const CONTAINED: char = '#';
 
 /// What an element is looked at for.
 pub(crate) struct Place<'a> {
@@ -58,13 +63,20 @@ pub(crate) fn values(item: &Item<'_>, place: &Place<'_>, sink: Sink<'_>) {
                 sink(Value::Uri(text.into()));
             }
         }
-        SearchType::Composite | SearchType::Special => {}
+        SearchType::Special => positions::values(element, sink),
+        SearchType::Composite => {}
     }
 }
 
-/// Adds the terms that modifiers ask for: the identifier in a reference (`:identifier`), the type of an identifier
+/// Adds the terms that modifiers and chains ask for: the contained resource that is referred to, the identifier in a reference (`:identifier`), the type of an identifier
 /// (`:of-type`), and what people read of a code (`:text`), from R5 on of a reference too.
 pub(crate) fn side_terms(item: &Item<'_>, place: &Place<'_>, term: &str, terms: &mut Vec<Term>) {
+    if place.search_type == SearchType::Reference
+        && let Some(id) = references::contained(item)
+    {
+        let param = format_compact!("{term}{CONTAINED}");
+        tokens::bare(id, None, &mut |value| terms.push(Term { param: param.clone(), value }));
+    }
     let Some(object) = item.as_element().and_then(Element::value).and_then(Json::as_object) else { return };
     match place.search_type {
         SearchType::Reference => {

@@ -61,10 +61,22 @@ fn canonical(text: &str, bases: &[&str], sink: Sink<'_>) {
     }
 }
 
-/// Whether an item is a reference that states this type.
-pub(crate) fn points_to(item: &Item<'_>, resource_type: &str) -> bool {
-    let Some(element) = item.as_element() else { return false };
+/// The id of the contained resource that an item refers to.
+pub(crate) fn contained<'a>(item: &Item<'a>) -> Option<&'a str> {
+    let element = item.as_element()?;
+    let text = element.value()?.as_str().or_else(|| literal(element))?;
+    text.strip_prefix('#').filter(|id| !id.is_empty())
+}
+
+/// The type that a reference states.
+pub(crate) fn type_of<'a>(item: &Item<'a>) -> Option<&'a str> {
+    let element = item.as_element()?;
     let stated = element.value().and_then(|value| value.get("type")).and_then(Json::as_str);
     let written = literal(element).and_then(|text| Written::parse(text).ok());
-    written.and_then(|reference| reference.resource_type()).or(stated) == Some(resource_type)
+    written.and_then(|reference| reference.resource_type()).or(stated)
+}
+
+/// Whether an item is a reference that states this type.
+pub(crate) fn points_to(item: &Item<'_>, resource_type: &str) -> bool {
+    type_of(item) == Some(resource_type)
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod contained;
 mod custom;
 mod full_text;
 mod golden;

@@ -2,7 +2,7 @@
 
 use fhir_definitions::FhirVersion;
 use fhir_model::json::{Limits, parse};
-use fhir_search::{Extractor, Problem, QueryError, Surroundings, Terminology, Understood};
+use fhir_search::{Extractor, Order, Problem, QueryError, Surroundings, Terminology, Understood};
 use proptest::prelude::*;
 use storage_api::{
     Alone, Candidate, Clause, Include, Key, Others, SortBy, SortKey, Term, Timestamp, matches,
@@ -197,7 +197,7 @@ fn chains() {
     assert!(matches!(problem("Patient?_has:Observation=1"), Err(Problem::Malformed { .. })));
     assert!(matches!(problem("Observation?patient.birthdate=x"), Err(Problem::Malformed { .. })));
     let long = format!("Location?{}name=x", "partof.".repeat(5));
-    assert_eq!(problem(&long), Err(Problem::TooMany { max: 4 }));
+    assert_eq!(problem(&long), Err(Problem::TooDeep { max: 4 }));
 }
 
 #[test]
@@ -326,7 +326,10 @@ fn texts_sets_and_filters() {
         &format!("code eq a{}", " and code eq a".repeat(100)),
     ] {
         let error = search("Condition", &format!("_filter={bad}")).unwrap_err();
-        let is_clear = matches!(error.problem, Problem::Malformed { .. } | Problem::TooMany { .. });
+        let is_clear = matches!(
+            error.problem,
+            Problem::Malformed { .. } | Problem::TooMany { .. } | Problem::TooDeep { .. }
+        );
         assert!(is_clear, "{bad}: {error:?}");
     }
 }
@@ -410,8 +413,12 @@ fn shapes() {
     assert_eq!(shown(&["Patient"], "_include:often", "Patient:link"), Err(Problem::Modifier));
     assert!(shown(&["Patient"], "_revinclude", "*").is_err());
 
-    let (order, ignored) = extractor.order(&["Patient", "Person"], "-name,_lastUpdated,_id,x,link").unwrap();
-    assert_eq!(order.len(), 4);
+    let order = extractor.order(&["Patient", "Person"], "-name,_lastUpdated,_id,x,link").unwrap();
+    let Order { keys: order, used, ignored } = order;
+    assert_eq!(
+        (order.len(), used),
+        (4, ["-name", "_lastUpdated", "_id", "link"].map(str::to_owned).to_vec())
+    );
     assert!(
         matches!(&order[0], SortKey { by: SortBy::Params(params), descending: true } if params.len() == 2)
     );

@@ -23,6 +23,7 @@ fn show_value(value: &Value) -> String {
             format!("{} {}|{}", value.get(), unit.system.as_deref().unwrap_or_default(), unit.code)
         }
         Value::Uri(text) => text.to_string(),
+        Value::Position(place) => format!("at {} {}", place.latitude().get(), place.longitude().get()),
         Value::Words(document) => format!("{document:?}"),
         Value::Composite(parts) => parts.iter().map(show_value).collect::<Vec<_>>().join(" $ "),
     }
@@ -50,8 +51,8 @@ fn every_published_parameter_with_an_expression_compiles() {
             assert!(parameters.iter().len() > 0, "{version} {name}");
             for parameter in parameters.iter() {
                 let definition = parameter.definition();
-                let expected =
-                    definition.expression().is_some() && definition.search_type() != SearchType::Special;
+                let is_read = definition.search_type() != SearchType::Special || parameter.is_position();
+                let expected = definition.expression().is_some() && is_read;
                 assert_eq!(parameter.is_supported(), expected, "{version} {name} {definition:?}");
                 let found = parameters.get(definition.code()).unwrap();
                 assert_eq!(found.term(), parameter.term());
@@ -109,6 +110,7 @@ fn an_observation_shares_rows_and_keeps_components_together() {
         "Observation.component-value-quantity 120 |mmHg",
         &format!("Observation.date 0..{}", fhir_model::Instant::MAX.micros()),
         "Observation.performer external https://else/fhir/Practitioner/x",
+        "Observation.performer# |inside",
         "Observation.status http://hl7.org/fhir/observation-status|final",
         "Observation.subject local Patient/p",
     ];
@@ -123,4 +125,64 @@ fn what_is_no_known_resource_has_no_terms() {
     // Values of the wrong shape are found by nothing.
     let odd = r#"{"resourceType":"Flag","status":{"a":1},"subject":"x y","period":{"start":"soon"}}"#;
     check(FhirVersion::Stu3, odd, &[]);
+}
+
+#[test]
+fn what_is_contained_is_found_with_its_id() {
+    let request = r##"{"resourceType":"MedicationRequest","status":"active",
+        "medicationReference":{"reference":"#m"},"subject":{"reference":"Patient/p"},
+        "contained":[
+            {"resourceType":"Medication","id":"m","code":{"coding":[{"system":"s","code":"c"}]},
+                "manufacturer":{"reference":"Organization/o"}},
+            {"resourceType":"Organization","id":"o","name":"Acme","meta":{"tag":[{"code":"t"}]}},
+            {"resourceType":"Nothing","id":"n"},
+            {"resourceType":"Organization","name":"nobody"},
+            17]}"##;
+    let expected = [
+        "MedicationRequest#Medication |m",
+        "MedicationRequest#Medication.code s|c $ |m",
+        "MedicationRequest#Medication.manufacturer local Organization/o $ |m",
+        "MedicationRequest#Organization |o",
+        "MedicationRequest#Organization.name acme/Acme $ |o",
+        "MedicationRequest#Organization.phonetic acme/Acme $ |o",
+        "MedicationRequest#_tag |t $ |o",
+        "MedicationRequest.medication# |m",
+        "MedicationRequest.status http://hl7.org/fhir/CodeSystem/medicationrequest-status|active",
+        "MedicationRequest.subject local Patient/p",
+    ];
+    check(FhirVersion::R4, request, &expected);
+}
+
+#[test]
+fn a_place_on_the_earth_is_one_value() {
+    for version in FhirVersion::ALL {
+        let location =
+            r#"{"resourceType":"Location","position":{"longitude":-1.55,"latitude":53.80,"altitude":9}}"#;
+        check(version, location, &["Location.near at 53.8 -1.55"]);
+        check(
+            version,
+            r#"{"resourceType":"Location","position":{"longitude":-1.55,"latitude":153.80}}"#,
+            &[],
+        );
+        check(version, r#"{"resourceType":"Location","position":{"longitude":-1.55}}"#, &[]);
+    }
+}
+
+/// `patient` finds what it refers to among the terms of `subject`; only the absence of one needs a term of its own.
+#[test]
+fn references_for_none_of_those_who_share_them() {
+    let with = |rest: &str| format!(r#"{{"resourceType":"Observation",{rest}}}"#);
+    let none: [&str; 1] = ["Observation.patient:missing |true"];
+    for (subject, expected) in [
+        (r#""subject":{"reference":"Patient/p"}"#, &["Observation.subject local Patient/p"][..]),
+        (r#""subject":{"reference":"Group/g"}"#, &[none[0], "Observation.subject local Group/g"]),
+        (r#""subject":{"display":"somebody"}"#, &none),
+        (r#""subject":{"type":"Patient","display":"somebody"}"#, &[]),
+    ] {
+        check(FhirVersion::R4, &with(subject), expected);
+    }
+    let contained = r##""subject":{"reference":"#p"},"contained":[{"resourceType":"Patient","id":"p"}]"##;
+    let expected =
+        ["Observation#Patient |p", "Observation#Patient.deceased |false $ |p", "Observation.subject# |p"];
+    check(FhirVersion::R4, &with(contained), &expected);
 }

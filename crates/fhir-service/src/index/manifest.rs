@@ -86,6 +86,13 @@ impl Incomplete {
                 }
             }
             Clause::All(conditions) => self.within_all(conditions),
+            Clause::Part { param, conditions } => {
+                if self.has(param) {
+                    Some(param.as_str())
+                } else {
+                    self.within_all(conditions)
+                }
+            }
             Clause::Id(_) | Clause::Updated(_) => None,
         })
     }

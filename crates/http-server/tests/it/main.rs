@@ -23,6 +23,7 @@ mod protocol;
 mod rebase;
 mod retries;
 mod search;
+mod searchsets;
 mod slow;
 mod spine;
 mod spine_profiles;

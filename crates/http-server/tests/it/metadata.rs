@@ -269,6 +269,8 @@ fn the_parameters_are_those_of_the_statement() {
             let names = texts(resource, "searchParam", "name");
             for (name, kind) in names.iter().zip(texts(resource, "searchParam", "type")) {
                 let value = match kind.as_str() {
+                    _ if name == "near" => ["1|2|3|km", "1:2"][usize::from(path == "/STU3")],
+                    _ if name == "near-distance" => "3&near=1:2",
                     "date" => "ge2013",
                     "number" | "quantity" => "gt5",
                     "reference" => "Patient/1",

@@ -24,6 +24,10 @@
 //! specification and always checked. Lines with `<` are what came back and are rewritten by
 //! `UPDATE_GOLDEN=1`; the header fields that every response has are left out.
 //!
+//! `= 200 Patient/a Patient/b` says by hand what a search must find too, in order; `= 200 nothing` that it finds nothing.
+//! `@put RESOURCE` stores what a section starts from at `{{base}}`, without showing it. Behind `@brief` a searchset is
+//! shown in a few lines: its links, its total, and of each entry the mode and what it is; so is an outcome.
+//!
 //! `@index` completes the indexes of all mounts, which nothing else does here.
 //!
 //! `@on BASE…` plays the section once for each base, as `{{base}}`; all must answer the same.
@@ -50,6 +54,7 @@ use crate::client::{Request, Response};
 use crate::harness::TestServer;
 use crate::mounts::{self, default_mounts};
 use crate::pointers;
+use crate::searchsets::{found, in_brief, put};
 use crate::tokens::{bearer, claims};
 
 /// Header fields that say nothing about the exchange.
@@ -164,6 +169,7 @@ impl Section<'_> {
         names.extend(base.map(|base| ("base".to_owned(), base.to_owned())));
         let mut sent: Vec<String> = Vec::new();
         let mut last: Option<Response> = None;
+        let mut brief = false;
         for (index, line) in self.lines.iter().enumerate() {
             let place =
                 || format!("{}:{} {}", self.file.display(), self.start + index + 1, base.unwrap_or(""));
@@ -179,6 +185,11 @@ impl Section<'_> {
                 server.clock.advance(millis);
             } else if line == &"@index" {
                 server.complete_indexes();
+            } else if line == &"@brief" {
+                brief = true;
+            } else if let Some(resource) = line.strip_prefix("@put ") {
+                let response = connection.send(&put(&substitute(resource, &names), base.unwrap_or_default()));
+                assert!(matches!(response.status, 200 | 201), "{}: {}", place(), response.body_text());
             } else if let Some(token) = line.strip_prefix("@token ") {
                 let words: Vec<&str> = token.split_whitespace().collect();
                 let [name, asid, ods_code, scope] = words[..] else { panic!("{}: @token", place()) };
@@ -198,10 +209,14 @@ impl Section<'_> {
                 if response.closes() {
                     connection = server.connect();
                 }
-                if expected != response.status.to_string() {
+                let (status, matches) = expected.split_once(' ').unwrap_or((expected, ""));
+                if status != response.status.to_string() {
                     wrong.push(format!("{}: {} came back", place(), response.status));
                 }
-                out.push_str(&received(&response, base));
+                if !matches.is_empty() && matches != found(&response) {
+                    wrong.push(format!("{}: {} was found", place(), found(&response)));
+                }
+                out.push_str(&received(&response, base, brief));
                 last = Some(response);
             } else {
                 let known = line.is_empty() || line.starts_with('#') || line.starts_with("@on ");
@@ -317,7 +332,7 @@ fn unescape(text: &str) -> Vec<u8> {
     bytes
 }
 
-fn received(response: &Response, base: Option<&str>) -> String {
+fn received(response: &Response, base: Option<&str>, brief: bool) -> String {
     let mut out = format!("< {} {}\n", response.status, response.reason);
     let mut headers = response.headers.clone();
     headers.retain(|(name, _)| !LEFT_OUT.contains(&name.to_ascii_lowercase().as_str()));
@@ -325,7 +340,11 @@ fn received(response: &Response, base: Option<&str>) -> String {
     for (name, value) in headers {
         writeln!(out, "< {}: {value}", name.to_ascii_lowercase()).expect("write to a string");
     }
-    if !response.body.is_empty() {
+    let short = in_brief(response).filter(|_| brief);
+    if let Some(short) = short {
+        out.truncate(out.find('\n').map_or(out.len(), |end| end + 1));
+        out.push_str(&short);
+    } else if !response.body.is_empty() {
         out.push_str("<\n");
         let mut shown = Vec::new();
         // JSON is laid out for reading; anything else is shown as it came.
@@ -340,7 +359,9 @@ fn received(response: &Response, base: Option<&str>) -> String {
         }
     }
     match base {
-        Some(base) => out.replace(&format!("{base}/"), "{{base}}/"),
+        Some(base) => ["/", "?"].iter().fold(out, |out, behind| {
+            out.replace(&format!("{base}{behind}"), &format!("{{{{base}}}}{behind}"))
+        }),
         None => out,
     }
 }

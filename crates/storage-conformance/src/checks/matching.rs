@@ -4,9 +4,9 @@ use std::thread;
 
 use pollster::block_on;
 use storage_api::{
-    Candidate, Clause, Coding, CodingTest, Commit, Condition, Current, Guard, HistoryScope, Interval, Key,
-    Lost, Now, Number, NumberRange, Others, Phrase, Query, Reference, SearchRequest, StoreError, SystemTest,
-    Term, Test, Timestamp, Value, VersionWrite, Words, Write, matches,
+    Candidate, Circle, Clause, Coding, CodingTest, Commit, Condition, Current, Guard, HistoryScope, Interval,
+    Key, Lost, Now, Number, NumberRange, Others, Phrase, Position, Query, Reference, SearchRequest,
+    StoreError, SystemTest, Term, Test, Timestamp, Value, VersionWrite, Words, Write, matches,
 };
 
 use super::words::phrases;
@@ -158,6 +158,23 @@ fn span(low: i64, high: i64) -> Interval {
     Interval { low: Timestamp(low), high: Timestamp(high) }
 }
 
+/// At the poles, at the border of the days, and near to each other across a band or more.
+const PLACES: [(f64, f64); 9] = [
+    (90.0, 0.0),
+    (89.9, 180.0),
+    (-90.0, 17.0),
+    (0.0, 180.0),
+    (0.1, -179.9),
+    (53.8, -1.5),
+    (53.81, -1.49),
+    (53.7, -1.6),
+    (51.5, -0.1),
+];
+
+fn place(latitude: f64, longitude: f64) -> Position {
+    Position::new(latitude, longitude).unwrap_or_else(|| unreachable!("the kit's places are on the earth"))
+}
+
 /// Values that are easily mixed up with one another.
 fn values() -> Vec<Value> {
     let texts = ["a", "b", "ab", "", "a\0b", "a\u{1}b", "á"];
@@ -179,6 +196,7 @@ fn values() -> Vec<Value> {
     values.extend(numbers.map(Value::Number));
     values.extend(numbers.map(|value| Value::Quantity { value, unit: None }));
     values.extend(numbers.map(|value| Value::Quantity { value, unit: Some(coding("mg", Some("s"))) }));
+    values.extend(PLACES.map(|(lat, long)| Value::Position(place(lat, long))));
     let parts = [Value::Token(coding("a", Some("s"))), Value::Uri("a".into()), Value::Number(number(1.0))];
     values.push(Value::Composite(parts.to_vec()));
     values.push(Value::Composite(parts[..2].to_vec()));
@@ -203,9 +221,11 @@ fn tests() -> Vec<Test> {
         tests.push(Test::Text { normal: code.into(), original: "A".into() });
         tests.push(Test::Uri(code.into()));
         tests.push(Test::UriBelow(code.into()));
+        tests.push(Test::UriContains(code.into()));
         tests.push(Test::TextPrefix(code.into()));
         tests.push(Test::TextContains(code.into()));
         tests.push(Test::Reference(Reference::External(code.into())));
+        tests.push(Test::ReferencePrefix(code.into()));
     }
     for target in [key("a"), key("never"), Key::new("Patient", "a"), Key::new("Nothing", "a")] {
         tests.push(Test::Reference(Reference::Local(target)));
@@ -222,6 +242,10 @@ fn tests() -> Vec<Test> {
         tests.push(Test::Quantity { value, unit: None });
         tests.push(Test::Quantity { value, unit: Some(of_coding("mg", &SystemTest::Any)) });
         tests.push(Test::Quantity { value, unit: Some(of_coding("mg", &SystemTest::Is("t".into()))) });
+    }
+    for (lat, long) in PLACES {
+        let radii = [0.0, 1_500.0, 20_000.0, 300_000.0, 10_000_000.0].map(number);
+        tests.extend(radii.map(|metres| Test::Near(Circle { centre: place(lat, long), metres })));
     }
     let parts = [Test::Token(of_coding("a", &SystemTest::Any)), Test::Uri("a".into())];
     tests.push(Test::Composite(parts.to_vec()));

@@ -148,6 +148,11 @@ pub const CHECKS: &[Check] = &[
         notices: &[Flaw::IncludesNothing],
     },
     Check {
+        name: "walks: bring along what is named",
+        run: walks::bring_along_what_is_named,
+        notices: &[Flaw::IncludesNothing],
+    },
+    Check {
         name: "matches: racing conditional creates make one",
         run: matching::one_conditional_create_wins,
         notices: &[Flaw::IgnoresMatches],

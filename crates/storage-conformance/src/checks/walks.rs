@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use pollster::block_on;
 use storage_api::{
-    Clause, Coding, CodingTest, Condition, Direction, Include, Interval, Key, Number, NumberRange, Query,
-    Reference, SearchPage, SearchRequest, SortBy, SortKey, SortValue, StoredVersion, SystemTest, Term, Test,
-    Timestamp, Value, compare_marks,
+    Clause, Coding, CodingTest, Condition, Direction, Include, Interval, Key, Named, Number, NumberRange,
+    Query, Reference, SearchPage, SearchRequest, SortBy, SortKey, SortValue, StoredVersion, SystemTest, Term,
+    Test, Timestamp, Value, compare_marks,
 };
 
 use crate::bench::{Bench, key};
@@ -261,6 +261,7 @@ pub(super) fn bring_along_what_is_included(harness: &dyn Harness) -> Verdict {
         target: target.map(Into::into),
         direction: Direction::Forward,
         iterates,
+        named: Vec::new(),
     };
     let backward = |include: Include| Include { direction: Direction::Backward, ..include };
     let subject = |target| forward("Flag", "subject", target, false);
@@ -302,6 +303,60 @@ pub(super) fn bring_along_what_is_included(harness: &dyn Harness) -> Verdict {
         let expected: BTreeSet<String> = expected.iter().map(|key| (*key).to_owned()).collect();
         keys.retain(|key| expected.contains(key) || !of_query(key));
         ensure_eq!(keys, expected, "brought along by {:?} from {}", request.includes, query.kind);
+    }
+    Ok(())
+}
+
+/// References to elsewhere that name what is here, with and without a version.
+pub(super) fn bring_along_what_is_named(harness: &dyn Harness) -> Verdict {
+    let bench = Bench::new(harness);
+    let elsewhere = |texts: &[&str]| {
+        texts.iter().map(|text| Value::Reference(Reference::External((*text).into()))).collect()
+    };
+    let put = |kind: &str, id: &str, param: &str, values: Vec<Value>, version: Option<&str>| {
+        let mut terms: Vec<Term> = values.into_iter().map(|value| Term::new(param, value)).collect();
+        terms.extend(version.map(|version| Term::new("version", code(version, ""))));
+        terms.sort();
+        bench.put_found_by(&Key::new(kind, id), "{}", terms)
+    };
+    let uri = |text: &str| vec![Value::Uri(text.into())];
+    put("Group", "a1", "uri", uri("a"), Some("1"))?;
+    put("Group", "a2", "uri", uri("a"), Some("2"))?;
+    put("Group", "b", "uri", uri("b"), None)?;
+    put("Patient", "a", "uri", uri("a"), None)?;
+    put("Flag", "any", "by", elsewhere(&["a"]), None)?;
+    put("Flag", "one", "by", elsewhere(&["a", "a|1"]), None)?;
+    put("Flag", "three", "by", elsewhere(&["a", "a|3"]), None)?;
+    put("Flag", "b", "by", elsewhere(&["b", "c"]), None)?;
+    let named = |kind: &str| Named { kind: kind.into(), uri: "uri".into(), version: "version".into() };
+    let include = |direction, target: Option<&str>| Include {
+        kind: "Flag".into(),
+        param: "by".into(),
+        target: target.map(Into::into),
+        direction,
+        iterates: false,
+        named: vec![named("Group"), named("Patient"), named("Nothing")],
+    };
+    let (forward, backward) = (Direction::Forward, Direction::Backward);
+    for (kind, id, include, expected) in [
+        ("Flag", "any", include(forward, None), &["Group/a1", "Group/a2", "Patient/a"][..]),
+        ("Flag", "any", include(forward, Some("Patient")), &["Patient/a"]),
+        ("Flag", "one", include(forward, None), &["Group/a1"]),
+        ("Flag", "three", include(forward, None), &[]),
+        ("Flag", "b", include(forward, None), &["Group/b"]),
+        ("Group", "a1", include(backward, None), &["Flag/any", "Flag/one"]),
+        ("Group", "a2", include(backward, None), &["Flag/any"]),
+        ("Group", "a2", include(backward, Some("Patient")), &[]),
+        ("Group", "b", include(backward, Some("Group")), &["Flag/b"]),
+        ("Patient", "a", include(backward, None), &["Flag/any"]),
+    ] {
+        let query =
+            Query { kind: kind.into(), conditions: vec![Condition::any(vec![Clause::Id(id.into())])] };
+        let request = SearchRequest { includes: vec![include], ..SearchRequest::of(query, 10) };
+        let found = page(&bench, &request)?.included;
+        let found: BTreeSet<String> = found.into_iter().map(|version| version.key.to_string()).collect();
+        let expected: BTreeSet<String> = expected.iter().map(|key| (*key).to_owned()).collect();
+        ensure_eq!(found, expected, "brought along by {:?} from {kind}/{id}", request.includes);
     }
     Ok(())
 }

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use compact_str::CompactString;
 use proptest::prelude::*;
-use storage_api::{Interval, Number, Timestamp, sort_value};
+use storage_api::{Interval, Number, Position, Timestamp, sort_value};
 
 use super::*;
 
@@ -87,9 +87,20 @@ fn value() -> impl Strategy<Value = Value> {
         number().prop_map(Value::Number),
         (number(), prop::option::of(coding())).prop_map(|(value, unit)| Value::Quantity { value, unit }),
         text().prop_map(Value::Uri),
+        place().prop_map(Value::Position),
         (words(), words()).prop_map(|(first, second)| Value::Words([first, second])),
     ];
     leaf.prop_recursive(2, 8, 3, |inner| prop::collection::vec(inner, 0..3).prop_map(Value::Composite))
+}
+
+fn place() -> impl Strategy<Value = Position> {
+    let degree = |most: f64| prop_oneof![-most..=most, Just(most), Just(-most), -1.0..1.0];
+    (degree(90.0), degree(180.0)).prop_filter_map("on earth", |(lat, long)| Position::new(lat, long))
+}
+
+fn circle() -> impl Strategy<Value = Circle> {
+    let metres = prop_oneof![0.0..50_000.0, 0.0..21_000_000.0].prop_filter_map("finite", Number::new);
+    (place(), metres).prop_map(|(centre, metres)| Circle { centre, metres })
 }
 
 fn coding_test() -> impl Strategy<Value = CodingTest> {
@@ -117,6 +128,9 @@ fn test() -> impl Strategy<Value = Test> {
         phrase().prop_map(Test::TextWords),
         phrase().prop_map(Test::Words),
         (span(), span()).prop_map(|(low, high)| Test::Span { low, high }),
+        circle().prop_map(Test::Near),
+        text().prop_map(Test::ReferencePrefix),
+        text().prop_map(Test::UriContains),
     ];
     leaf.prop_recursive(2, 8, 3, |inner| prop::collection::vec(inner, 0..3).prop_map(Test::Composite))
 }
@@ -138,6 +152,7 @@ fn test_for(value: &Value) -> Test {
             unit: unit.as_ref().map(exactly),
         },
         Value::Uri(uri) => Test::Uri(uri.clone()),
+        Value::Position(centre) => Test::Near(Circle { centre: *centre, metres: Number::new(0.0).unwrap() }),
         Value::Composite(parts) => Test::Composite(parts.iter().map(test_for).collect()),
         Value::Words(document) => {
             let words = document.iter().filter_map(|words| words.as_str().split(' ').next());
@@ -156,6 +171,11 @@ fn check(test: &Test, value: &Value) -> bool {
     if passes {
         let (low, high) = pattern.range().unwrap();
         assert!(low <= bytes && bytes < high, "{bytes:?} passes outside of {low:?} .. {high:?}");
+        let ranges = pattern.ranges();
+        assert!(
+            ranges.iter().any(|(low, high)| *low <= bytes && bytes < *high),
+            "{bytes:?} outside of {ranges:?}"
+        );
     }
     passes
 }
@@ -167,6 +187,29 @@ proptest! {
     fn patterns_pass_what_tests_pass_and_ranges_hold_it(test in test(), value in value()) {
         check(&test, &value);
         prop_assert!(check(&test_for(&value), &value) || !has_own(&value), "{value:?} fails its own test");
+    }
+
+    #[test]
+    fn a_circle_is_found_in_its_ranges(circle in circle(), near in (-0.3..0.3, -0.3..0.3), edge: bool) {
+        let (lat, long) = (circle.centre.latitude().get() + near.0, circle.centre.longitude().get() + near.1);
+        if let Some(place) = Position::new(lat, long) {
+            let metres = Number::new(circle.centre.metres_to(place)).unwrap();
+            let circle = if edge { Circle { metres, ..circle } } else { circle };
+            prop_assert!(check(&Test::Near(circle), &Value::Position(place)) || !edge);
+        }
+    }
+
+    #[test]
+    fn names_of_parts_are_told_from_their_bytes(name in text(), value in value(), other in text()) {
+        let mut names = Table::default();
+        let token = |code: &CompactString| Value::Token(Coding { code: code.clone(), system: None });
+        let mut bytes = |value: &Value| encode(value, &mut names).unwrap().unwrap();
+        let own = bytes(&token(&name));
+        prop_assert_eq!(name_of(&own), Some(name.to_string()));
+        let with = |last: &CompactString| Value::Composite(vec![value.clone(), token(last)]);
+        prop_assert!(is_of_part(&bytes(&with(&name)), &own));
+        prop_assert_eq!(is_of_part(&bytes(&with(&other)), &own), other == name);
+        prop_assert_eq!(is_of_part(&bytes(&token(&other)), &own), other == name);
     }
 
     #[test]

@@ -8,10 +8,10 @@ use compact_str::CompactString;
 use pollster::block_on;
 use proptest::prelude::*;
 use storage_api::{
-    Body, Clause, Coding, CodingTest, Condition, Direction, Guard, HeadGuard, Include, Interval, Key, Method,
-    Number, NumberRange, Phrase, Query, Reference, RequestId, SearchRequest, SortBy, SortKey, Store,
-    SystemTest, Term, Test, Timestamp, Value, VersionNumber, VersionTag, VersionToken, VersionWrite, Words,
-    Write, WriteSet,
+    Body, Circle, Clause, Coding, CodingTest, Condition, Direction, Guard, HeadGuard, Include, Interval, Key,
+    Method, Named, Number, NumberRange, Phrase, Position, Query, Reference, RequestId, SearchRequest, SortBy,
+    SortKey, Store, SystemTest, Term, Test, Timestamp, Value, VersionNumber, VersionTag, VersionToken,
+    VersionWrite, Words, Write, WriteSet,
 };
 use storage_memory::MemoryStore;
 use storage_sqlite::{Options, SqliteStore};
@@ -41,8 +41,30 @@ fn span() -> impl Strategy<Value = Interval> {
         .prop_map(|(low, length)| Interval { low: Timestamp(low), high: Timestamp(low + length) })
 }
 
+fn external() -> impl Strategy<Value = Reference> {
+    let texts = vec!["a", "ab", "a|b", "a|ab", "b|", "ab|b"];
+    prop::sample::select(texts).prop_map(|text| Reference::External(text.into()))
+}
+
+fn place() -> impl Strategy<Value = Position> {
+    let latitudes = vec![-90.0, -0.1, 0.0, 0.1, 53.7, 53.8, 90.0];
+    let longitudes = vec![-180.0, -179.9, -0.1, 0.0, 0.1, 180.0];
+    (prop::sample::select(latitudes), prop::sample::select(longitudes))
+        .prop_filter_map("on earth", |(lat, long)| Position::new(lat, long))
+}
+
+/// What a part is found by: the last of the values is its name.
+fn of_part() -> impl Strategy<Value = Value> {
+    let token = |code| Value::Token(Coding { code, system: None });
+    let first = prop_oneof![text().prop_map(token), number().prop_map(Value::Number)];
+    (first, text()).prop_map(move |(first, name)| Value::Composite(vec![first, token(name)]))
+}
+
 fn value() -> impl Strategy<Value = Value> {
     prop_oneof![
+        external().prop_map(Value::Reference),
+        place().prop_map(Value::Position),
+        of_part(),
         (text(), prop::option::of(text())).prop_map(|(code, system)| Value::Token(Coding { code, system })),
         text().prop_map(|normal| Value::Text { original: normal.clone(), normal }),
         (0..KEYS).prop_map(|n| Value::Reference(Reference::Local(key(n)))),
@@ -67,6 +89,15 @@ fn test() -> impl Strategy<Value = Test> {
         1 => Just(Test::Present),
         1 => (prop::option::of(text()), system)
             .prop_map(|(code, system)| Test::Token(CodingTest { code, system })),
+        1 => external().prop_map(Test::Reference),
+        1 => (place(), prop::sample::select(vec![0.0, 15_000.0, 1.1e7])).prop_filter_map(
+            "finite",
+            |(centre, m)| Some(Test::Near(Circle { centre, metres: Number::new(m)? }))
+        ),
+        1 => text().prop_map(|code| {
+            let code = Test::Token(CodingTest { code: Some(code), system: SystemTest::Any });
+            Test::Composite(vec![code, Test::Present])
+        }),
         1 => text().prop_map(Test::TextPrefix),
         1 => text().prop_map(Test::TextContains),
         1 => text().prop_map(Test::UriBelow),
@@ -92,7 +123,8 @@ fn query() -> impl Strategy<Value = Query> {
         let query = (0..3_usize, conditions(inner.clone()))
             .prop_map(|(n, conditions)| Box::new(Query { kind: key(n).kind, conditions }));
         prop_oneof![
-            conditions(inner).prop_map(Clause::All),
+            conditions(inner.clone()).prop_map(Clause::All),
+            (param(), conditions(inner)).prop_map(|(param, conditions)| Clause::Part { param, conditions }),
             (param(), query.clone()).prop_map(|(param, query)| Clause::Refers { param, query }),
             (param(), query).prop_map(|(param, query)| Clause::Referred { param, query }),
         ]
@@ -111,13 +143,20 @@ fn sort_key() -> impl Strategy<Value = SortKey> {
 }
 
 fn include() -> impl Strategy<Value = Include> {
-    (0..3_usize, param(), prop::option::of(0..3_usize), any::<bool>(), any::<bool>()).prop_map(
-        |(kind, param, target, forward, iterates)| Include {
+    let named = (0..3_usize, param(), param()).prop_map(|(kind, uri, version)| Named {
+        kind: key(kind).kind,
+        uri,
+        version,
+    });
+    let named = prop::collection::vec(named, 0..3);
+    (0..3_usize, param(), prop::option::of(0..3_usize), any::<bool>(), any::<bool>(), named).prop_map(
+        |(kind, param, target, forward, iterates, named)| Include {
             kind: key(kind).kind,
             param,
             target: target.map(|n| key(n).kind),
             direction: if forward { Direction::Forward } else { Direction::Backward },
             iterates,
+            named,
         },
     )
 }
