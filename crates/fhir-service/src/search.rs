@@ -100,9 +100,7 @@ impl Service {
         }
         let mut page = self.page(&request).await?;
         if judges {
-            let bodies = page.found.iter().filter_map(|version| version.body.as_ref());
-            let found = bodies.map(|body| self.content_of(body)).collect::<Result<Vec<_>, _>>()?;
-            self.rulebook.searched(&sent, &found)?;
+            self.judge_found(&page, &sent)?;
         }
         if answer.count == 0 {
             page = SearchPage { total: page.total, ..SearchPage::default() };
@@ -122,6 +120,13 @@ impl Service {
             page = self.page(&request).await?;
         };
         self.searchset(&answer, &request, &page, &shown, context)
+    }
+
+    /// Lets the rules of the API look at what was found.
+    fn judge_found(&self, page: &SearchPage, sent: &[(String, String)]) -> Result<(), Failure> {
+        let bodies = page.found.iter().filter_map(|version| version.body.as_ref());
+        let found = bodies.map(|body| self.content_of(body)).collect::<Result<Vec<_>, _>>()?;
+        self.rulebook.searched(sent, &found)
     }
 
     async fn page(&self, request: &SearchRequest) -> Result<SearchPage, Failure> {
