@@ -112,7 +112,6 @@ const NAMED_ONLY_BY: &[(&str, &[&str])] = &[
     ("quick-xml", &["fhir-model", "fhir-patch", "fhir-validate"]),
     ("tokio", &["storage-postgres", "fhir-service", "http-server", "firelock", "xtask", "benches"]),
     ("clap", &["firelock", "xtask"]),
-    ("mimalloc", &["firelock"]),
 ];
 
 /// Crates whose library part has no dependency at all.

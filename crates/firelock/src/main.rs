@@ -26,10 +26,6 @@ use clap::Parser;
 
 use crate::cli::{Cli, Command, ServeArguments};
 
-/// Every request makes a tree out of its body, term by term, and lets go of it on another thread.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let Cli { command } = Cli::parse();
     let done = match command.unwrap_or_else(|| Command::Serve(ServeArguments::default())) {
