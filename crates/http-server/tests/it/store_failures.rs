@@ -183,7 +183,7 @@ fn a_handler_that_panics() {
 
 /// A commit whose outcome is unknown is looked up before anything is said or sent again.
 #[test]
-fn a_commit_whose_outcome_is_unknown() {
+fn failure_20_an_unknown_outcome_blindly_retried_writes_twice() {
     for path in ["/STU3", "/R4", "/R4B", "/R5"] {
         let server = server(path, &Fault::Unknown);
         let created = server.send(&put(path));
