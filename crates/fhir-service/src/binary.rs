@@ -33,10 +33,20 @@ pub(crate) fn wrap(content_type: &str, bytes: &[u8], id: Option<&str>, version: 
     binary
 }
 
-/// The content of a stored Binary in its own form. What is not base64 is shown as the resource.
+/// Whether a text is a media type (RFC 9110 section 8.3.1), its parameters apart.
+fn is_media_type(text: &str) -> bool {
+    let is_token = |part: &str| {
+        !part.is_empty()
+            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+    };
+    let essence = text.split(';').next().unwrap_or_default().trim();
+    essence.split_once('/').is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype))
+}
+
+/// The content of a stored Binary in its own form. What is not base64, or of no media type, is shown as the resource.
 pub(crate) fn unwrap(resource: &Bytes, version: FhirVersion, limits: &Limits) -> Option<Payload> {
     let value = json::parse(resource, &limits.stored()).ok()?;
-    let content_type = value.get("contentType").and_then(Value::as_str)?;
+    let content_type = value.get("contentType").and_then(Value::as_str).filter(|text| is_media_type(text))?;
     let data = value.get(data_element(version)).and_then(Value::as_str).unwrap_or_default();
     // White space is allowed in base64Binary.
     let data: Vec<u8> = data.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
@@ -66,7 +76,14 @@ mod tests {
                 Payload::Native { content_type: "image/png".to_owned(), bytes: Bytes::from_static(bytes) };
             assert_eq!(native, Some(expected));
         }
-        let broken = Bytes::from_static(br#"{"resourceType":"Binary","contentType":"a/b","data":"?"}"#);
-        assert_eq!(unwrap(&broken, FhirVersion::R4, &Limits::default()), None);
+        let native = |content_type: &str, data: &str| {
+            let resource = object! { "resourceType": BINARY, "contentType": content_type, "data": data };
+            unwrap(&Bytes::from(resource.to_bytes()), FhirVersion::R4, &Limits::default())
+        };
+        assert_eq!(native("a/b", "?"), None);
+        assert!(native("text/plain; charset=utf-8", "aGVsbG8=").is_some());
+        for no_type in ["", "text", "text/", "/plain", "<div xmlns=\"http://a/b\">", "a b/c", "a/b/c"] {
+            assert_eq!(native(no_type, "aGVsbG8="), None, "{no_type}");
+        }
     }
 }
