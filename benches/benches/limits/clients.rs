@@ -10,10 +10,12 @@ use crate::wire::Wire;
 use crate::{Chance, Rate, resources};
 
 /// What each PUT changes.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
-    /// A text that no search parameter covers.
-    Text,
+    /// A number that no search covers.
+    Number,
+    /// A word, by which the resource is found.
+    Word,
     /// A quantity, which has two terms.
     Quantity,
 }
@@ -118,10 +120,19 @@ impl Client {
     }
 }
 
+/// What makes a resource as long as they are.
+const NOTE: &str = "Measured after ten minutes of rest, sitting, with the cuff on the left arm, twice, with a minute in \
+    between; the patient had neither eaten nor smoked within the hour, and takes nothing that would change the rate. \
+    The second value is the one that counts. No palpitations, no dizziness, no shortness of breath were reported, and \
+    the rhythm was regular. To be measured again at the next visit, at the same time of the day, if possible by the \
+    same person and with the same device, and compared with what the patient writes down at home each morning. If the \
+    difference is larger than ten beats, a record over a whole day is to be made.";
+
 fn body(resource: &Owned, change: Change) -> String {
-    let (text, quantity) = match change {
-        Change::Text => (resource.value + 1, 60),
-        Change::Quantity => (0, resource.value + 1),
+    let (number, word, quantity) = match change {
+        Change::Number => (resource.value + 1, 0, 60),
+        Change::Word => (0, resource.value + 1, 60),
+        Change::Quantity => (0, 0, resource.value + 1),
     };
     format!(
         "{{\"resourceType\":\"Observation\",\"id\":\"{}\",\"status\":\"final\",\
@@ -129,7 +140,8 @@ fn body(resource: &Owned, change: Change) -> String {
          \"subject\":{{\"reference\":\"Patient/{}\"}},\"effectiveDateTime\":\"2018-05-25T16:09:50Z\",\
          \"valueQuantity\":{{\"value\":{quantity},\"unit\":\"beats/minute\",\
          \"system\":\"http://unitsofmeasure.org\",\"code\":\"/min\"}},\
-         \"note\":[{{\"text\":\"{text:0700}\"}}]}}",
+         \"referenceRange\":[{{\"high\":{{\"value\":{number}}}}}],\
+         \"note\":[{{\"text\":\"n{word} {NOTE}\"}}]}}",
         resource.id, resource.id
     )
 }
@@ -148,7 +160,7 @@ pub(crate) async fn writers(authority: &str, count: u64) -> Result<Vec<Client>> 
     }
     let fill = clients.iter_mut().map(|client| async move {
         for place in 0..client.owned.len() {
-            client.update(place, Change::Text).await?;
+            client.update(place, Change::Number).await?;
         }
         anyhow::Ok(())
     });

@@ -135,9 +135,13 @@ fn compare_updates(
         "raw loop",
         "ratio"
     );
-    for (name, change) in [("a text", Change::Text), ("a quantity (two terms)", Change::Quantity)] {
+    for (name, change) in [
+        ("a number", Change::Number),
+        ("a word of a note", Change::Word),
+        ("a quantity (two terms)", Change::Quantity),
+    ] {
         let has_terms = change == Change::Quantity;
-        let mut raw_loop = RawLoop::new(&directory.join(format!("raw-{has_terms}.db")), has_terms)?;
+        let mut raw_loop = RawLoop::new(&directory.join(format!("raw-{change:?}.db")), has_terms)?;
         for count in [1, 8, 32] {
             let clients = &mut writers[..count];
             let (mut ours, mut raw) = (Rate::default(), Rate::default());
