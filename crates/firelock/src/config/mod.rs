@@ -61,11 +61,6 @@ impl RulebookKind {
     fn has_callers(self) -> bool {
         matches!(self, Self::SpineFlags | Self::SpineNrl)
     }
-
-    /// Whether resources are found by their words where nothing is said: the APIs of Spine do not offer it.
-    fn full_text(self) -> FullText {
-        if self == Self::Fhir { FullText::On } else { FullText::Off }
-    }
 }
 
 /// What the server does.
@@ -396,7 +391,7 @@ impl FileMount {
             conflict_body,
             validation,
             referential_integrity: self.referential_integrity.unwrap_or_default().into(),
-            full_text: self.full_text.map_or(self.rulebook.full_text(), Into::into),
+            full_text: self.full_text.map_or(FullText::Off, Into::into),
             narratives: self.narratives.map_or(Narratives::default(), Into::into),
             profiles,
             spine,
@@ -495,7 +490,7 @@ impl MountConfig {
             conflict_body: ConflictBody::default(),
             validation: Validation::default(),
             referential_integrity: ReferentialIntegrity::default(),
-            full_text: rulebook.full_text(),
+            full_text: FullText::Off,
             narratives: Narratives::default(),
             profiles: ProfileConfig::default(),
             spine: SpineConfig::default(),

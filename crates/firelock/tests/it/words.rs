@@ -49,8 +49,11 @@ fn whole(data: &Path, documents: usize) {
 fn words_are_found_through_purges_exports_backups_and_a_change_of_the_setting() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
-    let data = path("data");
-    let server = Server::start(&data);
+    let (data, config) = (path("data"), path("config.toml"));
+    let mount = "[[mount]]\npath = \"/R4\"\nfhir = \"R4\"\n";
+    std::fs::write(&config, format!("{mount}full_text = \"on\"\n")).unwrap();
+    let start = |data: &Path| Server::start_with(data, &["--config", text(&config)]);
+    let server = start(&data);
     for (id, words) in [
         ("a", "the left bone"),
         ("b", "a liver"),
@@ -64,7 +67,7 @@ fn words_are_found_through_purges_exports_backups_and_a_change_of_the_setting() 
     assert_eq!(request(&server.address, "DELETE", "/R4/Patient/d", "", "").status, 204);
     server.stop();
     succeed(&["purge", "Patient/e", "--mount", "/R4", "--data", text(&data), "--yes"]);
-    let server = Server::start(&data);
+    let server = start(&data);
     expect(&server);
     server.stop();
     whole(&data, 3);
@@ -72,7 +75,7 @@ fn words_are_found_through_purges_exports_backups_and_a_change_of_the_setting() 
     let (file, copy) = (path("export"), path("copy"));
     succeed(&["export", text(&file), "--data", text(&data)]);
     succeed(&["import", text(&file), "--data", text(&copy), "--mount", "/R4"]);
-    let server = Server::start(&copy);
+    let server = start(&copy);
     expect(&server);
     server.stop();
 
@@ -80,21 +83,19 @@ fn words_are_found_through_purges_exports_backups_and_a_change_of_the_setting() 
     succeed(&["backup", text(&backup), "--data", text(&data)]);
     succeed(&["restore", text(&backup), "--data", text(&restored)]);
     whole(&restored, 3);
-    let server = Server::start(&restored);
+    let server = start(&restored);
     expect(&server);
     server.stop();
     whole(&restored, 3);
 
-    // Without it the words go, and with it they come back.
-    let config = path("config.toml");
-    let mount = "[[mount]]\npath = \"/R4\"\nfhir = \"R4\"\nfull_text = ";
-    std::fs::write(&config, format!("{mount}\"off\"\n")).unwrap();
-    let server = Server::start_with(&data, &["--config", text(&config)]);
+    // Without it, which is the default, the words go, and with it they come back.
+    std::fs::write(&config, mount).unwrap();
+    let server = start(&data);
     assert_eq!(found(&server, "_text=left%20bone").len(), 3, "passed over");
     server.stop();
     whole(&data, 0);
-    std::fs::write(&config, format!("{mount}\"on\"\n")).unwrap();
-    let server = Server::start_with(&data, &["--config", text(&config)]);
+    std::fs::write(&config, format!("{mount}full_text = \"on\"\n")).unwrap();
+    let server = start(&data);
     expect(&server);
     server.stop();
     whole(&data, 3);
