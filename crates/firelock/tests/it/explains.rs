@@ -11,7 +11,9 @@ fn text(path: &Path) -> &str {
 #[test]
 fn a_search_is_explained_while_the_server_runs() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path());
+    let config = folder.path().join("config.toml");
+    std::fs::write(&config, "[[mount]]\npath = \"/R4\"\nfhir = \"R4\"\nfull_text = \"on\"\n").unwrap();
+    let server = Server::start_with(folder.path(), &["--config", text(&config)]);
     for n in 0..12 {
         let (unique, shared) = (n, n % 2);
         let patient = format!(
@@ -20,8 +22,10 @@ fn a_search_is_explained_while_the_server_runs() {
         );
         assert_eq!(server.put(&format!("/R4/Patient/p{n}"), &patient).status, 201);
     }
-    let explain =
-        |search: &str| succeed(&["explain", search, "--mount", "/R4", "--data", text(folder.path())]);
+    let explain = |search: &str| {
+        let data = text(folder.path());
+        succeed(&["explain", search, "--mount", "/R4", "--data", data, "--config", text(&config)])
+    };
     let check = |search: &str, expected: &[&str]| {
         let said = explain(search);
         for expected in expected {
