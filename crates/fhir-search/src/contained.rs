@@ -1,5 +1,8 @@
 //! Resources inside of others: what they are found by, and what refers to them.
 
+use std::cell::OnceCell;
+use std::collections::HashMap;
+
 use compact_str::{CompactString, format_compact};
 use fhir_model::json::Value as Json;
 use fhirpath::Item;
@@ -48,8 +51,12 @@ impl Rule {
         if items.is_empty() || self.narrowed.is_empty() {
             return;
         }
+        let types = OnceCell::new();
         let kind_of = |item: &Item<'_>| match contained(item) {
-            Some(id) => contained_type(context.json()?, id).map(CompactString::from),
+            Some(id) => {
+                let types = types.get_or_init(|| context.json().map(contained_types).unwrap_or_default());
+                types.get(id).map(|name| CompactString::from(*name))
+            }
             None => type_of(item).map(CompactString::from),
         };
         let kinds: Vec<CompactString> = items.iter().filter_map(kind_of).collect();
@@ -68,9 +75,16 @@ pub(crate) fn contained_name(container: &str, name: &str) -> CompactString {
     format_compact!("{container}{CONTAINED}{name}")
 }
 
-/// The type of a contained resource.
-fn contained_type<'a>(resource: &'a Json, id: &str) -> Option<&'a str> {
-    let Json::Array(contained) = resource.get("contained")? else { return None };
-    let found = contained.iter().find(|inner| inner.get("id").and_then(Json::as_str) == Some(id))?;
-    found.get("resourceType")?.as_str()
+/// The types of contained resources by their ids.
+fn contained_types(resource: &Json) -> HashMap<&str, &str> {
+    let Some(Json::Array(contained)) = resource.get("contained") else { return HashMap::new() };
+    let mut types = HashMap::new();
+    for inner in contained {
+        if let (Some(id), Some(name)) =
+            (inner.get("id").and_then(Json::as_str), inner.get("resourceType").and_then(Json::as_str))
+        {
+            types.entry(id).or_insert(name);
+        }
+    }
+    types
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use fhir_definitions::{Definitions, FhirVersion, TypeDef, resource_types};
 use fhir_model::json::{Object, Value as Json};
-use fhirpath::{Collection, Dialect, Environment, Item};
+use fhirpath::{Collection, Dialect, Environment, EvalError, Item};
 use storage_api::{Term, Value};
 
 use crate::custom::CustomParameter;
@@ -275,23 +275,25 @@ impl Rule {
         let place = Place { search_type: self.search_type, system: self.system, bases, version };
         let items = self.evaluate(context.clone(), environment)?;
         self.mark_missing(&items, context, terms);
+        let mut room = COMBINATIONS_MAX;
         for item in &*items {
             if self.components.is_empty() {
                 values(item, &place, &mut |value| terms.push(Term { param: self.term.clone(), value }));
                 side_terms(item, &place, &self.term, terms);
             } else {
-                self.combine(item, environment, bases, terms)?;
+                self.combine(item, environment, bases, &mut room, terms)?;
             }
         }
         Ok(())
     }
 
-    /// A term for every combination of the parts' values.
+    /// A term for every combination of the parts' values, as long as there is room for them.
     fn combine(
         &self,
         root: &Item<'_>,
         environment: &Environment<'_>,
         bases: &[&str],
+        room: &mut usize,
         terms: &mut Vec<Term>,
     ) -> Result<(), ExtractError> {
         let mut rows: Vec<Vec<Value>> = vec![Vec::with_capacity(self.components.len())];
@@ -303,8 +305,12 @@ impl Rule {
             for item in &*expression.evaluate(root.clone(), environment).map_err(failed)? {
                 values(item, &place, &mut |value| parts.push(value));
             }
+            if rows.len().saturating_mul(parts.len()) > *room {
+                return Err(failed(EvalError::TooManyItems { items_max: COMBINATIONS_MAX }));
+            }
             rows = rows.iter().flat_map(|row| parts.iter().map(|part| with(row, part))).collect();
         }
+        *room -= rows.len();
         terms.extend(
             rows.into_iter().map(|row| Term { param: self.term.clone(), value: Value::Composite(row) }),
         );
@@ -315,6 +321,10 @@ impl Rule {
 fn with(row: &[Value], part: &Value) -> Vec<Value> {
     row.iter().chain([part]).cloned().collect()
 }
+
+/// Terms that one parameter whose parts are combined with each other may give for a resource: a small body may ask for
+/// millions.
+const COMBINATIONS_MAX: usize = 10_000;
 
 /// FNV-1a: the same on every machine and for ever.
 struct Fnv(u64);

@@ -1,6 +1,6 @@
 //! Codes that a value set or a code system stands for, as far as their resources list them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use fhir_definitions::Definitions;
 use fhir_model::json::{Object, Value as Json};
@@ -68,13 +68,11 @@ impl Terminology {
         }
         let mut hierarchy = Hierarchy { parents: BTreeMap::new() };
         hierarchy.add(resource.as_object().ok_or(Unlisted::Unknown)?, None, 0)?;
-        if !hierarchy.parents.contains_key(code) {
-            return Err(Unlisted::Unknown);
-        }
-        let codes = hierarchy.parents.keys().filter(|other| {
-            if above { hierarchy.is_below(code, other) } else { hierarchy.is_below(other, code) }
-        });
-        limited(codes.map(|code| test(Some(system), Some(code))).collect())
+        let Some((code, _)) = hierarchy.parents.get_key_value(code) else { return Err(Unlisted::Unknown) };
+        let codes =
+            if above { reached(&hierarchy.parents, code) } else { reached(&hierarchy.children(), code) };
+        let known = codes.into_iter().filter(|code| hierarchy.parents.contains_key(code));
+        limited(known.map(|code| test(Some(system), Some(code))).collect())
     }
 }
 
@@ -104,23 +102,25 @@ impl<'a> Hierarchy<'a> {
         Ok(())
     }
 
-    /// Whether a code is another one or lies below it.
-    fn is_below(&self, code: &str, above: &str) -> bool {
-        let mut seen: Vec<&str> = vec![code];
-        let mut next = 0;
-        while let Some(one) = seen.get(next).copied() {
-            if one == above {
-                return true;
+    /// The codes with those right below them.
+    fn children(&self) -> BTreeMap<&'a str, Vec<&'a str>> {
+        let mut children: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (code, parents) in &self.parents {
+            for parent in parents {
+                children.entry(parent).or_default().push(code);
             }
-            for parent in self.parents.get(one).into_iter().flatten() {
-                if !seen.contains(parent) {
-                    seen.push(parent);
-                }
-            }
-            next += 1;
         }
-        false
+        children
     }
+}
+
+/// A code, what it leads to, what that leads to, and so on, each looked at once.
+fn reached<'a>(next: &BTreeMap<&'a str, Vec<&'a str>>, code: &'a str) -> BTreeSet<&'a str> {
+    let (mut seen, mut waiting) = (BTreeSet::from([code]), vec![code]);
+    while let Some(one) = waiting.pop() {
+        waiting.extend(next.get(one).into_iter().flatten().copied().filter(|other| seen.insert(*other)));
+    }
+    seen
 }
 
 /// What a ValueSet lists: its expansion, or the concepts and whole systems that it is composed of.
@@ -136,7 +136,7 @@ fn of_value_set(resource: &Json) -> Codes {
     for part in objects(compose, "include") {
         codes.extend(listed(part)?);
     }
-    let mut excluded = Vec::new();
+    let mut excluded = HashSet::new();
     for part in objects(compose, "exclude") {
         excluded.extend(listed(part)?);
     }
@@ -264,6 +264,20 @@ mod tests {
             assert_eq!(found, Ok(expected.iter().map(|code| (*code).to_owned()).collect()), "{code}");
         }
         assert_eq!(terminology.subsumed("s", "x", true), Err(Unlisted::Unknown));
+        // Each looked at once, however many lead to it: a chain of thousands, and one that ends where it began.
+        let concept = |n: usize| {
+            let parent = if n == 0 { 19_999 } else { n - 1 };
+            format!(r#"{{"code":"{n}","property":[{{"code":"parent","valueCode":"{parent}"}}]}}"#)
+        };
+        let concepts: Vec<String> = (0..20_000).map(concept).collect();
+        let chain = format!(r#"{{"content":"complete","concept":[{}]}}"#, concepts.join(","));
+        let open = chain.replacen("19999", "none", 1);
+        terminology.insert(Wanted::CodeSystem("ring".into()), json(&chain));
+        terminology.insert(Wanted::CodeSystem("chain".into()), json(&open));
+        let count = |system, code, above| terminology.subsumed(system, code, above).map(|codes| codes.len());
+        assert_eq!(count("ring", "7", true), Err(Unlisted::TooMany));
+        assert_eq!(count("chain", "0", false), Err(Unlisted::TooMany));
+        assert_eq!((count("chain", "500", true), count("chain", "19000", false)), (Ok(501), Ok(1000)));
         assert_eq!(terminology.subsumed("t", "x", true), Err(Unlisted::Rules));
         assert_eq!(terminology.subsumed("u", "x", true), Err(Unlisted::Unknown));
     }

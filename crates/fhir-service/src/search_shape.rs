@@ -1,5 +1,7 @@
 //! The parameters of a search that shape its answer rather than select.
 
+use std::collections::HashSet;
+
 use fhir_search::{Extractor, Order, Problem, QueryError};
 use rulebook::{Failure, ParameterProblem};
 use storage_api::{Include, SortKey};
@@ -171,7 +173,9 @@ impl Shape {
             let problem = Problem::TooMany { max: INCLUDES_MAX };
             return Err(refused(QueryError { parameter: "_include".to_owned(), problem }));
         }
-        for (name, value) in &self.includes {
+        let mut seen = HashSet::new();
+        // One that is written again means nothing more.
+        for (name, value) in self.includes.iter().filter(|include| seen.insert(*include)) {
             match extractor.includes(types, name, value) {
                 Ok(includes) => {
                     shaped.includes.extend(includes);

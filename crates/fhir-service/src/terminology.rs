@@ -7,15 +7,27 @@ use storage_api::{Clause, CodingTest, Condition, Query, SearchRequest, SystemTes
 
 use crate::service::{Service, store_failure};
 
+/// Value sets and code systems of one search.
+const SETS_MAX: usize = 100;
+/// Bytes that they have together.
+const BYTES_MAX: usize = 64 << 20;
+
 impl Service {
     /// What the parameters of a search need. Of several resources with one URL the first stored counts.
     pub(crate) async fn terminology(&self, parameters: &[(String, String)]) -> Result<Terminology, Failure> {
         let mut terminology = Terminology::default();
         let in_force = self.in_force();
-        for wanted in wanted(parameters) {
+        let wanted = wanted(parameters);
+        if wanted.len() > SETS_MAX {
+            return Err(Failure::SearchTooCostly);
+        }
+        let mut room = BYTES_MAX;
+        for wanted in wanted {
             let Some(query) = query(&in_force.extractor, &wanted) else { continue };
             let page = self.store.search(&SearchRequest::of(query, 1)).await.map_err(store_failure)?;
             let body = page.found.into_iter().next().and_then(|version| version.body);
+            let bytes = body.as_ref().map_or(0, |body| body.bytes.len());
+            room = room.checked_sub(bytes).ok_or(Failure::SearchTooCostly)?;
             if let Some(resource) = body.and_then(|body| json::parse(&body.bytes, &self.limits.stored()).ok())
             {
                 terminology.insert(wanted, resource);

@@ -232,7 +232,7 @@ pub enum Failure {
         /// The id sent.
         id: String,
     },
-    /// The queue of writes is full.
+    /// Too many requests wait for the store.
     Busy,
     /// The store cannot take writes now.
     Unavailable,
@@ -589,7 +589,9 @@ impl Failure {
     /// The sentences of failures of the store.
     fn store(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Busy => f.write_str("Too many writes are waiting. Nothing was written; try again shortly."),
+            Self::Busy => {
+                f.write_str("Too many requests are waiting. Nothing was written; try again shortly.")
+            }
             Self::Unavailable => {
                 f.write_str("The store cannot take requests now. Nothing was written; try again.")
             }
@@ -714,7 +716,7 @@ impl Failure {
             ),
             Self::SearchTooCostly => f.write_str(
                 "Too many resources would have to be looked at for this. Name criteria that fewer resources meet, or ask \
-                 without _sort, without the count, or with a shorter chain.",
+                 without _sort, without the count, without :contains, or with a shorter chain.",
             ),
             Self::NotFindable { why } => write!(f, "The resource cannot be indexed: {why}."),
             _ => Ok(()),

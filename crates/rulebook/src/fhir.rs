@@ -207,6 +207,7 @@ impl Rulebook for FhirRulebook {
                 Problem::NoCriterion | Problem::NotSelective => {
                     (400, IssueType::Invalid, "criteria-too-wide")
                 }
+                Problem::TooBroad { .. } => (400, IssueType::TooCostly, "search-too-costly"),
                 _ => (400, IssueType::Value, "bad-search-value"),
             },
             Failure::MultipleMatches { .. } => (412, IssueType::MultipleMatches, "multiple-matches"),

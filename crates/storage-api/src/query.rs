@@ -1,6 +1,8 @@
 //! Questions about terms, and the one function that answers them. An index may find candidates
 //! faster; what it finds must be what [`matches()`] says.
 
+use std::collections::BTreeMap;
+
 use compact_str::CompactString;
 
 use crate::{Circle, Coding, Interval, Key, Number, Phrase, Reference, Term, Timestamp, Value, Words};
@@ -102,6 +104,10 @@ pub enum Test {
     TextPrefix(CompactString),
     /// A text that, normalised, has this somewhere.
     TextContains(CompactString),
+    /// A text that, normalised, is this.
+    TextIs(CompactString),
+    /// A text that, normalised, ends like this.
+    TextEnds(CompactString),
     /// A text that, normalised, has this phrase.
     TextWords(Phrase),
     /// A reference.
@@ -241,9 +247,18 @@ impl Clause {
             Self::All(conditions) => conditions.iter().all(|condition| condition.holds(candidate, others)),
             Self::Part { param, conditions } => {
                 let named = candidate.terms.iter().filter(|term| term.param == *param);
-                named.filter_map(|term| name_of(&term.value)).any(|name| {
-                    let own = candidate.terms.iter().filter(|term| is_of_part(&term.value, name));
-                    let terms: Vec<Term> = own.cloned().collect();
+                let mut parts: BTreeMap<&CompactString, Vec<Term>> =
+                    named.filter_map(|term| Some((name_of(&term.value)?, Vec::new()))).collect();
+                if parts.is_empty() {
+                    return false;
+                }
+                // Once for all parts: there may be as many of them as there are terms.
+                for term in candidate.terms {
+                    if let Some(own) = part_of(&term.value).and_then(|name| parts.get_mut(name)) {
+                        own.push(term.clone());
+                    }
+                }
+                parts.into_iter().any(|(name, terms)| {
                     // No resource has this key, so no reference leads to it.
                     let key = Key::new("", name.clone());
                     let part = Candidate { key: &key, at: candidate.at, terms: &terms };
@@ -262,13 +277,13 @@ fn name_of(value: &Value) -> Option<&CompactString> {
     }
 }
 
-/// Whether a part with this name is found by a value.
-fn is_of_part(value: &Value, name: &CompactString) -> bool {
+/// The name of the part that is found by a value.
+fn part_of(value: &Value) -> Option<&CompactString> {
     let last = match value {
         Value::Composite(values) => values.last(),
         other => Some(other),
     };
-    last.and_then(name_of) == Some(name)
+    last.and_then(name_of)
 }
 
 impl Interval {
@@ -289,6 +304,8 @@ impl Test {
             }
             (Self::TextPrefix(start), Value::Text { normal, .. }) => normal.starts_with(start.as_str()),
             (Self::TextContains(part), Value::Text { normal, .. }) => normal.contains(part.as_str()),
+            (Self::TextIs(whole), Value::Text { normal, .. }) => normal == whole,
+            (Self::TextEnds(end), Value::Text { normal, .. }) => normal.ends_with(end.as_str()),
             (Self::TextWords(phrase), Value::Text { normal, .. }) => {
                 phrase.is_in(&[Words::of(normal), Words::default()])
             }
@@ -510,6 +527,12 @@ mod tests {
             let passes =
                 (Test::TextPrefix(start.into()).passes(&text), Test::TextContains(part.into()).passes(&text));
             assert_eq!(passes, expected, "{start} {part}");
+        }
+        for (part, expected) in
+            [("abc d", (true, true)), ("c d", (false, true)), ("", (false, true)), ("ABC d", (false, false))]
+        {
+            let passes = (Test::TextIs(part.into()).passes(&text), Test::TextEnds(part.into()).passes(&text));
+            assert_eq!(passes, expected, "{part}");
         }
         for (above, expected) in [
             ("http://a/b", true),

@@ -1,5 +1,7 @@
 //! Pages of what queries find.
 
+use std::collections::HashSet;
+
 use compact_str::CompactString;
 
 use crate::{Query, Seq, SortKey, SortValue, StoredVersion};
@@ -82,7 +84,8 @@ pub struct Named {
 /// continues with a version is that other one.
 pub fn names<'a>(references: &[&'a str]) -> Vec<(&'a str, Option<&'a str>)> {
     let versions: Vec<(&str, &str)> = references.iter().filter_map(|text| text.split_once('|')).collect();
-    let is_whole = |text: &&&str| !text.contains('|') && !versions.iter().any(|(uri, _)| uri == *text);
+    let versioned: HashSet<&str> = versions.iter().map(|(uri, _)| *uri).collect();
+    let is_whole = |text: &&&str| !text.contains('|') && !versioned.contains(**text);
     let whole = references.iter().filter(is_whole).map(|uri| (*uri, None));
     whole.chain(versions.iter().map(|(uri, version)| (*uri, Some(*version)))).collect()
 }

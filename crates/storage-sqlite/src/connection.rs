@@ -6,6 +6,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, ffi};
 
+use crate::deadline;
 use crate::options::{Durability, Options};
 
 /// How long a statement waits for another connection's lock. Only checkpoints and other
@@ -72,10 +73,11 @@ pub(crate) fn open_checkpointer(path: &Path, options: &Options) -> rusqlite::Res
 /// A connection that only reads, while the writer's is open.
 pub(crate) fn open_reader(path: &Path, options: &Options) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
+    let mut connection = Connection::open_with_flags(path, flags)?;
     prepare(&connection, options)?;
     keep_log(&connection)?;
     connection.pragma_update(None, "query_only", true)?;
+    deadline::watch(&mut connection)?;
     Ok(connection)
 }
 

@@ -5,6 +5,8 @@
 
 mod positions;
 
+use std::borrow::Cow;
+
 use storage_api::{
     Circle, Coding, CodingTest, FIELDS, Interval, Key, NumberRange, Phrase, Reference, SystemTest, Test,
     Value, Words, is_below, sort_instant, sort_number, sort_text,
@@ -155,13 +157,13 @@ pub(crate) fn name_of(value: &[u8]) -> Option<String> {
     code_of(value).filter(|_| is_alone)
 }
 
-/// Whether a value belongs to the part with this encoded name: it is the name, or a composite that ends with it.
-pub(crate) fn is_of_part(value: &[u8], name: &[u8]) -> bool {
+/// The encoded name of the part that a value belongs to, if it belongs to one: the value itself, or what a composite ends
+/// with.
+pub(crate) fn part_of(value: &[u8]) -> Cow<'_, [u8]> {
     let Some(parts) = value.strip_prefix(&[COMPOSITE]).and_then(|parts| parts.strip_suffix(&[0])) else {
-        return value == name;
+        return Cow::Borrowed(value);
     };
-    let last = parts.rsplit(|byte| *byte == 0).next().unwrap_or_default();
-    unescape(last) == name
+    Cow::Owned(unescape(parts.rsplit(|byte| *byte == 0).next().unwrap_or_default()))
 }
 
 /// Whether a value is words, which another index has.
@@ -253,6 +255,8 @@ pub(crate) enum Pattern {
     System(Vec<u8>, Vec<u8>),
     /// A text with this in its normalised form.
     Contains(Vec<u8>),
+    /// A text whose normalised form ends like this.
+    Ends(Vec<u8>),
     /// A URI that is this one or lies below it.
     Below(Vec<u8>),
     /// A date that lies between these ends.
@@ -289,6 +293,12 @@ impl Pattern {
                 Self::Prefix(bytes)
             }
             Test::TextContains(part) => Self::Contains(part.as_bytes().to_vec()),
+            Test::TextEnds(end) => Self::Ends(end.as_bytes().to_vec()),
+            Test::TextIs(normal) => {
+                let mut bytes = vec![TEXT];
+                push_text(&mut bytes, normal);
+                Self::Prefix(bytes)
+            }
             Test::TextWords(phrase) => Self::TextWords(phrase.clone()),
             Test::Words(phrase) => Self::Words(phrase.clone()),
             Test::UriBelow(above) => Self::Below(above.as_bytes().to_vec()),
@@ -359,7 +369,7 @@ impl Pattern {
             Self::Prefix(bytes) => (bytes.clone(), successor(bytes.clone())),
             Self::Any => (vec![0], vec![WORDS]),
             Self::System(start, _) => (start.clone(), successor(start.clone())),
-            Self::Contains(_) | Self::TextWords(_) => (vec![TEXT], vec![TEXT + 1]),
+            Self::Contains(_) | Self::Ends(_) | Self::TextWords(_) => (vec![TEXT], vec![TEXT + 1]),
             Self::Words(_) => (vec![WORDS], vec![WORDS + 1]),
             Self::Below(above) => {
                 let bytes = [&[URI], &above[..]].concat();
@@ -391,6 +401,7 @@ impl Pattern {
             Self::Any
             | Self::System(..)
             | Self::Contains(_)
+            | Self::Ends(_)
             | Self::UriContains(_)
             | Self::TextWords(_)
             | Self::Near(_)
@@ -417,6 +428,7 @@ impl Pattern {
             Self::Never
             | Self::System(..)
             | Self::Contains(_)
+            | Self::Ends(_)
             | Self::TextWords(_)
             | Self::Words(_)
             | Self::Below(_)
@@ -443,6 +455,9 @@ impl Pattern {
             Self::Contains(part) => value.strip_prefix(&[TEXT]).is_some_and(|rest| {
                 let normal = rest.split(|byte| *byte == 0).next().unwrap_or_default();
                 part.is_empty() || unescape(normal).windows(part.len()).any(|window| window == part)
+            }),
+            Self::Ends(end) => value.strip_prefix(&[TEXT]).is_some_and(|rest| {
+                unescape(rest.split(|byte| *byte == 0).next().unwrap_or_default()).ends_with(end)
             }),
             Self::TextWords(phrase) => value.strip_prefix(&[TEXT]).is_some_and(|rest| {
                 let normal = unescape(rest.split(|byte| *byte == 0).next().unwrap_or_default());

@@ -39,6 +39,8 @@ pub struct Metrics {
     pub body_hits: u64,
     /// Those that were not.
     pub body_misses: u64,
+    /// Searches and other reads that went on on a thread for long reads.
+    pub long_reads: u64,
 }
 
 impl Metrics {
@@ -82,6 +84,11 @@ impl Metrics {
             metric("store_head_misses_total", "Heads that were not.", Counter(self.head_misses)),
             metric("store_body_hits_total", "Contents answered from memory.", Counter(self.body_hits)),
             metric("store_body_misses_total", "Contents that were not.", Counter(self.body_misses)),
+            metric(
+                "store_long_reads_total",
+                "Searches and other reads that took long enough for a thread of their own.",
+                Counter(self.long_reads),
+            ),
         ]
     }
 }
@@ -104,6 +111,7 @@ pub(crate) struct Counters {
     pub(crate) head_misses: Counter,
     pub(crate) body_hits: Counter,
     pub(crate) body_misses: Counter,
+    pub(crate) long_reads: Counter,
 }
 
 impl Counters {
@@ -127,6 +135,7 @@ impl Counters {
             head_misses: self.head_misses.get(),
             body_hits: self.body_hits.get(),
             body_misses: self.body_misses.get(),
+            long_reads: self.long_reads.get(),
         }
     }
 }

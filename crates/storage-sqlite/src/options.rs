@@ -1,5 +1,7 @@
 //! Everything that can be set, with its default and its reason.
 
+use std::time::Duration;
+
 use storage_api::IndexGeneration;
 
 /// When a commit counts as durable.
@@ -41,6 +43,16 @@ pub struct Options {
     /// Connections that reads share. Reads do not block each other while there is one each.
     /// Snapshots have connections of their own, of which as many are kept.
     pub readers: usize,
+    /// How long a search, a page of history or the way to an old version may take on the thread that
+    /// asks; what takes longer is begun again on a thread for long reads, so that nobody else waits for it.
+    pub read_time_here: Duration,
+    /// How long one may take there; what takes longer is refused as too costly.
+    pub read_time_max: Duration,
+    /// Threads for long reads, each with a connection of its own: so many are answered at a time.
+    pub long_reads: usize,
+    /// Long reads that wait for one of these threads; one more is refused as busy, and so is one that
+    /// waited for [`Options::read_time_max`].
+    pub long_reads_waiting_max: usize,
     /// A page of history ends early once its bodies have this many bytes.
     pub page_bytes_max: usize,
     /// Newest states of keys that are kept in memory, about 150 bytes each.
@@ -84,6 +96,10 @@ impl Default for Options {
             body_inline_max: MIB,
             match_steps_max: 4_000,
             readers: 4,
+            read_time_here: Duration::from_millis(20),
+            read_time_max: Duration::from_secs(10),
+            long_reads: 2,
+            long_reads_waiting_max: 64,
             page_bytes_max: 16 * MIB,
             head_cache_entries: 100_000,
             body_cache_bytes: 64 * MIB,

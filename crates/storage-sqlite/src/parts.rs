@@ -1,6 +1,8 @@
 //! Parts of a resource: what is found by composites that end with one name.
 
-use crate::encoding::{Entry, Pattern, is_of_part, name_of};
+use std::collections::HashMap;
+
+use crate::encoding::{Entry, Pattern, name_of, part_of};
 use crate::matching::{Alternative, Looked, Planned};
 
 /// Conditions that must hold of one of the parts that a parameter names.
@@ -20,11 +22,20 @@ impl Parts {
     /// Whether all conditions hold of one of them.
     pub(crate) fn one_holds(&self, looked: &Looked<'_>) -> bool {
         let named = looked.entries.iter().filter(|(entry, _)| *entry == self.param);
-        named.filter_map(|(_, value)| Some((value, name_of(value)?))).any(|(value, name)| {
-            let own = looked.entries.iter().filter(|(_, entry)| is_of_part(entry, value));
-            let entries: Vec<Entry> = own.cloned().collect();
+        let mut parts: HashMap<&[u8], (String, Vec<Entry>)> =
+            named.filter_map(|(_, value)| Some((value.as_slice(), (name_of(value)?, Vec::new())))).collect();
+        if parts.is_empty() {
+            return false;
+        }
+        // Once for all parts: there may be as many of them as there are entries.
+        for entry in looked.entries {
+            if let Some((_, own)) = parts.get_mut(&*part_of(&entry.1)) {
+                own.push(entry.clone());
+            }
+        }
+        parts.values().any(|(name, entries)| {
             // No row is a part, so no reference leads to it.
-            let part = Looked { res: 0, id: &name, at: looked.at, entries: &entries };
+            let part = Looked { res: 0, id: name, at: looked.at, entries };
             self.conditions.iter().all(|planned| planned.holds(&part))
         })
     }

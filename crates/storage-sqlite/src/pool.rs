@@ -33,9 +33,9 @@ struct Loans {
     spare: Vec<Connection>,
 }
 
-/// Connections that are kept at a time: each holds a moment of the file. One is kept within one turn of one thread, so
-/// there are never nearly as many.
-const LOANS_MAX: usize = 64;
+/// Connections that are kept at a time, by snapshots and long reads: each holds a moment of the file, and what it read of
+/// it.
+const LOANS_MAX: usize = 32;
 
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 

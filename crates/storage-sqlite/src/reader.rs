@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 use storage_api::{
     Body, Key, Seq, StoreError, StoredVersion, Timestamp, VersionNumber, VersionSelector, VersionTag,
     VersionToken,
@@ -30,6 +30,10 @@ pub(crate) enum ReadError {
     Sqlite(rusqlite::Error),
     /// A chain finds more than one search may follow.
     TooCostly,
+    /// It takes longer than it was given.
+    OutOfTime,
+    /// The store is closed.
+    Closed,
     /// Rows contradict each other.
     Corrupt(String),
     /// A content's file is not there: it went with its version just now, or it is lost.
@@ -40,7 +44,10 @@ pub(crate) enum ReadError {
 
 impl From<rusqlite::Error> for ReadError {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Sqlite(error)
+        match error.sqlite_error_code() {
+            Some(ErrorCode::OperationInterrupted) => Self::OutOfTime,
+            _ => Self::Sqlite(error),
+        }
     }
 }
 
@@ -48,7 +55,8 @@ impl From<ReadError> for StoreError {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Sqlite(error) => store_error(&error),
-            ReadError::TooCostly => Self::TooCostly,
+            ReadError::TooCostly | ReadError::OutOfTime => Self::TooCostly,
+            ReadError::Closed => Self::Unavailable("closed".to_owned()),
             ReadError::Corrupt(what) => Self::Corrupt(what),
             ReadError::FileMissing(path) => Self::Corrupt(format!("{} is missing", path.display())),
             ReadError::File(error) => Self::Io(error.to_string()),

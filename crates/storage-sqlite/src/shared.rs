@@ -5,17 +5,24 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use rusqlite::Connection;
 use storage_api::{Clock, IndexGeneration, StoreError, Write, WriteSet};
 
 use crate::blobs::Blobs;
 use crate::caches::{BodyCache, HeadCache};
 use crate::checkpoint::Log;
+use crate::deadline::within;
 use crate::group::Prepared;
+use crate::long_reads::LongReads;
 use crate::metrics::Counters;
 use crate::options::Options;
-use crate::pool::Pool;
+use crate::pool::{Pool, lock};
 use crate::queue::Queue;
+use crate::reader::{ReadError, ReadResult, Reader};
 use crate::symbols::Symbols;
+
+/// What may take long, with what it is about.
+pub(crate) type Question<Q, T> = fn(&Reader<'_>, &Q, &Options) -> ReadResult<T>;
 
 pub(crate) struct Shared {
     pub(crate) path: PathBuf,
@@ -28,6 +35,7 @@ pub(crate) struct Shared {
     pub(crate) blobs: Arc<Blobs>,
     pub(crate) log: Log,
     pub(crate) pool: Pool,
+    pub(crate) long_reads: LongReads,
     pub(crate) counters: Counters,
     generation: AtomicU32,
 }
@@ -51,6 +59,7 @@ impl Shared {
             blobs: Arc::new(blobs),
             log: Log::default(),
             pool,
+            long_reads: LongReads::new(options.long_reads_waiting_max, options.read_time_max),
             counters: Counters::default(),
             generation: AtomicU32::new(generation.0),
             options,
@@ -64,6 +73,37 @@ impl Shared {
 
     pub(crate) fn set_generation(&self, generation: IndexGeneration) {
         self.generation.store(generation.0, Ordering::Release);
+    }
+
+    /// Asks the tables. A file may go while it is asked for, with the version that had it: then
+    /// the second look says so.
+    pub(crate) fn ask<T>(
+        &self,
+        connection: &Connection,
+        question: impl Fn(&Reader<'_>) -> ReadResult<T>,
+    ) -> ReadResult<T> {
+        let reader = Reader { connection, symbols: &self.symbols, blobs: &self.blobs };
+        match question(&reader) {
+            Err(ReadError::FileMissing(_)) => question(&reader),
+            answer => answer,
+        }
+    }
+
+    /// Asks what takes long, from one moment, on a connection that nobody else waits for.
+    pub(crate) fn ask_at_length<Q, T>(&self, about: &Q, question: Question<Q, T>) -> Result<T, StoreError> {
+        let loan = self.pool.lend()?;
+        let asked = |reader: &Reader<'_>| {
+            let answered = |reader: &Reader<'_>| {
+                within(self.options.read_time_max, || question(reader, about, &self.options))
+            };
+            reader.snapshot(answered)
+        };
+        let answer = match lock(&loan).as_ref() {
+            Some(connection) => self.ask(connection, asked),
+            None => Err(ReadError::Closed),
+        };
+        self.pool.take_back(&loan);
+        Ok(answer?)
     }
 
     /// Puts the large contents of a write set on the disk.

@@ -4,17 +4,19 @@
 
 use std::future::ready;
 use std::sync::Arc;
+use std::time::Duration;
 
 use storage_api::{
     Answer, Commit, Current, HistoryPage, HistoryRequest, Index, IndexGeneration, Key, Record, SearchPage,
     SearchRequest, Store, StoreError, StoredVersion, VersionSelector, WriteSet,
 };
 
+use crate::deadline::within;
 use crate::history::PageLimits;
 use crate::index;
 use crate::pool::{Loan, lock};
 use crate::reader::{ReadError, ReadResult, Reader};
-use crate::shared::Shared;
+use crate::shared::{Question, Shared};
 
 /// What the file held when it was begun. Cloning gives another handle to the same moment.
 #[derive(Clone)]
@@ -41,16 +43,46 @@ impl Snapshot {
 
 impl Held {
     fn ask<T>(&self, question: impl FnOnce(&Reader<'_>) -> ReadResult<T>) -> Result<T, StoreError> {
+        self.look(question).map_err(failure)
+    }
+
+    fn look<T>(&self, question: impl FnOnce(&Reader<'_>) -> ReadResult<T>) -> ReadResult<T> {
         let connection = lock(&self.loan);
-        let ended = || StoreError::Unavailable("the snapshot has ended".to_owned());
-        let connection = connection.as_ref().ok_or_else(ended)?;
+        let connection = connection.as_ref().ok_or(ReadError::Closed)?;
         let Shared { symbols, blobs, .. } = &*self.shared;
-        let answer = question(&Reader { connection, symbols, blobs });
-        answer.map_err(|error| match error {
-            // Files do not wait for snapshots.
-            ReadError::FileMissing(path) => StoreError::Unavailable(format!("{} was purged", path.display())),
-            error => error.into(),
-        })
+        question(&Reader { connection, symbols, blobs })
+    }
+
+    /// Asks what may take so long.
+    fn look_within<Q, T>(&self, time: Duration, about: &Q, question: Question<Q, T>) -> ReadResult<T> {
+        self.look(|reader| within(time, || question(reader, about, &self.shared.options)))
+    }
+}
+
+fn failure(error: ReadError) -> StoreError {
+    match error {
+        // Files do not wait for snapshots.
+        ReadError::FileMissing(path) => StoreError::Unavailable(format!("{} was purged", path.display())),
+        ReadError::Closed => StoreError::Unavailable("the snapshot has ended".to_owned()),
+        error => error.into(),
+    }
+}
+
+impl Snapshot {
+    /// Asks what may take long: for a moment here, and if that is not enough, on a thread for long reads.
+    async fn ask_long<Q, T>(&self, about: &Q, question: Question<Q, T>) -> Result<T, StoreError>
+    where
+        Q: Clone + Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        let Shared { options, counters, long_reads, .. } = &*self.0.shared;
+        match self.0.look_within(options.read_time_here, about, question) {
+            Err(ReadError::OutOfTime) => {}
+            answer => return answer.map_err(failure),
+        }
+        counters.long_reads.add(1);
+        let (held, about, time) = (Arc::clone(&self.0), about.clone(), options.read_time_max);
+        long_reads.ask(move || held.look_within(time, &about, question).map_err(failure)).await
     }
 }
 
@@ -77,16 +109,22 @@ impl Store for Snapshot {
         key: &'a Key,
         version: VersionSelector,
     ) -> Answer<'a, Option<StoredVersion>> {
-        Box::pin(async move { self.0.ask(|reader| reader.read_version(key, version)) })
+        Box::pin(async move {
+            let about = (key.clone(), version);
+            self.ask_long(&about, |reader, (key, version), _| reader.read_version(key, *version)).await
+        })
     }
 
     fn history<'a>(&'a self, request: &'a HistoryRequest) -> Answer<'a, HistoryPage> {
-        let limits = PageLimits::of(&self.0.shared.options);
-        Box::pin(async move { self.0.ask(|reader| reader.history(request, limits)) })
+        Box::pin(
+            self.ask_long(request, |reader, request, options| {
+                reader.history(request, PageLimits::of(options))
+            }),
+        )
     }
 
     fn search<'a>(&'a self, request: &'a SearchRequest) -> Answer<'a, SearchPage> {
-        Box::pin(async move { self.0.ask(|reader| reader.search(request, &self.0.shared.options)) })
+        Box::pin(self.ask_long(request, |reader, request, options| reader.search(request, options)))
     }
 
     fn snapshot(&self) -> Answer<'_, Arc<dyn Store>> {

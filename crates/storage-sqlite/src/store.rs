@@ -15,7 +15,7 @@ use storage_api::{
 
 use crate::blobs::Blobs;
 use crate::connection::{open_read_only, open_writer};
-use crate::error::store_error;
+use crate::deadline::within;
 use crate::history::PageLimits;
 use crate::layout::Layout;
 use crate::lock::StoreLock;
@@ -26,7 +26,7 @@ use crate::position::Position;
 use crate::queue::Job;
 use crate::reader::{ReadError, ReadResult, Reader};
 use crate::rows::State;
-use crate::shared::{Shared, weight};
+use crate::shared::{Question, Shared, weight};
 use crate::snapshot::Snapshot;
 use crate::writer::{Ended, Writer, watch_log};
 use crate::{OpenError, checkpoint, folder, index, recovery, schema};
@@ -50,6 +50,7 @@ struct Inner {
 struct Running {
     writer: JoinHandle<()>,
     checkpointer: JoinHandle<()>,
+    long_reads: Vec<JoinHandle<()>>,
     _lock: StoreLock,
 }
 
@@ -79,9 +80,14 @@ impl SqliteStore {
         let pool = Pool::open(&layout.database, &options)?;
         let shared = Arc::new(Shared::new(layout.database, blobs, pool, options, clock, position.generation));
         watch_log(&mut connection, &shared)?;
+        let ended = |_: &std::io::Error| {
+            shared.log.end();
+            shared.long_reads.close();
+        };
         let checkpointer = start_checkpointer(&shared)?;
-        let writer = start_writer(&shared, connection, position).inspect_err(|_| shared.log.end())?;
-        let running = Running { writer, checkpointer, _lock: lock };
+        let long_reads = start_long_reads(&shared).inspect_err(ended)?;
+        let writer = start_writer(&shared, connection, position).inspect_err(ended)?;
+        let running = Running { writer, checkpointer, long_reads, _lock: lock };
         let (closed, running) = (AtomicBool::new(false), Mutex::new(Some(running)));
         Ok(Self { inner: Arc::new(Inner { shared, closed, running }) })
     }
@@ -112,6 +118,14 @@ fn start_checkpointer(shared: &Arc<Shared>) -> std::io::Result<JoinHandle<()>> {
     thread::Builder::new().name(name).spawn(move || checkpoint::help(&shared))
 }
 
+fn start_long_reads(shared: &Arc<Shared>) -> std::io::Result<Vec<JoinHandle<()>>> {
+    let start = |_| {
+        let shared = Arc::clone(shared);
+        thread::Builder::new().name("store-long-read".to_owned()).spawn(move || shared.long_reads.run())
+    };
+    (0..shared.options.long_reads.max(1)).map(start).collect()
+}
+
 /// A new file gets a generation; another one keeps its own.
 fn give_generation(connection: &Connection, fresh: IndexGeneration) -> Result<(), OpenError> {
     let sql = "INSERT OR IGNORE INTO meta (name, value) VALUES ('index_generation', ?1)";
@@ -120,17 +134,29 @@ fn give_generation(connection: &Connection, fresh: IndexGeneration) -> Result<()
 }
 
 impl Inner {
-    /// Asks the tables. A file may go while it is asked for, with the version that had it: then
-    /// the second look says so.
-    fn ask<T>(&self, question: impl Fn(&Reader<'_>) -> ReadResult<T>) -> Result<T, StoreError> {
-        let connection = self.shared.pool.get().map_err(|error| store_error(&error))?;
-        let connection = connection.as_ref().ok_or_else(closed)?;
-        let Shared { symbols, blobs, .. } = &*self.shared;
-        let reader = Reader { connection, symbols, blobs };
-        match question(&reader) {
-            Err(ReadError::FileMissing(_)) => Ok(question(&reader)?),
-            answer => Ok(answer?),
+    fn ask<T>(&self, question: impl Fn(&Reader<'_>) -> ReadResult<T>) -> ReadResult<T> {
+        let connection = self.shared.pool.get()?;
+        self.shared.ask(connection.as_ref().ok_or(ReadError::Closed)?, question)
+    }
+
+    /// Asks what may take long, from one moment: for a moment here, where others wait for this thread, and if that is not
+    /// enough, from the start on a thread for long reads.
+    async fn ask_long<Q, T>(&self, about: &Q, question: Question<Q, T>) -> Result<T, StoreError>
+    where
+        Q: Clone + Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        let options = &self.shared.options;
+        let here = |reader: &Reader<'_>| {
+            reader.snapshot(|reader| within(options.read_time_here, || question(reader, about, options)))
+        };
+        match self.ask(here) {
+            Err(ReadError::OutOfTime) => {}
+            answer => return Ok(answer?),
         }
+        self.shared.counters.long_reads.add(1);
+        let (shared, about) = (Arc::clone(&self.shared), about.clone());
+        self.shared.long_reads.ask(move || shared.ask_at_length(&about, question)).await
     }
 
     fn read(&self, key: &Key) -> Result<Record, StoreError> {
@@ -194,6 +220,7 @@ impl Inner {
     fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
         self.shared.queue.close("closed");
+        self.shared.long_reads.close();
         // Whoever comes second waits here until the first is done.
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         self.shared.pool.close();
@@ -202,6 +229,7 @@ impl Inner {
             let _ = running.writer.join();
             self.shared.log.end();
             let _ = running.checkpointer.join();
+            running.long_reads.into_iter().for_each(|thread| drop(thread.join()));
             self.shared.log.without_helper(|| {});
         }
     }
@@ -228,22 +256,21 @@ impl Store for SqliteStore {
         version: VersionSelector,
     ) -> Answer<'a, Option<StoredVersion>> {
         Box::pin(async move {
-            self.inner.ask(|reader| reader.snapshot(|reader| reader.read_version(key, version)))
+            let about = (key.clone(), version);
+            self.inner.ask_long(&about, |reader, (key, version), _| reader.read_version(key, *version)).await
         })
     }
 
     fn history<'a>(&'a self, request: &'a HistoryRequest) -> Answer<'a, HistoryPage> {
-        let limits = PageLimits::of(&self.inner.shared.options);
         Box::pin(
-            async move { self.inner.ask(|reader| reader.snapshot(|reader| reader.history(request, limits))) },
+            self.inner.ask_long(request, |reader, request, options| {
+                reader.history(request, PageLimits::of(options))
+            }),
         )
     }
 
     fn search<'a>(&'a self, request: &'a SearchRequest) -> Answer<'a, SearchPage> {
-        let options = &self.inner.shared.options;
-        Box::pin(
-            async move { self.inner.ask(|reader| reader.snapshot(|reader| reader.search(request, options))) },
-        )
+        Box::pin(self.inner.ask_long(request, |reader, request, options| reader.search(request, options)))
     }
 
     fn snapshot(&self) -> Answer<'_, Arc<dyn Store>> {
@@ -271,7 +298,7 @@ impl Store for SqliteStore {
 
     fn index(&self) -> Answer<'_, Index> {
         Box::pin(async move {
-            self.inner.ask(|reader| reader.snapshot(|reader| Ok(index::load(reader.connection)?)))
+            Ok(self.inner.ask(|reader| reader.snapshot(|reader| Ok(index::load(reader.connection)?)))?)
         })
     }
 

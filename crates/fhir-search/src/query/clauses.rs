@@ -2,10 +2,10 @@
 
 use compact_str::{CompactString, format_compact};
 use fhir_definitions::{SearchType, TypeDef};
-use storage_api::{Clause, CodingTest, Key, NumberRange, Reference, SystemTest, Test};
+use storage_api::{Clause, CodingTest, Interval, Key, NumberRange, Reference, SystemTest, Test};
 
 use super::error::Problem;
-use super::ordered::{Prefix, date, numbers, spans};
+use super::ordered::{Prefix, covering, date, numbers, overlapping, spans};
 use super::text::{plain, split};
 use crate::normal::normalised;
 use crate::parameters::Parameter;
@@ -23,6 +23,14 @@ pub(super) enum Modifier {
     OfType,
     /// What people read of a code begins like this.
     Text,
+    /// In a filter: without case and accents the same.
+    Same,
+    /// In a filter: the end of it.
+    Ends,
+    /// In a filter: a time that overlaps this one.
+    Overlaps,
+    /// In a filter: a time that has all of this one in it.
+    Covers,
     Type(TypeDef),
 }
 
@@ -60,6 +68,8 @@ fn tests(kind: SearchType, modifier: Modifier, value: &str, bases: &[&str]) -> T
         (SearchType::String, modifier) => string(modifier, value),
         (SearchType::Uri, modifier) => uri(modifier, value),
         (SearchType::Date, Modifier::None) => dated(value),
+        (SearchType::Date, Modifier::Overlaps) => Ok(vec![span(overlapping(spanned(value)?))]),
+        (SearchType::Date, Modifier::Covers) => Ok(vec![span(covering(spanned(value)?))]),
         (SearchType::Number, Modifier::None) => number(value),
         (SearchType::Quantity, Modifier::None) => quantity(value),
         (SearchType::Reference, Modifier::None) => {
@@ -121,9 +131,14 @@ fn string(modifier: Modifier, value: &str) -> Tests {
         Modifier::None => Test::TextPrefix(normal),
         Modifier::Contains => Test::TextContains(normal),
         Modifier::Exact => Test::Text { normal, original },
+        Modifier::Same => Test::TextIs(normal),
+        Modifier::Ends => Test::TextEnds(normal),
         _ => return Err(Problem::Modifier),
     }])
 }
+
+/// Levels of a URI, or of a version, that are looked at above it.
+pub(super) const LEVELS_MAX: usize = 64;
 
 fn uri(modifier: Modifier, value: &str) -> Tests {
     let value = plain(value);
@@ -136,6 +151,9 @@ fn uri(modifier: Modifier, value: &str) -> Tests {
         Modifier::Contains => vec![Test::UriContains(value)],
         // The URI itself, and what is left of it at every slash.
         Modifier::Above => {
+            if value.matches('/').count() > LEVELS_MAX {
+                return Err(Problem::TooDeep { max: LEVELS_MAX });
+            }
             let slashes = value.match_indices('/').map(|(at, _)| &value[..at]);
             let above = slashes.filter(|above| !above.is_empty() && !above.ends_with(['/', ':']));
             above.chain([value.as_str()]).map(|above| Test::Uri(above.into())).collect()
@@ -151,7 +169,16 @@ fn dated(value: &str) -> Tests {
     if prefix == Prefix::Eq {
         return Ok(vec![Test::Date(found)]);
     }
-    Ok(spans(prefix, found).into_iter().map(|(low, high)| Test::Span { low, high }).collect())
+    Ok(spans(prefix, found).into_iter().map(span).collect())
+}
+
+/// The time that a date without prefix spans.
+fn spanned(value: &str) -> Result<Interval, Problem> {
+    date(value).ok_or(Problem::Malformed { expected: DATE })
+}
+
+fn span((low, high): (Interval, Interval)) -> Test {
+    Test::Span { low, high }
 }
 
 pub(super) const DATE: &str =

@@ -4,6 +4,7 @@ use fhir_model::json::Value as Json;
 use storage_api::{Alone, Candidate, Clause, Condition, Key, Query, Test, Timestamp, matches};
 
 use super::error::Problem;
+use super::room::Room;
 use crate::contained::contained_name;
 use crate::error::ExtractError;
 use crate::extractor::Extractor;
@@ -15,12 +16,15 @@ impl Extractor {
     /// # Errors
     ///
     /// [`Problem::Contained`] where a condition follows references: those of contained resources lead nowhere.
+    /// [`Problem::TooBroad`] where every type of container makes them too many.
     pub fn in_containers(
         &self,
         kind: &str,
         conditions: &[Condition],
         both: bool,
     ) -> Result<Vec<Query>, Problem> {
+        let comparisons: usize = conditions.iter().map(|condition| condition.any.len()).sum();
+        Room::default().expect(comparisons.saturating_mul(self.types().len()))?;
         let query = |container: &'static str| {
             let part = part(container, kind, conditions)?;
             let conditions = if both && container == kind {

@@ -47,6 +47,11 @@ pub enum Problem {
         /// How many are.
         max: usize,
     },
+    /// A search, however short, that comes to more comparisons than are made.
+    TooBroad {
+        /// How many are.
+        max: usize,
+    },
     /// The codes that a value set or a code system stands for cannot be told.
     Codes(Unlisted),
     /// Its value is longer than is taken.
@@ -91,6 +96,11 @@ impl fmt::Display for QueryError {
                 f.write_str("What is contained in other resources is not found by chains, _has, _list, hierarchies or words.")
             }
             Problem::TooDeep { max } => write!(f, "{parameter} goes more than {max} levels deep."),
+            Problem::TooBroad { max } => write!(
+                f,
+                "{parameter} makes the search come to more than {max} comparisons. Name the types that are meant, as in \
+                 subject:Patient.name or _type=Patient, or ask for fewer values."
+            ),
             Problem::Codes(Unlisted::Unknown) => write!(
                 f,
                 "{parameter}: the value set, code system or code is not known here. Store it as a resource with its url first."

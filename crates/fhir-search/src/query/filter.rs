@@ -1,10 +1,13 @@
 //! `_filter`: conditions with `and`, `or`, `not` and parentheses (FHIR, search, "Advanced filtering").
 //!
-//! Every comparison is read as the parameter that means the same, so both find the same.
+//! Every comparison is read as the parameter that means the same, so both find the same; what no parameter means has
+//! modifiers of its own, which cannot be written elsewhere.
 
+use fhir_model::json;
 use storage_api::{Clause, Condition};
 
 use super::Reader;
+use super::clauses::Modifier;
 use super::error::Problem;
 use super::text::escaped;
 
@@ -27,11 +30,12 @@ enum Word {
     Quoted(String),
 }
 
-pub(super) fn filter(reader: &Reader<'_>, text: &str) -> Result<Condition, Problem> {
+/// The conditions of a filter: all of them.
+pub(super) fn filter(reader: &Reader<'_>, text: &str) -> Result<Vec<Condition>, Problem> {
     let words = words(text)?;
     let mut parser = Parser { reader, words: words.as_slice(), comparisons: 0 };
     // Passed over, a part that is not known would make the whole filter vanish.
-    let condition = parser.any(0).map_err(|problem| match problem {
+    let conditions = parser.all(0).map_err(|problem| match problem {
         Problem::Unknown
         | Problem::Unsupported
         | Problem::WithoutFullText
@@ -41,7 +45,7 @@ pub(super) fn filter(reader: &Reader<'_>, text: &str) -> Result<Condition, Probl
         }
         other => other,
     })?;
-    if parser.words.is_empty() { Ok(condition) } else { Err(MALFORMED) }
+    if parser.words.is_empty() { Ok(conditions) } else { Err(MALFORMED) }
 }
 
 fn words(text: &str) -> Result<Vec<Word>, Problem> {
@@ -53,15 +57,17 @@ fn words(text: &str) -> Result<Vec<Word>, Problem> {
             '(' => words.push(Word::Open),
             ')' => words.push(Word::Close),
             '"' => {
-                let mut quoted = String::new();
+                let mut written = String::from(letter);
                 loop {
-                    match letters.next().ok_or(MALFORMED)? {
+                    let letter = letters.next().ok_or(MALFORMED)?;
+                    written.push(letter);
+                    match letter {
                         '"' => break,
-                        '\\' => quoted.push(letters.next().ok_or(MALFORMED)?),
-                        other => quoted.push(other),
+                        '\\' => written.push(letters.next().ok_or(MALFORMED)?),
+                        _ => {}
                     }
                 }
-                words.push(Word::Quoted(quoted));
+                words.push(Word::Quoted(unquoted(&written)?));
             }
             first => {
                 let mut bare = String::from(first);
@@ -75,6 +81,14 @@ fn words(text: &str) -> Result<Vec<Word>, Problem> {
         }
     }
     Ok(words)
+}
+
+/// What a JSON string says.
+fn unquoted(written: &str) -> Result<String, Problem> {
+    match json::parse(written.as_bytes(), &json::Limits::default()) {
+        Ok(json::Value::String(text)) => Ok(text.to_string()),
+        _ => Err(MALFORMED),
+    }
 }
 
 /// The values of a filter behind these operators.
@@ -114,21 +128,20 @@ impl Parser<'_> {
         }
     }
 
-    /// `and` binds more than `or`.
-    fn any(&mut self, depth: usize) -> Result<Condition, Problem> {
-        let mut any = vec![self.all(depth)?];
-        while self.takes("or") {
-            any.push(self.all(depth)?);
-        }
-        Ok(Condition::any(any))
-    }
-
-    fn all(&mut self, depth: usize) -> Result<Clause, Problem> {
+    /// From left to right: neither of `and` and `or` binds more than the other.
+    fn all(&mut self, depth: usize) -> Result<Vec<Condition>, Problem> {
         let mut all = self.one(depth)?;
-        while self.takes("and") {
-            all.extend(self.one(depth)?);
+        loop {
+            if self.takes("and") {
+                all.extend(self.one(depth)?);
+            } else if self.takes("or") {
+                let mut any = alternatives(all);
+                any.extend(alternatives(self.one(depth)?));
+                all = vec![Condition::any(any)];
+            } else {
+                return Ok(all);
+            }
         }
-        Ok(Clause::All(all))
     }
 
     fn one(&mut self, depth: usize) -> Result<Vec<Condition>, Problem> {
@@ -139,7 +152,7 @@ impl Parser<'_> {
             if *self.next()? != Word::Open {
                 return Err(MALFORMED);
             }
-            return Ok(vec![Condition::none(vec![Clause::All(self.inside(depth)?)])]);
+            return Ok(vec![Condition::none(alternatives(self.inside(depth)?))]);
         }
         if self.words.first() == Some(&Word::Open) {
             self.next()?;
@@ -150,8 +163,8 @@ impl Parser<'_> {
 
     /// What is before the closing parenthesis.
     fn inside(&mut self, depth: usize) -> Result<Vec<Condition>, Problem> {
-        let condition = self.any(depth + 1)?;
-        if *self.next()? == Word::Close { Ok(vec![condition]) } else { Err(MALFORMED) }
+        let conditions = self.all(depth + 1)?;
+        if *self.next()? == Word::Close { Ok(conditions) } else { Err(MALFORMED) }
     }
 
     /// `name operator value`.
@@ -176,10 +189,49 @@ impl Parser<'_> {
             return Err(MALFORMED);
         }
         let kind = self.reader.type_of(name)?;
-        let (name, value) = kind.as_parameter(name, operator, value).ok_or(MALFORMED)?;
-        let conditions = self.reader.conditions(&name, &value)?;
-        Ok(if operator == "ne" { vec![Condition::none(vec![Clause::All(conditions)])] } else { conditions })
+        let value = with_known_systems(value);
+        let meant = kind.as_parameter(name, operator, &value).ok_or(MALFORMED)?;
+        let reader = Reader { unmodified: meant.modifier, ..*self.reader };
+        let conditions = reader.conditions(&meant.name, &meant.value)?;
+        Ok(if meant.negated { vec![Condition::none(alternatives(conditions))] } else { conditions })
     }
+}
+
+/// Of which one must hold where all of these conditions must: the clauses of a single one, so that an index can answer
+/// them.
+fn alternatives(mut conditions: Vec<Condition>) -> Vec<Clause> {
+    match conditions.as_mut_slice() {
+        [Condition { any, negated: false }] => std::mem::take(any),
+        _ => vec![Clause::All(conditions)],
+    }
+}
+
+/// Names that a filter may have for systems.
+const SYSTEMS: [(&str, &str); 4] = [
+    ("loinc", "http://loinc.org"),
+    ("snomed", "http://snomed.info/sct"),
+    ("rxnorm", "http://www.nlm.nih.gov/research/umls/rxnorm"),
+    ("ucum", "http://unitsofmeasure.org"),
+];
+
+/// `loinc|1234-5` with the system written out.
+fn with_known_systems(value: &str) -> String {
+    let known = |part| SYSTEMS.iter().find(|(name, _)| *name == part).map_or(part, |(_, system)| *system);
+    match value.rsplit_once('|') {
+        Some((systems, code)) => {
+            let systems: Vec<&str> = systems.split('|').map(known).collect();
+            format!("{}|{code}", systems.join("|"))
+        }
+        None => value.to_owned(),
+    }
+}
+
+/// The parameter that means the same as a comparison.
+struct Meant {
+    name: String,
+    value: String,
+    modifier: Modifier,
+    negated: bool,
 }
 
 /// What the parameter of a comparison compares.
@@ -187,6 +239,8 @@ impl Parser<'_> {
 pub(super) enum Compared {
     Text,
     /// With prefixes.
+    Date,
+    /// With prefixes too.
     Ordered,
     /// Tokens, references, URIs.
     Named,
@@ -194,21 +248,29 @@ pub(super) enum Compared {
 
 impl Compared {
     /// The parameter and the value that mean the same as a comparison.
-    fn as_parameter(self, name: &str, operator: &str, value: &str) -> Option<(String, String)> {
-        let plain = || Some((name.to_owned(), escaped(value, ",$\\")));
-        let modified = |modifier: &str| Some((format!("{name}:{modifier}"), escaped(value, ",\\")));
+    fn as_parameter(self, name: &str, operator: &str, value: &str) -> Option<Meant> {
+        let all = |name: String, value: String| {
+            Some(Meant { name, value, modifier: Modifier::None, negated: operator == "ne" })
+        };
+        let plain = || all(name.to_owned(), escaped(value, ",$\\"));
+        let modified = |modifier: &str| all(format!("{name}:{modifier}"), escaped(value, ",\\"));
+        let by = |modifier| plain().map(|meant| Meant { modifier, ..meant });
         match (operator, self) {
             ("pr", _) => match value {
-                "true" => Some((format!("{name}:missing"), "false".to_owned())),
-                "false" => Some((format!("{name}:missing"), "true".to_owned())),
+                "true" => all(format!("{name}:missing"), "false".to_owned()),
+                "false" => all(format!("{name}:missing"), "true".to_owned()),
                 _ => None,
             },
-            ("eq" | "ne", Self::Text) => modified("exact"),
+            ("eq" | "ne", Self::Text) => by(Modifier::Same),
+            ("ew", Self::Text) => by(Modifier::Ends),
             ("co", Self::Text) => modified("contains"),
-            ("eq" | "ne", Self::Ordered) => Some((name.to_owned(), format!("eq{}", escaped(value, ",$\\")))),
-            ("gt" | "lt" | "ge" | "le" | "sa" | "eb" | "ap", Self::Ordered) => {
-                Some((name.to_owned(), format!("{operator}{}", escaped(value, ",$\\"))))
+            // Some value of the resource is another one, as the prefix says it.
+            ("eq" | "ne" | "gt" | "lt" | "ge" | "le" | "sa" | "eb" | "ap", Self::Date | Self::Ordered) => {
+                let meant = all(name.to_owned(), format!("{operator}{}", escaped(value, ",$\\")))?;
+                Some(Meant { negated: false, ..meant })
             }
+            ("po", Self::Date) => by(Modifier::Overlaps),
+            ("co", Self::Date) => by(Modifier::Covers),
             ("sw", Self::Text) | ("eq" | "ne" | "re", Self::Named) => plain(),
             ("in", Self::Named) => modified("in"),
             ("ni", Self::Named) => modified("not-in"),

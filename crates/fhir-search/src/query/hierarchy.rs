@@ -7,7 +7,7 @@ use compact_str::{CompactString, format_compact};
 use storage_api::{Clause, Condition, Key, Query, Reference, Test};
 
 use super::Reader;
-use super::clauses::references;
+use super::clauses::{LEVELS_MAX, references};
 use super::error::Problem;
 use crate::parameters::Parameter;
 
@@ -38,7 +38,7 @@ impl Reader<'_> {
         }
         let mut any = Vec::new();
         for source in self.parameters.sources(parameter) {
-            any.extend(self.along(way, source.term(), &found));
+            any.extend(self.along(way, source.term(), &found)?);
         }
         // Of what is part of nothing there is nothing above or below.
         if any.is_empty() { Err(Problem::Modifier) } else { Ok(vec![Condition::any(any)]) }
@@ -46,17 +46,18 @@ impl Reader<'_> {
 
     /// What refers by `term` to one of these, or to something above or below one of them. All of one type are followed
     /// together, so that many values are no more steps than one.
-    fn along(&self, way: Way, term: &str, found: &[Reference]) -> Vec<Clause> {
+    fn along(&self, way: Way, term: &str, found: &[Reference]) -> Result<Vec<Clause>, Problem> {
         let mut any = Vec::new();
         let mut ids: BTreeMap<&str, Vec<Key>> = BTreeMap::new();
         for reference in found {
             match reference {
-                Reference::External(text) => any.extend(versions(way, term, text)),
+                Reference::External(text) => any.extend(versions(way, term, text)?),
                 Reference::Local(key) => ids.entry(&key.kind).or_default().push(key.clone()),
             }
         }
         for (kind, keys) in ids {
             let Some(parent) = self.parent_of(kind) else { continue };
+            self.room.take(keys.len() * LEVELS)?;
             let query = match way {
                 Way::Below => below(kind, &keys, &parent, LEVELS),
                 Way::Above => above(kind, &keys, &parent, LEVELS),
@@ -66,7 +67,7 @@ impl Reader<'_> {
             );
             any.push(Clause::Refers { param: term.into(), query: Box::new(query) });
         }
-        any
+        Ok(any)
     }
 
     /// The parameter by which resources of a type are part of others of it.
@@ -103,15 +104,18 @@ fn above(kind: &str, keys: &[Key], parent: &CompactString, levels: usize) -> Que
 }
 
 /// Below version 1 are 1.0 and 1.0.2; above 1.0.2 are 1.0 and 1. A URL without version has all of them below it.
-fn versions(way: Way, term: &str, text: &str) -> Vec<Clause> {
+fn versions(way: Way, term: &str, text: &str) -> Result<Vec<Clause>, Problem> {
     let clause = |test| Clause::term(term, test);
     let exactly = |text: &str| clause(Test::Reference(Reference::External(text.into())));
     let mut any = vec![exactly(text)];
-    let Some((url, version)) = text.split_once('|') else { return any };
+    let Some((url, version)) = text.split_once('|') else { return Ok(any) };
+    if version.matches('.').count() > LEVELS_MAX {
+        return Err(Problem::TooDeep { max: LEVELS_MAX });
+    }
     match way {
         Way::Below => any.push(clause(Test::ReferencePrefix(format_compact!("{text}.")))),
         Way::Above => any
             .extend(version.match_indices('.').map(|(at, _)| exactly(&format!("{url}|{}", &version[..at])))),
     }
-    any
+    Ok(any)
 }

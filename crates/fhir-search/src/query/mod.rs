@@ -8,6 +8,7 @@ mod full_text;
 mod hierarchy;
 mod near;
 mod ordered;
+mod room;
 mod shape;
 mod text;
 mod words;
@@ -25,6 +26,7 @@ use self::filter::{Compared, filter, values_behind};
 use self::full_text::has_words;
 use self::hierarchy::Way;
 use self::ordered::{Prefix, date, moments};
+use self::room::{Room, TOO_BROAD};
 use self::text::{plain, split};
 use crate::contained::contained_name;
 use crate::extractor::Extractor;
@@ -173,6 +175,7 @@ impl Extractor {
         let query = |kind: &&str| Query { kind: (*kind).into(), conditions: Vec::new() };
         let queries = types.iter().map(query).collect();
         let mut selection = Selection { queries, used: Vec::new(), ignored: Vec::new() };
+        let room = Room::default();
         if pairs.len() > PARAMETERS_MAX {
             let problem = Problem::TooMany { max: PARAMETERS_MAX };
             return Err(QueryError { parameter: String::new(), problem });
@@ -180,8 +183,7 @@ impl Extractor {
         for (name, value) in pairs {
             let of_type = |kind: &&str| {
                 let parameters = self.parameters(kind).ok_or(Problem::Unknown)?;
-                Reader { extractor: self, parameters, surroundings, steps: 0, beside: pairs }
-                    .conditions(name, value)
+                Reader::new(self, parameters, surroundings, &room).beside(pairs).conditions(name, value)
             };
             match types.iter().map(of_type).collect::<Result<Vec<_>, _>>() {
                 Ok(conditions) => {
@@ -218,7 +220,8 @@ impl Extractor {
         let compartment = self.definitions().compartment(of)?;
         let parameters = self.parameters(resource_type)?;
         let surroundings = Surroundings { bases, terminology: &Terminology::default() };
-        let reader = Reader { extractor: self, parameters, surroundings, steps: 0, beside: &[] };
+        let room = Room::default();
+        let reader = Reader::new(self, parameters, surroundings, &room);
         let mut any = Vec::new();
         for code in compartment.parameters(self.definitions().resource_type(resource_type)?) {
             for condition in reader.conditions(code, &format!("{of}/{id}")).unwrap_or_default() {
@@ -298,11 +301,37 @@ struct Reader<'a> {
     steps: usize,
     /// The parameters of the same search, where no reference was followed.
     beside: &'a [(String, String)],
+    /// What the search may still come to.
+    room: &'a Room,
+    /// What a parameter means that has no modifier.
+    unmodified: Modifier,
+}
+
+impl<'a> Reader<'a> {
+    fn new(
+        extractor: &'a Extractor,
+        parameters: &'a Parameters,
+        surroundings: Surroundings<'a>,
+        room: &'a Room,
+    ) -> Self {
+        let (steps, beside, unmodified) = (0, &[][..], Modifier::None);
+        Self { extractor, parameters, surroundings, steps, beside, room, unmodified }
+    }
+
+    fn beside(self, beside: &'a [(String, String)]) -> Self {
+        Self { beside, ..self }
+    }
 }
 
 impl Reader<'_> {
     /// What one parameter asks for: all of these.
     fn conditions(&self, name: &str, value: &str) -> Result<Vec<Condition>, Problem> {
+        let conditions = self.understood(name, value)?;
+        self.room.take(conditions.iter().map(|condition| condition.any.len()).sum())?;
+        Ok(conditions)
+    }
+
+    fn understood(&self, name: &str, value: &str) -> Result<Vec<Condition>, Problem> {
         let (code, modifier) = name.split_once(':').map_or((name, None), |(code, rest)| (code, Some(rest)));
         if RESULT_PARAMETERS.contains(&code) {
             return Err(Problem::ShapesResults);
@@ -319,7 +348,7 @@ impl Reader<'_> {
         let parameter = match self.parameters.get(code).filter(|_| !matches!(code, "_list" | "_filter")) {
             Some(parameter) => parameter,
             None if matches!(name, "_list" | "_filter") && !value.is_empty() => {
-                return if name == "_list" { listed(value) } else { Ok(vec![filter(self, value)?]) };
+                return if name == "_list" { listed(value) } else { filter(self, value) };
             }
             None if matches!(code, "_has" | "_list" | "_type" | "_filter") => {
                 return Err(Problem::Unsupported);
@@ -383,6 +412,7 @@ impl Reader<'_> {
                         any.push(Clause::Refers { param: source.term().into(), query });
                     }
                 }
+                Err(TOO_BROAD) => return Err(TOO_BROAD),
                 Err(problem) if refused == Problem::Unknown => refused = problem,
                 Err(_) => {}
             }
@@ -416,6 +446,7 @@ impl Reader<'_> {
         if self.steps == STEPS_MAX {
             return Err(Problem::TooDeep { max: STEPS_MAX });
         }
+        self.room.take(1)?;
         let parameters = self.extractor.parameters(kind).ok_or(Problem::Unknown)?;
         let reader = Reader { parameters, steps: self.steps + 1, beside: &[], ..*self };
         Ok(Query { kind: kind.into(), conditions: reader.conditions(name, value)? })
@@ -448,7 +479,7 @@ impl Reader<'_> {
         }
         let negated = modifier == Some("not") && kind == SearchType::Token;
         let modifier = match modifier {
-            None => Modifier::None,
+            None => self.unmodified,
             Some(_) if negated => Modifier::None,
             Some("exact") => Modifier::Exact,
             // Of URIs since R5.
@@ -476,17 +507,29 @@ impl Reader<'_> {
 
     /// What a comparison in a filter compares. The last parameter of a chain says it.
     fn type_of(&self, name: &str) -> Result<Compared, Problem> {
+        self.room.take(1)?;
         let (code, rest) = name.split_once('.').map_or((name, None), |(code, rest)| (code, Some(rest)));
         let parameter = self.parameters.get(code).ok_or(Problem::Unknown)?;
         let definition = parameter.definition();
         if let Some(rest) = rest {
-            let mut targets =
-                definition.targets().filter_map(|target| self.extractor.parameters(target.name()));
-            let mut found = targets.find_map(|parameters| Reader { parameters, ..*self }.type_of(rest).ok());
-            return found.take().ok_or(Problem::Unknown);
+            if self.steps == STEPS_MAX {
+                return Err(Problem::TooDeep { max: STEPS_MAX });
+            }
+            let targets = definition.targets().filter_map(|target| self.extractor.parameters(target.name()));
+            let mut refused = Problem::Unknown;
+            for parameters in targets {
+                match (Reader { parameters, steps: self.steps + 1, ..*self }).type_of(rest) {
+                    Ok(compared) => return Ok(compared),
+                    Err(problem @ (TOO_BROAD | Problem::TooDeep { .. })) => return Err(problem),
+                    Err(problem) => refused = problem,
+                }
+            }
+            return Err(refused);
         }
         Ok(match definition.search_type() {
             SearchType::String => Compared::Text,
+            // A moment has nothing to overlap with.
+            SearchType::Date if code != "_lastUpdated" => Compared::Date,
             SearchType::Date | SearchType::Number | SearchType::Quantity => Compared::Ordered,
             _ => Compared::Named,
         })
@@ -513,6 +556,7 @@ impl Reader<'_> {
                 }
             };
             let codes = codes.map_err(Problem::Codes)?;
+            self.room.expect(any.len() + codes.len())?;
             for code in codes {
                 let sources = self.parameters.sources(parameter);
                 any.extend(sources.map(|source| Clause::term(source.term(), Test::Token(code.clone()))));

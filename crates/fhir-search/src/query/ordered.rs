@@ -74,9 +74,23 @@ pub(super) fn spans(prefix: Prefix, date: Interval) -> Vec<(Interval, Interval)>
         Prefix::Eb => vec![(any, span(FIRST, low.saturating_sub(1)))],
         Prefix::Ap => {
             let (low, high) = (low.saturating_sub(NEARBY_US), high.saturating_add(NEARBY_US));
-            vec![(span(FIRST, high), span(low, LAST))]
+            vec![overlapping(span(low, high))]
         }
     }
+}
+
+/// Where the first and the last moment lie of what has a moment with this in common.
+pub(super) fn overlapping(
+    Interval { low: Timestamp(low), high: Timestamp(high) }: Interval,
+) -> (Interval, Interval) {
+    (span(FIRST, high), span(low, LAST))
+}
+
+/// Where those lie of what has all of this in it.
+pub(super) fn covering(
+    Interval { low: Timestamp(low), high: Timestamp(high) }: Interval,
+) -> (Interval, Interval) {
+    (span(FIRST, low), span(high, LAST))
 }
 
 /// Where a single moment may lie: any of these.

@@ -309,9 +309,57 @@ fn texts_sets_and_filters() {
     check(condition, &found_by, &not_found_by);
     let found_by = ["_filter=family sw ne", r#"_filter=given eq "Ann Mary""#, "_filter=name co ea"];
     check(PATIENT, &found_by, &["_filter=family sw ea", "_filter=given eq ann"]);
+    // Values are compared without case, from left to right, and by the names that systems have here.
+    let found_by = [
+        "_filter=given eq \"ann mary\"",
+        "_filter=family eq NEAL",
+        "_filter=family ew al",
+        "_filter=not (family ew e)",
+        "_filter=family ne x",
+        r#"_filter=family eq "Ne\u0061l""#,
+        "_filter=family eq neal or family eq x and family eq neal",
+    ];
+    let not_found_by = [
+        "_filter=family ew ne",
+        "_filter=family ne neal",
+        "_filter=family eq neal or family eq neal and family eq x",
+        "_filter=not (family eq neal) and family pr true",
+    ];
+    check(PATIENT, &found_by, &not_found_by);
+    let loinc = condition.replace("\"l\"", "\"http://loinc.org\"");
+    check(
+        &loinc,
+        &["_filter=code eq loinc|bp", "_filter=code eq http://loinc.org|bp"],
+        &["_filter=code eq snomed|bp"],
+    );
+    let period = condition.replace(
+        "\"onsetDateTime\":\"2013-04-02\"",
+        "\"onsetPeriod\":{\"start\":\"2013-04-02\",\"end\":\"2013-06\"}",
+    );
+    let found_by = [
+        "_filter=onset-date po 2013-05",
+        "_filter=onset-date po 2013",
+        "_filter=onset-date po 2013-04-02",
+        "_filter=onset-date co 2013-05",
+        "_filter=onset-date ne 2013-05",
+        "_filter=not (onset-date po 2014)",
+    ];
+    let not_found_by = [
+        "_filter=onset-date po 2013-07",
+        "_filter=onset-date po 2013-04-01",
+        "_filter=onset-date co 2013",
+        "_filter=abatement-date ne 2013",
+        "_filter=abatement-date po 2013",
+    ];
+    check(&period, &found_by, &not_found_by);
     for bad in [
         "code eq",
         "code",
+        "onset-date po ge2013",
+        "onset-date po x",
+        "onset-date ew 2013",
+        "_lastUpdated po 2013",
+        "code eq \"\\x\"",
         "(code eq x",
         "code eq x)",
         "code is x",
@@ -381,6 +429,51 @@ fn words_in_strings_in_r5() {
         let older = Extractor::of(FhirVersion::R4).search("Patient", &pairs(query), BASES);
         assert_eq!(older.map_err(|error| error.problem), Err(Problem::Modifier), "{query}");
     }
+}
+
+/// What an index can answer stays what an index can answer.
+#[test]
+fn filters_are_conditions() {
+    let shape = |filter: &str| {
+        let found = search("Condition", &format!("_filter={filter}")).unwrap().query.conditions;
+        found.iter().map(|condition| (condition.any.len(), condition.negated)).collect::<Vec<_>>()
+    };
+    for (filter, expected) in [
+        ("code eq a", &[(1, false)][..]),
+        ("code eq a and onset-date ge 2013", &[(1, false), (2, false)]),
+        ("code eq a or code eq b", &[(2, false)]),
+        ("code eq a or code eq b or code eq c", &[(3, false)]),
+        ("(code eq a or code eq b) and not (code eq c)", &[(2, false), (1, true)]),
+        ("code ne a", &[(1, true)]),
+        ("code eq a and code eq b or code eq c", &[(2, false)]),
+    ] {
+        assert_eq!(shape(filter), expected, "{filter}");
+    }
+}
+
+/// What a few bytes stand for is bounded.
+#[test]
+fn searches_that_come_to_too_much() {
+    let problem = |kind: &str, query: &str| search(kind, query).unwrap_err().problem;
+    let broad = Problem::TooBroad { max: 50_000 };
+    let subjects = "subject.".repeat(4);
+    assert_eq!(problem("Task", &format!("{subjects}_tag=a")), broad);
+    assert_eq!(problem("Task", &format!("_filter={subjects}_tag eq a")), broad);
+    let deep = format!("_filter={}nothing eq a", "subject.".repeat(40));
+    assert!(matches!(problem("Task", &deep), Problem::TooDeep { .. } | Problem::TooBroad { .. }));
+    assert!(search("Task", "subject.subject._tag=a").is_ok());
+    assert!(search("Task", "subject:Patient.general-practitioner.name=a").is_ok());
+    let levels = |count: usize| format!("url:above=http:/{}", "/a".repeat(count));
+    assert!(search("ValueSet", &levels(60)).is_ok());
+    assert_eq!(problem("ValueSet", &levels(70)), Problem::TooDeep { max: 64 });
+    let versions = |count: usize| format!("instantiates-canonical:above=http://a|1{}", ".1".repeat(count));
+    assert!(search("CarePlan", &versions(60)).is_ok());
+    assert_eq!(problem("CarePlan", &versions(70)), Problem::TooDeep { max: 64 });
+    let set = "http://hl7.org/fhir/ValueSet/languages";
+    let sets = |count: usize| format!("language:in={}", vec![set; count].join(","));
+    assert!(search("Patient", &sets(2)).is_ok());
+    let all: Vec<String> = (0..60).map(|_| sets(200)).collect();
+    assert_eq!(problem("Patient", &all.join("&")), broad);
 }
 
 /// What comes along, and in which order.

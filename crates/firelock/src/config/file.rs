@@ -65,7 +65,7 @@ pub(super) struct FileLimits {
     pub(super) idempotency_time_s: Option<i64>,
 }
 
-/// How SQLite stores are run; the names are those of [`storage_sqlite::Options`].
+/// How SQLite stores are run; the names are those of [`storage_sqlite::Options`], times with their unit.
 #[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FileSqlite {
@@ -76,6 +76,10 @@ pub(super) struct FileSqlite {
     pub(super) page_cache_bytes: Option<usize>,
     pub(super) checkpoint_bytes: Option<u64>,
     pub(super) log_bytes_max: Option<u64>,
+    pub(super) read_time_here_ms: Option<u64>,
+    pub(super) read_time_max_ms: Option<u64>,
+    pub(super) long_reads: Option<usize>,
+    pub(super) long_reads_waiting_max: Option<usize>,
 }
 
 #[derive(Debug, Default, Deserialize, Serialize)]

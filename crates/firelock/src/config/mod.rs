@@ -228,6 +228,10 @@ impl Config {
                 page_cache_bytes: Some(self.sqlite.page_cache_bytes),
                 checkpoint_bytes: Some(self.sqlite.checkpoint_bytes),
                 log_bytes_max: Some(self.sqlite.log_bytes_max),
+                read_time_here_ms: u64::try_from(self.sqlite.read_time_here.as_millis()).ok(),
+                read_time_max_ms: u64::try_from(self.sqlite.read_time_max.as_millis()).ok(),
+                long_reads: Some(self.sqlite.long_reads),
+                long_reads_waiting_max: Some(self.sqlite.long_reads_waiting_max),
             },
             mount: self.mounts.iter().map(FileMount::of).collect(),
         };
@@ -290,6 +294,10 @@ impl FileSqlite {
             page_cache_bytes: self.page_cache_bytes.unwrap_or(defaults.page_cache_bytes),
             checkpoint_bytes: self.checkpoint_bytes.unwrap_or(defaults.checkpoint_bytes),
             log_bytes_max: self.log_bytes_max.unwrap_or(defaults.log_bytes_max),
+            read_time_here: self.read_time_here_ms.map_or(defaults.read_time_here, Duration::from_millis),
+            read_time_max: self.read_time_max_ms.map_or(defaults.read_time_max, Duration::from_millis),
+            long_reads: self.long_reads.unwrap_or(defaults.long_reads),
+            long_reads_waiting_max: self.long_reads_waiting_max.unwrap_or(defaults.long_reads_waiting_max),
             ..defaults
         };
         ensure!(

@@ -4,6 +4,7 @@
 
 mod audit;
 mod backups;
+mod costly;
 mod demo;
 mod explains;
 mod exports;

@@ -224,6 +224,8 @@ fn tests() -> Vec<Test> {
         tests.push(Test::UriContains(code.into()));
         tests.push(Test::TextPrefix(code.into()));
         tests.push(Test::TextContains(code.into()));
+        tests.push(Test::TextIs(code.into()));
+        tests.push(Test::TextEnds(code.into()));
         tests.push(Test::Reference(Reference::External(code.into())));
         tests.push(Test::ReferencePrefix(code.into()));
     }

@@ -124,6 +124,8 @@ fn test() -> impl Strategy<Value = Test> {
         Just(Test::Present),
         text().prop_map(Test::TextPrefix),
         text().prop_map(Test::TextContains),
+        text().prop_map(Test::TextIs),
+        text().prop_map(Test::TextEnds),
         text().prop_map(Test::UriBelow),
         phrase().prop_map(Test::TextWords),
         phrase().prop_map(Test::Words),
@@ -207,9 +209,9 @@ proptest! {
         let own = bytes(&token(&name));
         prop_assert_eq!(name_of(&own), Some(name.to_string()));
         let with = |last: &CompactString| Value::Composite(vec![value.clone(), token(last)]);
-        prop_assert!(is_of_part(&bytes(&with(&name)), &own));
-        prop_assert_eq!(is_of_part(&bytes(&with(&other)), &own), other == name);
-        prop_assert_eq!(is_of_part(&bytes(&token(&other)), &own), other == name);
+        prop_assert_eq!(&*part_of(&bytes(&with(&name))), &*own);
+        prop_assert_eq!(*part_of(&bytes(&with(&other))) == *own, other == name);
+        prop_assert_eq!(*part_of(&bytes(&token(&other))) == *own, other == name);
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod conformance;
 mod crashing;
 mod files;
 mod limits;
+mod long_reads;
 mod reopening;
 mod searching;
 mod sorting;

@@ -100,6 +100,8 @@ fn test() -> impl Strategy<Value = Test> {
         }),
         1 => text().prop_map(Test::TextPrefix),
         1 => text().prop_map(Test::TextContains),
+        1 => text().prop_map(Test::TextIs),
+        1 => text().prop_map(Test::TextEnds),
         1 => text().prop_map(Test::UriBelow),
         1 => phrase().prop_map(Test::TextWords),
         3 => phrase().prop_map(Test::Words),
