@@ -275,13 +275,13 @@ impl Rule {
         let place = Place { search_type: self.search_type, system: self.system, bases, version };
         let items = self.evaluate(context.clone(), environment)?;
         self.mark_missing(&items, context, terms);
-        let mut room = COMBINATIONS_MAX;
+        let mut left = COMBINATIONS_MAX;
         for item in &*items {
             if self.components.is_empty() {
                 values(item, &place, &mut |value| terms.push(Term { param: self.term.clone(), value }));
                 side_terms(item, &place, &self.term, terms);
             } else {
-                self.combine(item, environment, bases, &mut room, terms)?;
+                self.combine(item, environment, bases, &mut left, terms)?;
             }
         }
         Ok(())
@@ -293,7 +293,7 @@ impl Rule {
         root: &Item<'_>,
         environment: &Environment<'_>,
         bases: &[&str],
-        room: &mut usize,
+        left: &mut usize,
         terms: &mut Vec<Term>,
     ) -> Result<(), ExtractError> {
         let mut rows: Vec<Vec<Value>> = vec![Vec::with_capacity(self.components.len())];
@@ -305,12 +305,12 @@ impl Rule {
             for item in &*expression.evaluate(root.clone(), environment).map_err(failed)? {
                 values(item, &place, &mut |value| parts.push(value));
             }
-            if rows.len().saturating_mul(parts.len()) > *room {
+            if rows.len().saturating_mul(parts.len()) > *left {
                 return Err(failed(EvalError::TooManyItems { items_max: COMBINATIONS_MAX }));
             }
             rows = rows.iter().flat_map(|row| parts.iter().map(|part| with(row, part))).collect();
         }
-        *room -= rows.len();
+        *left -= rows.len();
         terms.extend(
             rows.into_iter().map(|row| Term { param: self.term.clone(), value: Value::Composite(row) }),
         );

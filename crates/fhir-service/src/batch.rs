@@ -66,14 +66,14 @@ impl Service {
         deadline: Deadline,
         context: &Context,
     ) -> Result<Answer, Failure> {
-        // What is answered from memory waits for nothing, and other requests must have their turn.
-        tokio::task::yield_now().await;
         self.expect_entry_in_time(deadline)?;
         self.admit_entry(&entry, context)?;
         let resource = self.sent_by(&entry)?;
         let asked = self.asked_by(&entry, resource)?;
         let own = entry_context(asked.precondition, Planned::default(), context);
-        let answer = self.dispatch(asked.operation, &own).await?;
-        Ok(self.entry_answer(&entry, answer, asked.subset, &context.trace))
+        let answered = self.dispatch(asked.operation, &own).await;
+        // What is answered from memory waited for nothing, and other requests must have their turn.
+        tokio::task::yield_now().await;
+        Ok(self.entry_answer(&entry, answered?, asked.subset, &context.trace))
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use compact_str::CompactString;
 
-use crate::{Circle, Coding, Interval, Key, Number, Phrase, Reference, Term, Timestamp, Value, Words};
+use crate::{Circle, Coding, Interval, Key, Named, Number, Phrase, Reference, Term, Timestamp, Value, Words};
 
 /// Which live resources of one kind are meant: those for which every condition holds.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -57,6 +57,8 @@ pub enum Clause {
         param: CompactString,
         /// What is referred to.
         query: Box<Query>,
+        /// How references elsewhere name such resources, if they do.
+        named: Option<Box<Named>>,
     },
     /// A resource that the query means has a term with this parameter that refers to it.
     Referred {
@@ -64,6 +66,8 @@ pub enum Clause {
         param: CompactString,
         /// What refers to it.
         query: Box<Query>,
+        /// How references elsewhere name this resource, if they do.
+        named: Option<Box<Named>>,
     },
     /// All of these hold.
     All(Vec<Condition>),
@@ -231,18 +235,25 @@ impl Clause {
             }
             Self::Id(id) => candidate.key.id == *id,
             Self::Updated(span) => span.contains(candidate.at),
-            Self::Refers { param, query } => candidate.terms.iter().any(|term| match &term.value {
-                Value::Reference(Reference::Local(key)) if term.param == *param => {
-                    others.one(key, &mut |other| matches(query, other, others))
-                }
-                _ => false,
-            }),
-            Self::Referred { param, query } => others.any(&query.kind, &mut |other| {
+            Self::Refers { param, query, named } => {
+                let mut is_meant = |other: &Candidate<'_>| matches(query, other, others);
+                let local = |term: &Term| match &term.value {
+                    Value::Reference(Reference::Local(key)) => term.param == *param && others.one(key, &mut is_meant),
+                    _ => false,
+                };
+                candidate.terms.iter().any(local)
+                    || named.as_ref().is_some_and(|named| {
+                        let is_named = |other: &Candidate<'_>| named.is_named(other, candidate, param);
+                        others.any(&query.kind, &mut |other| is_named(other) && matches(query, other, others))
+                    })
+            }
+            Self::Referred { param, query, named } => others.any(&query.kind, &mut |other| {
                 let refers = |term: &Term| {
                     term.param == *param
                         && matches!(&term.value, Value::Reference(Reference::Local(key)) if key == candidate.key)
                 };
-                other.terms.iter().any(refers) && matches(query, other, others)
+                let is_named = || named.as_ref().is_some_and(|named| named.is_named(candidate, other, param));
+                (other.terms.iter().any(refers) || is_named()) && matches(query, other, others)
             }),
             Self::All(conditions) => conditions.iter().all(|condition| condition.holds(candidate, others)),
             Self::Part { param, conditions } => {

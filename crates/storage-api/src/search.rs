@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use compact_str::CompactString;
 
-use crate::{Query, Seq, SortKey, SortValue, StoredVersion};
+use crate::{Candidate, Query, Reference, Seq, SortKey, SortValue, StoredVersion, Value};
 
 /// Where a store keeps a resource. It never changes, so a walk in its order passes every resource
 /// that stays at most once, and exactly once if it matches all the while, whatever is written
@@ -78,6 +78,28 @@ pub struct Named {
     pub uri: CompactString,
     /// The parameter that has the version, as the code of a token.
     pub version: CompactString,
+}
+
+impl Named {
+    /// Whether one resource is named by a reference of another one with this parameter.
+    pub fn is_named(&self, one: &Candidate<'_>, by: &Candidate<'_>, param: &str) -> bool {
+        let own = by.terms.iter().filter(|term| term.param == *param);
+        let texts: Vec<&str> = own
+            .filter_map(|term| match &term.value {
+                Value::Reference(Reference::External(text)) => Some(text.as_str()),
+                _ => None,
+            })
+            .collect();
+        let has = |param: &str, is: &dyn Fn(&Value) -> bool| {
+            one.terms.iter().any(|term| term.param == *param && is(&term.value))
+        };
+        names(&texts).into_iter().any(|(uri, version)| {
+            has(&self.uri, &|value| matches!(value, Value::Uri(own) if *own == uri))
+                && version.is_none_or(|version| {
+                    has(&self.version, &|value| matches!(value, Value::Token(own) if own.code == version))
+                })
+        })
+    }
 }
 
 /// What references elsewhere name: each URI with the version that follows it behind a bar. A reference that another one

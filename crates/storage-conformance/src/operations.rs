@@ -240,9 +240,9 @@ fn search() -> impl Strategy<Value = Query> {
             .prop_map(|(low, len)| Clause::Updated(Interval { low, high: Timestamp(low.0 + len) })),
         2 => param().prop_map(|param| Clause::term(param, Test::Present)),
         2 => (param(), query())
-            .prop_map(|(param, query)| Clause::Refers { param: param.into(), query: Box::new(query) }),
+            .prop_map(|(param, query)| Clause::Refers { param: param.into(), query: Box::new(query), named: None }),
         2 => (param(), query())
-            .prop_map(|(param, query)| Clause::Referred { param: param.into(), query: Box::new(query) }),
+            .prop_map(|(param, query)| Clause::Referred { param: param.into(), query: Box::new(query), named: None }),
     ];
     let conditions = collection::vec((collection::vec(clause, 1..3), any::<bool>()), 0..3);
     (query(), conditions, any::<bool>()).prop_map(|(mut query, conditions, alone)| {

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use storage_api::{
-    Direction, INCLUDED_MAX, Include, Key, Mark, Reference, SearchPage, SearchRequest, Seq, SortValue,
-    StoredVersion, Value, compare_marks, names,
+    Candidate, Direction, INCLUDED_MAX, Include, Key, Mark, Reference, SearchPage, SearchRequest, Seq,
+    SortValue, StoredVersion, Timestamp, Value, compare_marks,
 };
 
 use crate::state::{Resource, State};
@@ -99,26 +99,11 @@ fn targets<'a>(resource: &'a Resource, include: &'a Include) -> impl Iterator<It
 
 /// Whether a reference to elsewhere of one resource names another one.
 fn is_named(include: &Include, resource: &Resource, key: &Key, other: &Resource) -> bool {
-    let own = resource.newest_terms().iter().filter(|term| term.param == include.param);
-    let texts: Vec<&str> = own
-        .filter_map(|term| match &term.value {
-            Value::Reference(Reference::External(text)) => Some(text.as_str()),
-            _ => None,
-        })
-        .collect();
-    let has = |param: &str, is: &dyn Fn(&Value) -> bool| {
-        other.newest_terms().iter().any(|term| term.param == *param && is(&term.value))
-    };
-    include.named.iter().filter(|named| named.kind == key.kind).any(|named| {
-        names(&texts).into_iter().any(|(uri, version)| {
-            has(&named.uri, &|value| matches!(value, Value::Uri(own) if *own == uri))
-                && version.is_none_or(|version| {
-                    let is_version =
-                        |value: &Value| matches!(value, Value::Token(own) if own.code == version);
-                    has(&named.version, &is_version)
-                })
-        })
-    })
+    // Neither its key nor its time is asked for.
+    let candidate = |terms| Candidate { key, at: Timestamp(0), terms };
+    let (by, one) = (candidate(resource.newest_terms()), candidate(other.newest_terms()));
+    let mut named = include.named.iter().filter(|named| named.kind == key.kind);
+    named.any(|named| named.is_named(&one, &by, &include.param))
 }
 
 fn plain(version: &Arc<StoredVersion>) -> StoredVersion {

@@ -122,7 +122,7 @@ impl Reader<'_> {
                 }
             }
             Direction::Backward if include.target.is_none_or(|target| target == from.kind) => {
-                for res in self.rows_with(include.param, &local(from.res))? {
+                for res in self.some_with(include.param, &local(from.res))? {
                     if kind_of(res)? == Some(include.kind) {
                         reached.push(res);
                     }
@@ -142,7 +142,7 @@ impl Reader<'_> {
         let texts: Vec<&str> = own.filter_map(|(_, value)| external_of(value)).collect();
         for (text, version) in names(&texts) {
             for named in &include.named {
-                for res in self.rows_with(named.uri, &uri(text))? {
+                for res in self.some_with(named.uri, &uri(text))? {
                     if self.kind_of(res)? == Some(named.kind) && self.has_version(*named, res, version)? {
                         reached.push(res);
                     }
@@ -164,7 +164,7 @@ impl Reader<'_> {
         for own in
             entries.iter().filter(|(param, _)| *param == named.uri).filter_map(|(_, value)| uri_of(value))
         {
-            for res in self.rows_with(include.param, &external(own))? {
+            for res in self.some_with(include.param, &external(own))? {
                 if self.kind_of(res)? != Some(include.kind) {
                     continue;
                 }
@@ -190,7 +190,7 @@ impl Reader<'_> {
     }
 
     /// A few more than may be included are enough.
-    fn rows_with(&self, param: i64, value: &[u8]) -> ReadResult<Vec<i64>> {
+    fn some_with(&self, param: i64, value: &[u8]) -> ReadResult<Vec<i64>> {
         let sql = "SELECT res FROM term WHERE param = ?1 AND value = ?2 LIMIT ?3";
         let limit = i64::try_from(4 * INCLUDED_MAX).unwrap_or(i64::MAX);
         let mut statement = self.connection.prepare_cached(sql)?;

@@ -113,7 +113,7 @@ mod tests {
 
     use super::*;
 
-    const LONG: Duration = Duration::from_secs(3600);
+    const LONG: Duration = Duration::from_hours(1);
 
     /// Answers what waits and what comes, while `test` goes on.
     fn answering(reads: &LongReads, test: impl FnOnce()) {
@@ -155,12 +155,12 @@ mod tests {
         let (told, answered) = mpsc::channel();
         {
             let told = told.clone();
-            let mut given_up = Box::pin(reads.ask(move || Ok(told.send("given up").unwrap())));
+            let mut given_up = Box::pin(reads.ask(move || told.send("given up").map_err(|_| closed())));
             let mut context = std::task::Context::from_waker(std::task::Waker::noop());
             assert!(given_up.as_mut().poll(&mut context).is_pending());
         }
         answering(&reads, || {
-            assert_eq!(block_on(reads.ask(move || Ok(told.send("waited for").unwrap()))), Ok(()));
+            assert_eq!(block_on(reads.ask(move || told.send("waited for").map_err(|_| closed()))), Ok(()));
         });
         assert_eq!(answered.iter().collect::<Vec<_>>(), ["waited for"]);
     }

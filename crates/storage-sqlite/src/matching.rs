@@ -6,9 +6,9 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use compact_str::CompactString;
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
-use storage_api::{Clause, Condition, Interval, Key, Now, Query, StoreError, Test, Timestamp};
+use storage_api::{Clause, Condition, Interval, Key, Named, Now, Query, StoreError, Test, Timestamp, names};
 
-use crate::encoding::{Entry, Names, Pattern, local, target_of, unpack};
+use crate::encoding::{Entry, Names, Pattern, code_of, external_of, local, target_of, unpack, uri, uri_of};
 use crate::group::{Group, GroupError};
 use crate::parts::Parts;
 use crate::rows::{ResourceRow, State};
@@ -36,6 +36,9 @@ pub(crate) trait Look: Names {
 
     /// The rows of the live resources that match, for a clause that follows references.
     fn rows(&mut self, query: &Query) -> Result<Vec<i64>, Self::Error>;
+
+    /// The rows of the live resources that the index has under a value.
+    fn rows_with(&mut self, param: i64, value: &[u8]) -> Result<Vec<i64>, Self::Error>;
 
     /// The number of a text, if it has one.
     fn symbol(&mut self, kind: SymbolKind, text: &CompactString) -> rusqlite::Result<Option<i64>>;
@@ -78,6 +81,7 @@ impl Planned {
         self.any.iter().any(|one| match one {
             Alternative::Entry { .. }
             | Alternative::Within { .. }
+            | Alternative::Naming { .. }
             | Alternative::Words { .. }
             | Alternative::Part(_) => true,
             Alternative::All(conditions) => conditions.iter().any(Self::needs_entries),
@@ -100,6 +104,11 @@ pub(crate) enum Alternative {
     Within {
         param: i64,
         values: HashSet<Vec<u8>>,
+    },
+    /// A reference elsewhere to one of these URIs, and, if it has a version, to one of those that are beside it.
+    Naming {
+        param: i64,
+        by: HashMap<String, HashSet<String>>,
     },
     /// One of these rows.
     Rows(BTreeSet<i64>),
@@ -300,6 +309,7 @@ fn estimate(connection: &Connection, condition: &[Alternative], max: i64) -> rus
             }
             Alternative::Id(_) | Alternative::Updated(_) | Alternative::All(_) => 1,
             Alternative::Within { values, .. } => i64::try_from(values.len()).unwrap_or(i64::MAX),
+            Alternative::Naming { by, .. } => i64::try_from(by.len()).unwrap_or(i64::MAX),
             Alternative::Words { param, wanted } => wanted.estimate(connection, *param, max)?,
             Alternative::Rows(rows) => i64::try_from(rows.len()).unwrap_or(i64::MAX),
         };
@@ -313,9 +323,15 @@ fn estimate(connection: &Connection, condition: &[Alternative], max: i64) -> rus
 impl Alternative {
     /// None if nothing can pass; several where what passes lies in several ranges.
     fn add<L: Look>(clause: &Clause, names: &mut L, any: &mut Vec<Self>) -> Result<(), L::Error> {
-        let Clause::Term { param, test } = clause else {
-            any.extend(Self::one_of(clause, names)?);
-            return Ok(());
+        let (param, test) = match clause {
+            Clause::Term { param, test } => (param, test),
+            Clause::Refers { param, query, named } => {
+                return Self::add_followed(param, query, named.as_deref(), names, any);
+            }
+            other => {
+                any.extend(Self::one_of(other, names)?);
+                return Ok(());
+            }
         };
         let Some(param) = names.symbol(SymbolKind::Param, param)? else { return Ok(()) };
         if let Test::Words(phrase) = test {
@@ -334,20 +350,18 @@ impl Alternative {
 
     fn one_of<L: Look>(clause: &Clause, names: &mut L) -> Result<Option<Self>, L::Error> {
         Ok(match clause {
-            Clause::Term { .. } => None,
+            Clause::Term { .. } | Clause::Refers { .. } => None,
             Clause::Id(id) => Some(Self::Id(id.clone())),
             Clause::Updated(span) => Some(Self::Updated(*span)),
-            Clause::Refers { param, query } => {
-                let Some(param) = names.symbol(SymbolKind::Param, param)? else { return Ok(None) };
-                let values: HashSet<Vec<u8>> = names.rows(query)?.into_iter().map(local).collect();
-                (!values.is_empty()).then_some(Self::Within { param, values })
-            }
-            Clause::Referred { param, query } => {
+            Clause::Referred { param, query, named } => {
                 let Some(param) = names.symbol(SymbolKind::Param, param)? else { return Ok(None) };
                 let mut rows = BTreeSet::new();
                 for res in names.rows(query)? {
-                    for (_, value) in names.entries_of(res)?.iter().filter(|(entry, _)| *entry == param) {
-                        rows.extend(target_of(value));
+                    let entries = names.entries_of(res)?;
+                    let own = entries.iter().filter(|(entry, _)| *entry == param);
+                    rows.extend(own.filter_map(|(_, value)| target_of(value)));
+                    if let Some(named) = named {
+                        Self::named_by(&entries, param, named, names, &mut rows)?;
                     }
                 }
                 (!rows.is_empty()).then_some(Self::Rows(rows))
@@ -362,6 +376,61 @@ impl Alternative {
                 Some(Self::Part(Parts::of(param, planned.collect::<Result<_, _>>()?)))
             }
         })
+    }
+
+    /// Adds what refers to a resource that the query means, or names one.
+    fn add_followed<L: Look>(
+        param: &CompactString,
+        query: &Query,
+        named: Option<&Named>,
+        look: &mut L,
+        any: &mut Vec<Self>,
+    ) -> Result<(), L::Error> {
+        let Some(param) = look.symbol(SymbolKind::Param, param)? else { return Ok(()) };
+        let rows = look.rows(query)?;
+        let values: HashSet<Vec<u8>> = rows.iter().copied().map(local).collect();
+        any.extend((!values.is_empty()).then_some(Self::Within { param, values }));
+        let Some(named) = named else { return Ok(()) };
+        let Some(own_uri) = look.symbol(SymbolKind::Param, &named.uri)? else { return Ok(()) };
+        let own_version = look.symbol(SymbolKind::Param, &named.version)?;
+        let mut by: HashMap<String, HashSet<String>> = HashMap::new();
+        for res in rows {
+            let entries = look.entries_of(res)?;
+            let versions = entries.iter().filter(|(entry, _)| Some(*entry) == own_version);
+            let versions: Vec<String> = versions.filter_map(|(_, value)| code_of(value)).collect();
+            let uris = entries.iter().filter(|(entry, _)| *entry == own_uri);
+            for uri in uris.filter_map(|(_, value)| uri_of(value)) {
+                by.entry(uri.to_owned()).or_default().extend(versions.iter().cloned());
+            }
+        }
+        any.extend((!by.is_empty()).then_some(Self::Naming { param, by }));
+        Ok(())
+    }
+
+    /// Adds what the references elsewhere among some entries name.
+    fn named_by<L: Look>(
+        entries: &[Entry],
+        param: i64,
+        named: &Named,
+        look: &mut L,
+        rows: &mut BTreeSet<i64>,
+    ) -> Result<(), L::Error> {
+        let Some(own_uri) = look.symbol(SymbolKind::Param, &named.uri)? else { return Ok(()) };
+        let own_version = look.symbol(SymbolKind::Param, &named.version)?;
+        for (text, version) in names(&externals(entries, param)) {
+            for res in look.rows_with(own_uri, &uri(text))? {
+                let Some(version) = version else {
+                    rows.insert(res);
+                    continue;
+                };
+                let entries = look.entries_of(res)?;
+                let mut own = entries.iter().filter(|(entry, _)| Some(*entry) == own_version);
+                if own.any(|(_, value)| code_of(value).as_deref() == Some(version)) {
+                    rows.insert(res);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The one value that it wants, if that is all.
@@ -388,7 +457,7 @@ impl Alternative {
         match self {
             Self::Entry { pattern, .. } => pattern.is_range(),
             Self::Id(_) | Self::Within { .. } | Self::Rows(_) | Self::Words { .. } => true,
-            Self::Updated(_) | Self::All(_) | Self::Part(_) => false,
+            Self::Updated(_) | Self::All(_) | Self::Part(_) | Self::Naming { .. } => false,
         }
     }
 
@@ -403,6 +472,13 @@ impl Alternative {
                 let own = looked.entries.iter().filter(|(entry, _)| entry == param);
                 wanted.is_in(own.map(|(_, value)| value.as_slice()))
             }
+            Self::Naming { param, by } => {
+                let mut named = names(&externals(looked.entries, *param)).into_iter();
+                named.any(|(uri, version)| {
+                    let versions = by.get(uri);
+                    versions.is_some_and(|own| version.is_none_or(|version| own.contains(version)))
+                })
+            }
             Self::Within { param, values } => {
                 looked.entries.iter().any(|(entry, value)| entry == param && values.contains(value))
             }
@@ -411,6 +487,12 @@ impl Alternative {
             }
         }
     }
+}
+
+/// The references elsewhere of a parameter.
+fn externals(entries: &[Entry], param: i64) -> Vec<&str> {
+    let own = entries.iter().filter(|(entry, _)| *entry == param);
+    own.filter_map(|(_, value)| external_of(value)).collect()
 }
 
 /// What a version row keeps of its terms; `None` if the bytes are damaged.
@@ -440,6 +522,10 @@ impl Look for Group<'_> {
     }
 
     fn rows(&mut self, _: &Query) -> Result<Vec<i64>, GroupError> {
+        Err(GroupError::Refused(StoreError::TooCostly))
+    }
+
+    fn rows_with(&mut self, _: i64, _: &[u8]) -> Result<Vec<i64>, GroupError> {
         Err(GroupError::Refused(StoreError::TooCostly))
     }
 

@@ -51,7 +51,7 @@ pub struct Options {
     /// Threads for long reads, each with a connection of its own: so many are answered at a time.
     pub long_reads: usize,
     /// Long reads that wait for one of these threads; one more is refused as busy, and so is one that
-    /// waited for [`Options::read_time_max`].
+    /// waited for ten seconds.
     pub long_reads_waiting_max: usize,
     /// A page of history ends early once its bodies have this many bytes.
     pub page_bytes_max: usize,

@@ -13,7 +13,7 @@ use rusqlite::types::Value as Sql;
 use storage_api::{Key, Mark, Place, Query, SearchPage, SearchRequest, Seq};
 
 use crate::Options;
-use crate::encoding::{Entry, Names};
+use crate::encoding::{Entry, Names, external};
 use crate::matching::{Alternative, Filter, Look, Looked, Plan, Ways, entries_of};
 use crate::reader::{ReadError, ReadResult, Reader};
 use crate::rows::{ResourceRow, State, seq_to_sql};
@@ -54,6 +54,13 @@ impl Look for Reader<'_> {
         self.entries(&row)
     }
 
+    fn rows_with(&mut self, param: i64, value: &[u8]) -> ReadResult<Vec<i64>> {
+        let sql = "SELECT res FROM term WHERE param = ?1 AND value = ?2";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let rows = statement.query_map((param, value), |row| row.get(0))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
     fn rows(&mut self, query: &Query) -> ReadResult<Vec<i64>> {
         let mut rows = Vec::new();
         let mut examined = 0;
@@ -71,6 +78,15 @@ impl Look for Reader<'_> {
         })?;
         Ok(rows)
     }
+}
+
+/// A page of what matches, as a question that may take long.
+pub(crate) fn search(
+    reader: &Reader<'_>,
+    request: &SearchRequest,
+    options: &Options,
+) -> ReadResult<SearchPage> {
+    reader.search(request, options)
 }
 
 /// A resource that matches.
@@ -369,6 +385,9 @@ fn selects(driver: &[Alternative], filter: &Filter, kind: i64, after: i64) -> (V
             }
             Alternative::Within { param, values } => {
                 parts.extend(values.iter().map(|value| one(*param, value)));
+            }
+            Alternative::Naming { param, by } => {
+                parts.extend(by.keys().map(|uri| one(*param, &external(uri))));
             }
             Alternative::Id(id) => {
                 let sql =

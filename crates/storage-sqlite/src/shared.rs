@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use storage_api::{Clock, IndexGeneration, StoreError, Write, WriteSet};
@@ -20,6 +21,9 @@ use crate::pool::{Pool, lock};
 use crate::queue::Queue;
 use crate::reader::{ReadError, ReadResult, Reader};
 use crate::symbols::Symbols;
+
+/// How long a long read waits for a thread before it is refused: a client has stopped waiting soon after.
+const WAITING_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// What may take long, with what it is about.
 pub(crate) type Question<Q, T> = fn(&Reader<'_>, &Q, &Options) -> ReadResult<T>;
@@ -59,7 +63,7 @@ impl Shared {
             blobs: Arc::new(blobs),
             log: Log::default(),
             pool,
-            long_reads: LongReads::new(options.long_reads_waiting_max, options.read_time_max),
+            long_reads: LongReads::new(options.long_reads_waiting_max, WAITING_TIME_MAX),
             counters: Counters::default(),
             generation: AtomicU32::new(generation.0),
             options,

@@ -16,6 +16,7 @@ use crate::history::PageLimits;
 use crate::index;
 use crate::pool::{Loan, lock};
 use crate::reader::{ReadError, ReadResult, Reader};
+use crate::search::search;
 use crate::shared::{Question, Shared};
 
 /// What the file held when it was begun. Cloning gives another handle to the same moment.
@@ -124,7 +125,7 @@ impl Store for Snapshot {
     }
 
     fn search<'a>(&'a self, request: &'a SearchRequest) -> Answer<'a, SearchPage> {
-        Box::pin(self.ask_long(request, |reader, request, options| reader.search(request, options)))
+        Box::pin(self.ask_long(request, search))
     }
 
     fn snapshot(&self) -> Answer<'_, Arc<dyn Store>> {

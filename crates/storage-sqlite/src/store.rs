@@ -26,6 +26,7 @@ use crate::position::Position;
 use crate::queue::Job;
 use crate::reader::{ReadError, ReadResult, Reader};
 use crate::rows::State;
+use crate::search::search;
 use crate::shared::{Question, Shared, weight};
 use crate::snapshot::Snapshot;
 use crate::writer::{Ended, Writer, watch_log};
@@ -270,7 +271,7 @@ impl Store for SqliteStore {
     }
 
     fn search<'a>(&'a self, request: &'a SearchRequest) -> Answer<'a, SearchPage> {
-        Box::pin(self.inner.ask_long(request, |reader, request, options| reader.search(request, options)))
+        Box::pin(self.inner.ask_long(request, search))
     }
 
     fn snapshot(&self) -> Answer<'_, Arc<dyn Store>> {

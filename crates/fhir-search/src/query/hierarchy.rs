@@ -65,7 +65,7 @@ impl Reader<'_> {
             any.extend(
                 keys.into_iter().map(|key| Clause::term(term, Test::Reference(Reference::Local(key)))),
             );
-            any.push(Clause::Refers { param: term.into(), query: Box::new(query) });
+            any.push(Clause::Refers { param: term.into(), query: Box::new(query), named: None });
         }
         Ok(any)
     }
@@ -86,7 +86,7 @@ fn below(kind: &str, keys: &[Key], parent: &CompactString, levels: usize) -> Que
     let mut any: Vec<Clause> = keys.iter().map(direct).collect();
     if levels > 1 {
         let query = Box::new(below(kind, keys, parent, levels - 1));
-        any.push(Clause::Refers { param: parent.clone(), query });
+        any.push(Clause::Refers { param: parent.clone(), query, named: None });
     }
     Query { kind: kind.into(), conditions: vec![Condition::any(any)] }
 }
@@ -98,7 +98,7 @@ fn above(kind: &str, keys: &[Key], parent: &CompactString, levels: usize) -> Que
     if levels > 1 {
         queries.push(above(kind, keys, parent, levels - 1));
     }
-    let from = |query| Clause::Referred { param: parent.clone(), query: Box::new(query) };
+    let from = |query| Clause::Referred { param: parent.clone(), query: Box::new(query), named: None };
     let any = queries.into_iter().map(from).collect();
     Query { kind: kind.into(), conditions: vec![Condition::any(any)] }
 }

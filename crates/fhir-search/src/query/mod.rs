@@ -409,7 +409,8 @@ impl Reader<'_> {
                         let owner = source.term().split('.').next().unwrap_or_default();
                         any.extend(referred(owner, target.name(), source.term(), &query.conditions));
                         let query = Box::new(query.clone());
-                        any.push(Clause::Refers { param: source.term().into(), query });
+                        let named = self.extractor.naming(target).map(Box::new);
+                        any.push(Clause::Refers { param: source.term().into(), query, named });
                     }
                 }
                 Err(TOO_BROAD) => return Err(TOO_BROAD),
@@ -435,9 +436,14 @@ impl Reader<'_> {
             return Err(Problem::Unsupported);
         }
         let query = Box::new(self.step(kind, rest, value)?);
-        let any = parameters
-            .sources(parameter)
-            .map(|source| Clause::Referred { param: source.term().into(), query: query.clone() });
+        // Only references that may lead to this type name resources of it.
+        let own = self.kind().filter(|own| parameter.definition().targets().any(|target| target == *own));
+        let named = own.and_then(|own| self.extractor.naming(own)).map(Box::new);
+        let any = parameters.sources(parameter).map(|source| Clause::Referred {
+            param: source.term().into(),
+            query: query.clone(),
+            named: named.clone(),
+        });
         Ok(vec![Condition::any(any.collect())])
     }
 
@@ -499,6 +505,12 @@ impl Reader<'_> {
             }
         }
         Ok(vec![Condition { any, negated }])
+    }
+
+    /// The type whose parameters these are.
+    fn kind(&self) -> Option<TypeDef> {
+        let names = self.parameters.iter().filter_map(|parameter| parameter.term().split_once('.'));
+        names.map(|(name, _)| name).next().and_then(|name| self.extractor.definitions().resource_type(name))
     }
 
     fn is_r5(&self) -> bool {
@@ -674,7 +686,11 @@ fn listed(value: &str) -> Result<Vec<Condition>, Problem> {
     let id = value.strip_prefix("List/").unwrap_or(value);
     fhir_model::Id::check(id).map_err(|_| expected)?;
     let list = Query { kind: "List".into(), conditions: vec![Condition::any(vec![Clause::Id(id.into())])] };
-    Ok(vec![Condition::any(vec![Clause::Referred { param: "List.item".into(), query: Box::new(list) }])])
+    Ok(vec![Condition::any(vec![Clause::Referred {
+        param: "List.item".into(),
+        query: Box::new(list),
+        named: None,
+    }])])
 }
 
 /// Every choice of one test for each part.

@@ -74,6 +74,17 @@ impl Extractor {
         Ok(SortBy::Params(params))
     }
 
+    /// How canonical URLs name resources of a type, if it has any.
+    pub(super) fn naming(&self, kind: TypeDef) -> Option<Named> {
+        let own = |code: &str, search_type| {
+            let found = self.parameters(kind.name())?.get(code)?;
+            (found.definition().search_type() == search_type && found.is_supported())
+                .then(|| found.term().into())
+        };
+        let (uri, version) = (own("url", SearchType::Uri)?, own("version", SearchType::Token)?);
+        Some(Named { kind: kind.name().into(), uri, version })
+    }
+
     /// `_include` and `_revinclude`, with their modifiers: what comes along with resources of these types.
     pub fn includes(&self, types: &[&str], name: &str, value: &str) -> Result<Vec<Include>, QueryError> {
         let problem = |problem| QueryError { parameter: shortened(name), problem };
@@ -155,15 +166,7 @@ impl Follow<'_> {
 
     /// The types of which canonical URLs name resources: those that a reference may lead to and that have one.
     fn named(self, parameter: &Parameter) -> Vec<Named> {
-        let named = |target: TypeDef| {
-            let own = |code: &str, kind| {
-                let found = self.extractor.parameters(target.name())?.get(code)?;
-                (found.definition().search_type() == kind && found.is_supported())
-                    .then(|| found.term().into())
-            };
-            let (uri, version) = (own("url", SearchType::Uri)?, own("version", SearchType::Token)?);
-            Some(Named { kind: target.name().into(), uri, version })
-        };
+        let named = |target: TypeDef| self.extractor.naming(target);
         let is_wanted = |target: &TypeDef| self.target.is_none_or(|wanted| wanted == target.name());
         parameter.definition().targets().filter(is_wanted).filter_map(named).collect()
     }

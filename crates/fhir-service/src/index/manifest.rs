@@ -78,11 +78,12 @@ impl Incomplete {
         let mut clauses = conditions.iter().flat_map(|condition| &condition.any);
         clauses.find_map(|clause| match clause {
             Clause::Term { param, .. } => self.has(param).then_some(param.as_str()),
-            Clause::Refers { param, query } | Clause::Referred { param, query } => {
-                if self.has(param) {
-                    Some(param.as_str())
-                } else {
-                    self.within(query)
+            Clause::Refers { param, query, named } | Clause::Referred { param, query, named } => {
+                let named = named.iter().flat_map(|named| [&named.uri, &named.version]);
+                let mut params = named.chain([param]);
+                match params.find(|param| self.has(param)) {
+                    Some(param) => Some(param.as_str()),
+                    None => self.within(query),
                 }
             }
             Clause::All(conditions) => self.within_all(conditions),

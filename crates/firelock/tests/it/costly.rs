@@ -37,7 +37,7 @@ const WIDE: [&str; 5] = [
     "Patient?family:missing=false&_sort=-family&_count=1",
     "Patient?_filter=family%20ew%20299&_total=accurate",
     "Patient?family:not-a-modifier=x",
-    "Observation?subject:Patient.family:contains=299",
+    "Patient?_id:not=p1&_summary=count",
 ];
 
 #[test]

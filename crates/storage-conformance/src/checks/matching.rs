@@ -400,8 +400,16 @@ pub(super) fn searches_follow_references(harness: &dyn Harness) -> Verdict {
         Condition::any(vec![clause("tag", test)])
     };
     let of = |kind: &str, conditions: Vec<Condition>| Query { kind: kind.into(), conditions };
-    let to = |param: &str, query: Query| Clause::Refers { param: param.into(), query: Box::new(query) };
-    let from = |param: &str, query: Query| Clause::Referred { param: param.into(), query: Box::new(query) };
+    let to = |param: &str, query: Query| Clause::Refers {
+        param: param.into(),
+        query: Box::new(query),
+        named: None,
+    };
+    let from = |param: &str, query: Query| Clause::Referred {
+        param: param.into(),
+        query: Box::new(query),
+        named: None,
+    };
     let any = |clause: Clause| Condition::any(vec![clause]);
     let chained = |code: &str| any(to("subject", of("Patient", vec![tag(code)])));
     let twice = any(to("subject", of("Patient", vec![any(to("friend", of("Patient", vec![tag("y")])))])));

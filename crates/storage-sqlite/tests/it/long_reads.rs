@@ -34,7 +34,7 @@ fn wide() -> Query {
 /// Questions that look at everything.
 fn questions() -> [SearchRequest; 4] {
     let kind = |conditions| Query { kind: "Flag".into(), conditions };
-    let refers = Clause::Refers { param: "text".into(), query: Box::new(wide()) };
+    let refers = Clause::Refers { param: "text".into(), query: Box::new(wide()), named: None };
     let order = vec![SortKey { by: SortBy::Params(vec!["text".into()]), descending: true }];
     [
         SearchRequest::of(wide(), 10),
@@ -48,7 +48,7 @@ fn options(here: Duration, max: Duration) -> Options {
     Options { read_time_here: here, read_time_max: max, ..Options::default() }
 }
 
-const ENOUGH: Duration = Duration::from_secs(3600);
+const ENOUGH: Duration = Duration::from_hours(1);
 
 #[test]
 fn what_takes_long_gets_the_same_answer_elsewhere() {

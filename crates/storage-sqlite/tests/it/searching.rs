@@ -111,6 +111,12 @@ fn test() -> impl Strategy<Value = Test> {
     ]
 }
 
+fn named() -> impl Strategy<Value = Option<Box<Named>>> {
+    let named = (0..3_usize, param(), param())
+        .prop_map(|(n, uri, version)| Box::new(Named { kind: key(n).kind, uri, version }));
+    prop::option::of(named)
+}
+
 fn query() -> impl Strategy<Value = Query> {
     let leaf = prop_oneof![
         6 => (param(), test()).prop_map(|(param, test)| Clause::Term { param, test }),
@@ -127,8 +133,16 @@ fn query() -> impl Strategy<Value = Query> {
         prop_oneof![
             conditions(inner.clone()).prop_map(Clause::All),
             (param(), conditions(inner)).prop_map(|(param, conditions)| Clause::Part { param, conditions }),
-            (param(), query.clone()).prop_map(|(param, query)| Clause::Refers { param, query }),
-            (param(), query).prop_map(|(param, query)| Clause::Referred { param, query }),
+            (param(), query.clone(), named()).prop_map(|(param, query, named)| Clause::Refers {
+                param,
+                query,
+                named
+            }),
+            (param(), query, named()).prop_map(|(param, query, named)| Clause::Referred {
+                param,
+                query,
+                named
+            }),
         ]
     });
     (0..3_usize, conditions(clause.boxed()))
