@@ -202,6 +202,7 @@ impl Rulebook for FhirRulebook {
                 | Problem::Unsupported
                 | Problem::WithoutFullText
                 | Problem::NotInCriteria
+                | Problem::OfOthers
                 | Problem::Modifier
                 | Problem::Codes(_) => (400, IssueType::NotSupported, "unsupported-parameter"),
                 Problem::NoCriterion | Problem::NotSelective => {

@@ -24,6 +24,8 @@ pub enum Problem {
     WithoutFullText,
     /// It looks for words, and criteria compare values.
     NotInCriteria,
+    /// What it finds is decided by other resources, and those may change without a version of the resource itself.
+    OfOthers,
     /// The modifier is not one that the parameter has here.
     Modifier,
     /// It has no value.
@@ -81,6 +83,11 @@ impl fmt::Display for QueryError {
             Problem::NotInCriteria => write!(
                 f,
                 "{parameter} has no place in criteria of a write: it looks for words, and criteria compare values."
+            ),
+            Problem::OfOthers => write!(
+                f,
+                "{parameter} has no place in criteria of a write: what it finds may change without a version of the \
+                 resource itself. Name what the resource has: an identifier, a code, Type/id."
             ),
             Problem::Modifier => write!(f, "{parameter}: the parameter does not have this modifier here."),
             Problem::Empty => write!(f, "{parameter} has no value."),

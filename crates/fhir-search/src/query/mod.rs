@@ -127,7 +127,7 @@ impl Extractor {
         bases: &[&str],
     ) -> Result<Query, QueryError> {
         for (name, _) in pairs {
-            let along = self.goes_along(resource_type, name).then_some(Problem::Unsupported);
+            let along = self.goes_along(resource_type, name).then_some(Problem::OfOthers);
             if let Some(problem) = no_criterion(name).or(along) {
                 return Err(QueryError { parameter: shortened(name), problem });
             }
@@ -140,6 +140,12 @@ impl Extractor {
         let query = understood.query;
         if query.conditions.is_empty() {
             return Err(whole(Problem::NoCriterion));
+        }
+        let mut clauses = query.conditions.iter().flat_map(|condition| &condition.any);
+        if clauses.any(|clause| matches!(clause, Clause::Id(id) if fhir_model::Id::check(id).is_err())) {
+            // Nothing has it, so it would never find what it made.
+            let problem = Problem::Malformed { expected: "the id of a resource, without its type" };
+            return Err(QueryError { parameter: "_id".to_owned(), problem });
         }
         if !query.conditions.iter().any(is_selective) {
             return Err(whole(Problem::NotSelective));
@@ -265,7 +271,7 @@ fn no_criterion(name: &str) -> Option<Problem> {
     if is_full_text(code) {
         Some(Problem::NotInCriteria)
     } else {
-        depends_on_others.then_some(Problem::Unsupported)
+        depends_on_others.then_some(Problem::OfOthers)
     }
 }
 

@@ -48,7 +48,8 @@ const NEARBY_US: i64 = 24 * 60 * 60 * 1_000_000;
 
 /// The time that a date spans, both ends included.
 pub(super) fn date(text: &str) -> Option<Interval> {
-    let written: fhir_model::Interval = text.parse().ok()?;
+    // A plus that was not escaped came as a space, which no date has.
+    let written: fhir_model::Interval = text.replace(' ', "+").parse().ok()?;
     Some(span(written.low_micros, written.high_micros - 1))
 }
 
@@ -174,6 +175,8 @@ mod tests {
             let found = ["2012", "2013-05", "2013", "2014-01-01"].map(|value| holds(prefix, "2013", value));
             assert_eq!(found, expected, "{prefix}");
         }
+        assert_eq!(date("2013-05-25T10:00:00 01:00"), date("2013-05-25T09:00:00Z"));
+        assert_eq!((date("2013 05"), date(" 2013"), date("2013 ")), (None, None, None));
         assert!(holds("ap", "2013", "2012-12-31") && !holds("ap", "2013", "2012-12-30"));
     }
 

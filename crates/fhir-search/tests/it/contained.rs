@@ -127,9 +127,9 @@ fn criteria_do_not_go_along_hierarchies() {
         let pairs = pairs(&[("identifier", "s|1"), (name, value)]);
         extractor().criteria("Encounter", &pairs, &[]).map_err(|error| error.problem)
     };
-    assert_eq!(problem("location:below", "Location/x").unwrap_err(), Problem::Unsupported);
-    assert_eq!(problem("part-of:above", "Encounter/x").unwrap_err(), Problem::Unsupported);
-    assert_eq!(problem("patient.identifier", "x").unwrap_err(), Problem::Unsupported);
+    assert_eq!(problem("location:below", "Location/x").unwrap_err(), Problem::OfOthers);
+    assert_eq!(problem("part-of:above", "Encounter/x").unwrap_err(), Problem::OfOthers);
+    assert_eq!(problem("patient.identifier", "x").unwrap_err(), Problem::OfOthers);
     assert!(problem("patient:missing", "true").is_ok());
     let value_set =
         extractor().criteria("ValueSet", &pairs(&[("url:above", "http://a/b"), ("url", "http://a")]), &[]);

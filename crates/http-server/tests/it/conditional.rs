@@ -309,6 +309,12 @@ fn criteria_are_strict() {
             "identifier=s|",
             "birthdate=2013-99",
             "%ff=1",
+            // Nothing has such an id, so each of these would make another resource.
+            "_id=Patient/1",
+            "_id=a_b",
+            // What other resources decide.
+            "organization.name=x&identifier=s|1",
+            "_has:Observation:patient:code=x&identifier=s|1",
         ] {
             let target = format!("{path}/Patient?{criteria}");
             for request in [Request::put(&target, patient("1", None, "z")), Request::delete(&target)] {

@@ -347,6 +347,10 @@ fn codes_by_value_set_and_hierarchy() {
             assert_eq!(find(&format!("_filter=code in {set}").replace(' ', "%20")).len(), 2, "{path} {set}");
         }
         unknown("code:in=http://sets/one|2");
+        // So many are not looked up.
+        let sets: Vec<String> = (0..101).map(|n| format!("http://sets/{n}")).collect();
+        let many = server.send(&Request::get(&format!("{path}/Observation?code:in={}", sets.join(","))));
+        assert!(many.status == 400 && many.body_text().contains("search-too-costly"), "{}", many.body_text());
         put(
             &server,
             path,
@@ -389,6 +393,7 @@ fn bad_searches_are_refused() {
             many("_include=Patient:link&", 100),
             format!("_sort={}", many("family,", 100)),
             format!("_filter={}", many("(", 2_000)),
+            format!("_filter={}family%20eq%20x", many("general-practitioner.", 40)),
         ] {
             let target = format!("{path}/Patient?{query}");
             let response = server.send(&Request::get(&target));
