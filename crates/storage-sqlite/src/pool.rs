@@ -33,9 +33,9 @@ struct Loans {
     spare: Vec<Connection>,
 }
 
-/// Connections that are kept at a time, by snapshots and long reads: each holds a moment of the file, and what it read of
-/// it.
-const LOANS_MAX: usize = 32;
+/// Connections that are kept at a time, by long reads and snapshots: each holds a moment of the file, and some of its
+/// pages. A snapshot is kept within one turn of one thread, unless it waits for a long read, of which only so many wait.
+const LOANS_MAX: usize = 128;
 
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 
