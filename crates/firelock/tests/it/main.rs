@@ -15,6 +15,7 @@ mod profiles;
 mod purges;
 mod records;
 mod references;
+mod repeats;
 mod replacements;
 mod transactions;
 mod words;

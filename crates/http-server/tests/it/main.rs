@@ -22,6 +22,7 @@ mod pointers;
 mod protocol;
 mod rebase;
 mod retries;
+mod safe_retry;
 mod search;
 mod searchsets;
 mod slow;
