@@ -11,6 +11,7 @@ mod failures;
 mod flags;
 mod harness;
 mod history;
+mod http2;
 mod metadata;
 mod mounts;
 mod nrl;
