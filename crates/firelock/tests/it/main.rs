@@ -5,6 +5,7 @@
 mod audit;
 mod backups;
 mod demo;
+mod documentation;
 mod explains;
 mod exports;
 mod hostile;
