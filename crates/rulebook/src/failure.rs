@@ -92,7 +92,7 @@ pub enum Failure {
     MalformedRetry,
     /// `Idempotency-Key` was used for another request.
     IdempotencyKeyReused,
-    /// `Idempotency-Key` was used for this request, but its result was purged.
+    /// `Idempotency-Key` was used for this request, but its result was purged, or what it found is not found any more.
     FirstResultGone,
     /// A URL parameter has a value that cannot be used.
     Parameter {
@@ -232,7 +232,7 @@ pub enum Failure {
         /// The id sent.
         id: String,
     },
-    /// Too many requests wait for the store.
+    /// Too many requests wait for the store, or their bodies take too much memory.
     Busy,
     /// The store cannot take writes now.
     Unavailable,
@@ -621,8 +621,8 @@ impl Failure {
                  method, URL, conditions and body.",
             ),
             Self::FirstResultGone => f.write_str(
-                "This request was carried out before, under this Idempotency-Key, and what it wrote has been \
-                 purged since.",
+                "This request was carried out before, under this Idempotency-Key, and what it wrote or found has been \
+                 purged since, or is not found any more. It was not carried out again.",
             ),
             _ => Ok(()),
         }
