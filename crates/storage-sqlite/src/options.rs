@@ -99,7 +99,7 @@ impl Default for Options {
             read_time_here: Duration::from_millis(20),
             read_time_max: Duration::from_secs(10),
             long_reads: 2,
-            long_reads_waiting_max: 64,
+            long_reads_waiting_max: 256,
             page_bytes_max: 16 * MIB,
             head_cache_entries: 100_000,
             body_cache_bytes: 64 * MIB,
