@@ -275,6 +275,10 @@ impl Rulebook for FlagsRulebook {
         search::rewrite(resource_type, parameters, &self.security.directory, caller)
     }
 
+    fn check_query(&self, interaction: Interaction, parameters: &[(String, String)]) -> Result<(), Failure> {
+        search::check_query(interaction, parameters)
+    }
+
     fn judges_searches(&self) -> bool {
         self.core.readings().empty_search == EmptySearch::NoRecordFound
     }

@@ -10,7 +10,7 @@ use super::{offers, record};
 use crate::spine::catalogue::rows;
 use crate::spine::directory::Directory;
 use crate::spine::identifiers::{PATIENT_URL, patient_number, systems};
-use crate::{Breach, Caller, Failure};
+use crate::{Breach, Caller, Failure, Interaction};
 
 /// STU3 finds no Flag by its status or its category; this API does.
 pub(super) fn extractor() -> &'static Extractor {
@@ -34,6 +34,20 @@ pub(super) fn extractor() -> &'static Extractor {
         let customs = ["status", "category"].into_iter().filter_map(custom).collect();
         Extractor::with_custom(FhirVersion::Stu3, customs)
     })
+}
+
+/// Refuses parameters that bring resources of other types along, or what others contain: for each type a caller needs
+/// a scope and an interaction of its own.
+pub(super) fn check_query(interaction: Interaction, parameters: &[(String, String)]) -> Result<(), Failure> {
+    const BRINGING: [&str; 4] = ["_include", "_revinclude", "_contained", "_containedType"];
+    let brings = |name: &str| name.split(':').next().is_some_and(|name| BRINGING.contains(&name));
+    match parameters.iter().find(|(name, _)| brings(name)) {
+        Some((name, _)) if interaction == Interaction::SearchType => Err(Breach::failure(
+            rows::INVALID_PARAMETER,
+            format!("{} is not a parameter here: ask for each type by itself.", record::shortened(name)),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Parameters as they are carried out: an NHS number is the URL of its patient.
