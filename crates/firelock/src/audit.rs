@@ -1,7 +1,7 @@
 //! Audit records, a line of JSON each, written by a thread of their own.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,6 +14,12 @@ use http_server::{Audit, AuditRecord};
 /// So many records may wait for a slow disk; more are counted and not kept, since no request ever
 /// waits for its record.
 const WAITING_MAX: usize = 64 * 1024;
+
+/// So many bytes wait for a disk that takes none; records that come then are counted and not kept.
+const WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// So many bytes are passed on at once.
+const PASSED_ON_BYTES: usize = 64 * 1024;
 
 /// Where records go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,30 +107,163 @@ fn open(path: &Path) -> Result<File> {
     file.with_context(|| format!("cannot open the audit file {}", path.display()))
 }
 
-/// Writes records until the end. What was written is passed on as soon as nothing waits.
+/// Writes records until the end. What was written is passed on as soon as nothing waits. A target that cannot take
+/// records now is asked again with the next ones, and with the last.
 fn write<W: Write>(messages: &Receiver<Message>, out: W, lost: &AtomicU64) -> Result<W> {
-    let mut out = BufWriter::new(out);
+    let mut lines = Lines { out, waiting: Vec::new(), fails: false };
     let mut ended = false;
     while !ended && let Ok(first) = messages.recv() {
         for message in std::iter::once(first).chain(messages.try_iter()) {
             match message {
-                Message::Record(record) => line(&mut out, &record)?,
+                Message::Record(_) if lines.waiting.len() > WAITING_BYTES_MAX => {
+                    lost.fetch_add(1, Ordering::Relaxed);
+                }
+                Message::Record(record) => lines.add(&record.to_object().to_bytes()),
                 Message::End => ended = true,
             }
         }
-        let lost = lost.swap(0, Ordering::Relaxed);
-        if lost > 0 {
-            tracing::error!(lost, "audit records were lost: the disk is too slow");
-            writeln!(out, "{{\"lost\":{lost}}}").context("the audit file")?;
+        lines.pass_on();
+        if !lines.fails || ended {
+            let lost = lost.swap(0, Ordering::Relaxed);
+            if lost > 0 {
+                tracing::error!(lost, "audit records were lost: the disk was too slow or full");
+                lines.add(format!("{{\"lost\":{lost}}}").as_bytes());
+                lines.pass_on();
+            }
         }
-        out.flush().context("the audit file")?;
     }
-    out.into_inner().map_err(|error| anyhow!("the audit file: {}", error.error()))
+    lines.write().context("the audit file")?;
+    Ok(lines.out)
 }
 
-fn line(out: &mut impl Write, record: &AuditRecord) -> Result<()> {
-    let mut bytes = record.to_object().to_bytes();
-    bytes.push(b'\n');
-    out.write_all(&bytes).inspect_err(|error| tracing::error!(%error, "audit records cannot be written"))?;
-    Ok(())
+/// Lines that are on their way. One that was written in part is continued, never begun anew.
+struct Lines<W> {
+    out: W,
+    waiting: Vec<u8>,
+    fails: bool,
+}
+
+impl<W: Write> Lines<W> {
+    fn add(&mut self, line: &[u8]) {
+        self.waiting.extend_from_slice(line);
+        self.waiting.push(b'\n');
+        if !self.fails && self.waiting.len() >= PASSED_ON_BYTES {
+            self.pass_on();
+        }
+    }
+
+    fn pass_on(&mut self) {
+        match self.write() {
+            Ok(()) if self.fails => {
+                self.fails = false;
+                tracing::info!("audit records are written again");
+            }
+            Err(error) if !self.fails => {
+                self.fails = true;
+                tracing::error!(%error, "audit records cannot be written and wait");
+            }
+            Ok(()) | Err(_) => {}
+        }
+    }
+
+    fn write(&mut self) -> std::io::Result<()> {
+        let mut rest = self.waiting.as_slice();
+        let ended = loop {
+            if rest.is_empty() {
+                break self.out.flush();
+            }
+            match self.out.write(rest) {
+                Ok(0) => break Err(ErrorKind::WriteZero.into()),
+                Ok(count) => rest = rest.get(count..).unwrap_or_default(),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => break Err(error),
+            }
+        };
+        let written = self.waiting.len() - rest.len();
+        self.waiting.drain(..written);
+        ended
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// A disk that is full at every second look, and takes seven bytes at most.
+    #[derive(Default)]
+    struct Full {
+        looks: usize,
+        taken: Vec<u8>,
+    }
+
+    impl Write for Full {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.looks += 1;
+            if self.looks.is_multiple_of(2) {
+                return Err(ErrorKind::StorageFull.into());
+            }
+            let count = bytes.len().min(7);
+            self.taken.extend_from_slice(&bytes[..count]);
+            Ok(count)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn record(trace: &str) -> AuditRecord {
+        AuditRecord {
+            trace: trace.to_owned(),
+            at_us: 0,
+            took: Duration::ZERO,
+            caller: rulebook::Caller::default(),
+            method: "GET".to_owned(),
+            url: "/x".to_owned(),
+            request_body: None,
+            nhs_number: None,
+            status: 200,
+            response_body: None,
+            logical_id: None,
+            changes: Vec::new(),
+        }
+    }
+
+    /// Nothing is lost and nothing is twice, however often the disk is full meanwhile.
+    #[test]
+    fn a_full_disk_is_asked_again() {
+        let mut lines = Lines { out: Full::default(), waiting: Vec::new(), fails: false };
+        let mut expected = Vec::new();
+        for number in 0..50 {
+            let line = record(&format!("message-{number}")).to_object().to_bytes();
+            lines.add(&line);
+            lines.pass_on();
+            expected.extend(line);
+            expected.push(b'\n');
+        }
+        while lines.write().is_err() {}
+        assert_eq!(lines.waiting, b"");
+        assert_eq!(lines.out.taken, expected);
+    }
+
+    /// What cannot be written in the end is told.
+    #[test]
+    fn a_disk_that_stays_full_is_a_failure() {
+        struct Never;
+        impl Write for Never {
+            fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+                Err(ErrorKind::StorageFull.into())
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let (messages, received) = sync_channel(8);
+        for message in [Message::Record(Box::new(record("a"))), Message::End] {
+            messages.send(message).unwrap();
+        }
+        assert!(write(&received, Never, &AtomicU64::new(0)).is_err());
+    }
 }

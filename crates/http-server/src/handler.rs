@@ -17,7 +17,7 @@ use hyper::header::{ALLOW, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::http::uri::Authority;
 use hyper::{Method, Response, StatusCode, Version};
-use rulebook::{Failure, Interaction, ParameterProblem, Rulebook};
+use rulebook::{Caller, Failure, Interaction, ParameterProblem, Rulebook};
 use storage_api::HistoryScope;
 use versioning_core::Usage;
 
@@ -35,6 +35,31 @@ use crate::{compression, conditional, criteria, negotiate, prefer, retry};
 const CORRELATION_ID_LEN_MAX: usize = 256;
 
 impl Shared {
+    /// Answers one request of a connection, which may end before the answer is there. What an audited API did is
+    /// recorded all the same.
+    pub(crate) async fn serve(
+        self: Arc<Self>,
+        request: hyper::Request<Incoming>,
+        peer: Peer,
+    ) -> Response<Full<Bytes>> {
+        if !self.is_audited(request.uri().path()) {
+            return self.handle(request, peer).await;
+        }
+        // Never closed.
+        let permit = Arc::clone(&self.recording).acquire_owned().await;
+        let shared = Arc::clone(&self);
+        let handled = tokio::spawn(async move {
+            let answer = shared.handle(request, peer).await;
+            drop(permit);
+            answer
+        });
+        handled.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "a request was dropped");
+            let trace = self.fallback.ids().trace_id().to_string();
+            response(self.fallback.refuse(&Failure::Internal, &trace), &trace)
+        })
+    }
+
     /// Answers one request. Never fails: what goes wrong becomes an answer.
     pub(crate) async fn handle(
         self: Arc<Self>,
@@ -94,12 +119,12 @@ impl Shared {
             return response(self.fallback.present(answer, &presentation, trace), trace);
         };
         let service = &mount.service;
-        match self.prepare(mount, below, (parts, peer), upload, trace).await {
+        let mut caller = Caller::default();
+        match self.prepare(mount, below, (parts, peer), (upload, &mut caller), trace).await {
             Ok(Prepared::Request(prepared)) => {
                 let (request, presentation) = *prepared;
                 let handling = request.preferences.handling;
                 let interaction = request.operation.interaction();
-                let caller = request.caller.clone();
                 let mut answer = service.handle(request).await;
                 let changes = std::mem::take(&mut answer.changes);
                 tell(service.rulebook(), parts, trace, answer.status);
@@ -126,7 +151,12 @@ impl Shared {
                 refusal.accepts_patch = parts.method == Method::PATCH
                     && service.rulebook().patches_freely()
                     && matches!(failure, Failure::UnsupportedMediaType { .. });
-                response(service.present(refusal, &presentation, trace), trace)
+                let mut response = response(service.present(refusal, &presentation, trace), trace);
+                // Whoever was admitted is known, whatever was wrong with the rest.
+                if self.audit.is_some() {
+                    response.extensions_mut().insert(Audited { caller, changes: Vec::new() });
+                }
+                response
             }
         }
     }
@@ -137,7 +167,7 @@ impl Shared {
         mount: &Mount,
         below: &str,
         (parts, peer): (&Parts, Peer),
-        upload: &mut Upload,
+        (upload, caller): (&mut Upload, &mut Caller),
         trace: &str,
     ) -> Result<Prepared, Failure> {
         check_host(parts)?;
@@ -154,7 +184,7 @@ impl Shared {
         };
         check_offered(rulebook, &target, interaction)?;
         self.check_sizes(parts)?;
-        let caller = admit(&mount.service, &target, interaction, &parts.headers)?;
+        *caller = admit(&mount.service, &target, interaction, &parts.headers)?;
         target.check_id()?;
         // A body where none has a meaning is read all the same: a request counts when it is whole.
         let bytes = upload.read(&self.limits).await?;
@@ -166,6 +196,7 @@ impl Shared {
             // A form may say how the answer is to look, so it is read before that is asked.
             let form = compression::decode(&parts.headers, bytes.clone(), self.limits.body_bytes_max)?;
             query.extend(criteria::in_form(&parts.headers, &form)?);
+            rulebook.check_query(interaction, query.pairs())?;
         }
         // What shapes the layout stands in the links of a search too.
         let parameters = if searches { query.clone().into_pairs() } else { Vec::new() };
@@ -237,7 +268,7 @@ impl Shared {
             retries_max,
             base,
             trace: trace.to_owned(),
-            caller,
+            caller: caller.clone(),
         };
         Ok(Prepared::Request(Box::new((request, presentation))))
     }
@@ -406,8 +437,9 @@ fn diff_format(
 fn presentation_of_failure(parts: &Parts, rulebook: &dyn Rulebook) -> Presentation {
     let mut query = Query::parse(parts.uri.query()).unwrap_or_default();
     let format = query.take("_format").unwrap_or_default();
-    let format =
-        negotiate::accepted(&parts.headers, format.as_deref(), rulebook).unwrap_or(rulebook.default_format());
+    let format = negotiate::accepted(&parts.headers, format.as_deref(), rulebook)
+        .or_else(|_| negotiate::accepted(&parts.headers, None, rulebook))
+        .unwrap_or(rulebook.default_format());
     let pretty = query.take("_pretty").unwrap_or_default().is_some_and(|pretty| pretty != "false");
     Presentation { format, pretty, subset: Subset::Whole, native: false }
 }

@@ -28,6 +28,9 @@ use crate::sending::Sending;
 use crate::tls::{TlsError, TlsFiles};
 use crate::traffic::Traffic;
 
+/// So many requests that leave a record are carried out at once.
+const RECORDING_MAX: u32 = 64 * 1024;
+
 /// An API at a path.
 #[derive(Clone)]
 pub struct Mount {
@@ -71,6 +74,8 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) traffic: Traffic,
     pub(crate) audit: Option<Arc<dyn Audit>>,
+    /// One permit for each request that leaves a record and is not done yet.
+    pub(crate) recording: Arc<Semaphore>,
 }
 
 impl Server {
@@ -89,8 +94,9 @@ impl Server {
         let local_authority = listener.local_addr()?.to_string();
         let Settings { base_url, trusted_proxies, cors, tls, limits, audit } = settings;
         let origin = Origin { base_url, trusted_proxies, local_authority };
-        let shared =
-            Arc::new(Shared { mounts, fallback, origin, cors, limits, traffic: Traffic::default(), audit });
+        let (traffic, recording) = (Traffic::default(), Arc::new(Semaphore::new(RECORDING_MAX as usize)));
+        let shared = Shared { mounts, fallback, origin, cors, limits, traffic, audit, recording };
+        let shared = Arc::new(shared);
         let tls = tls.map(|files| files.acceptor()).transpose()?;
         Ok(Self { listener, tls, shared })
     }
@@ -121,7 +127,12 @@ impl Server {
             }
         }
         drop(self.listener);
-        if tokio::time::timeout(limits.shutdown_time_max, graceful.shutdown()).await.is_err() {
+        let done = async {
+            graceful.shutdown().await;
+            // Requests whose clients are gone.
+            let _ = self.shared.recording.acquire_many(RECORDING_MAX).await;
+        };
+        if tokio::time::timeout(limits.shutdown_time_max, done).await.is_err() {
             tracing::warn!("some requests did not end in time and were dropped");
         }
     }
@@ -172,7 +183,7 @@ async fn connection<S>(
     let limits = shared.limits;
     let handle = service_fn(move |request| {
         let shared = Arc::clone(&shared);
-        async move { Ok::<_, Infallible>(shared.handle(request, peer).await) }
+        async move { Ok::<_, Infallible>(shared.serve(request, peer).await) }
     });
     let stream = Opening::new(Sending::new(stream, limits.send_time_max), limits.header_time_max);
     let connection = builder(&limits).serve_connection(TokioIo::new(stream), handle).into_owned();
