@@ -144,7 +144,9 @@ impl Shared {
         let sent = [Some(url.as_bytes())].into_iter().chain(bodies).flatten();
         let texts: Vec<&[u8]> = sent.chain(changed).collect();
         let nhs_number = rulebook.subject(&texts);
-        changes.iter_mut().for_each(|change| change.content = None);
+        for change in &mut changes {
+            change.content = None;
+        }
         let took_us = i64::try_from(took.as_micros()).unwrap_or(i64::MAX);
         audit.record(AuditRecord {
             trace: trace.to_owned(),

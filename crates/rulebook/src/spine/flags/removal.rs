@@ -139,7 +139,7 @@ fn check_precondition(
     let open = consents().find(|consent| is_open(consent));
     let consent = match open {
         Some(_) => open,
-        None => consents().find(is_named).or_else(|| consents().last()),
+        None => consents().find(is_named).or_else(|| consents().next_back()),
     };
     let sent = change.precondition.names_a_version();
     if !sent && rulebook.core.readings().removal_if_match == RemovalIfMatch::Optional {
