@@ -1,10 +1,10 @@
 //! Audit records, a line of JSON each, written by a thread of their own.
 
 use std::fs::File;
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
@@ -15,11 +15,8 @@ use http_server::{Audit, AuditRecord};
 /// waits for its record.
 const WAITING_MAX: usize = 64 * 1024;
 
-/// So many bytes wait for a disk that takes none; records that come then are counted and not kept.
-const WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
-
-/// So many bytes are passed on at once.
-const PASSED_ON_BYTES: usize = 64 * 1024;
+/// And so many bytes of URLs and bodies.
+const WAITING_BYTES_MAX: usize = 64 << 20;
 
 /// Where records go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +40,8 @@ impl Target {
 }
 
 enum Message {
-    Record(Box<AuditRecord>),
+    /// With its weight.
+    Record(Box<AuditRecord>, usize),
     End,
 }
 
@@ -52,11 +50,19 @@ enum Message {
 struct Sender {
     messages: SyncSender<Message>,
     lost: Arc<AtomicU64>,
+    /// Bytes that wait.
+    waiting: Arc<AtomicUsize>,
 }
 
 impl Audit for Sender {
     fn record(&self, record: AuditRecord) {
-        if self.messages.try_send(Message::Record(Box::new(record))).is_err() {
+        let body = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let bytes = record.url.len() + body(&record.request_body) + body(&record.response_body);
+        let before = self.waiting.fetch_add(bytes, Ordering::Relaxed);
+        let is_taken = before <= WAITING_BYTES_MAX
+            && self.messages.try_send(Message::Record(Box::new(record), bytes)).is_ok();
+        if !is_taken {
+            self.waiting.fetch_sub(bytes, Ordering::Relaxed);
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -68,25 +74,30 @@ pub(crate) struct AuditLog {
     writer: JoinHandle<Result<()>>,
 }
 
+/// Records are handed to the disk in pieces of about this size, where so many wait.
+const BATCH_BYTES_MAX: usize = 1 << 20;
+
 impl AuditLog {
     /// Opens the target; a file is continued.
     pub(crate) fn open(target: &Target) -> Result<Self> {
         let (messages, received) = sync_channel(WAITING_MAX);
-        let lost = Arc::new(AtomicU64::new(0));
-        let told = Arc::clone(&lost);
+        let (lost, waiting) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (told, written) = (Arc::clone(&lost), Arc::clone(&waiting));
         let writer = match target {
-            Target::Stdout => {
-                std::thread::spawn(move || write(&received, std::io::stdout(), &told).map(drop))
-            }
+            Target::Stdout => std::thread::spawn(move || {
+                Journal::new(std::io::stdout()).write(&received, (&told, &written));
+                Ok(())
+            }),
             Target::File(path) => {
                 let file = open(path)?;
                 std::thread::spawn(move || {
-                    let file = write(&received, file, &told)?;
-                    file.sync_all().context("the audit file")
+                    let mut journal = Journal::new(file);
+                    journal.write(&received, (&told, &written));
+                    journal.out.sync_all().context("the audit file")
                 })
             }
         };
-        Ok(Self { sender: Arc::new(Sender { messages, lost }), writer })
+        Ok(Self { sender: Arc::new(Sender { messages, lost, waiting }), writer })
     }
 
     /// What a server hands its records to.
@@ -107,106 +118,82 @@ fn open(path: &Path) -> Result<File> {
     file.with_context(|| format!("cannot open the audit file {}", path.display()))
 }
 
-/// Writes records until the end. What was written is passed on as soon as nothing waits. A target that cannot take
-/// records now is asked again with the next ones, and with the last.
-fn write<W: Write>(messages: &Receiver<Message>, out: W, lost: &AtomicU64) -> Result<W> {
-    let mut lines = Lines { out, waiting: Vec::new(), fails: false };
-    let mut ended = false;
-    while !ended && let Ok(first) = messages.recv() {
-        for message in std::iter::once(first).chain(messages.try_iter()) {
-            match message {
-                Message::Record(_) if lines.waiting.len() > WAITING_BYTES_MAX => {
-                    lost.fetch_add(1, Ordering::Relaxed);
-                }
-                Message::Record(record) => lines.add(&record.to_object().to_bytes()),
-                Message::End => ended = true,
-            }
-        }
-        lines.pass_on();
-        if !lines.fails || ended {
-            let lost = lost.swap(0, Ordering::Relaxed);
-            if lost > 0 {
-                tracing::error!(lost, "audit records were lost: the disk was too slow or full");
-                lines.add(format!("{{\"lost\":{lost}}}").as_bytes());
-                lines.pass_on();
-            }
-        }
-    }
-    lines.write().context("the audit file")?;
-    Ok(lines.out)
-}
-
-/// Lines that are on their way. One that was written in part is continued, never begun anew.
-struct Lines<W> {
+/// What records are appended to.
+struct Journal<W> {
     out: W,
-    waiting: Vec<u8>,
-    fails: bool,
+    /// What is there may end in the middle of a line.
+    is_cut: bool,
 }
 
-impl<W: Write> Lines<W> {
-    fn add(&mut self, line: &[u8]) {
-        self.waiting.extend_from_slice(line);
-        self.waiting.push(b'\n');
-        if !self.fails && self.waiting.len() >= PASSED_ON_BYTES {
-            self.pass_on();
+impl<W: Write> Journal<W> {
+    fn new(out: W) -> Self {
+        Self { out, is_cut: false }
+    }
+
+    /// Writes records until the end, as many at once as there are. What cannot be written is counted, like what came
+    /// too fast, and told behind the next that can: a disk that was full does not end the audit.
+    fn write(&mut self, messages: &Receiver<Message>, (lost, waiting): (&AtomicU64, &AtomicUsize)) {
+        let mut ended = false;
+        while !ended && let Ok(first) = messages.recv() {
+            let (mut lines, mut count) = (Vec::new(), 0);
+            for message in std::iter::once(first).chain(messages.try_iter()) {
+                match message {
+                    Message::Record(record, bytes) => {
+                        waiting.fetch_sub(bytes, Ordering::Relaxed);
+                        lines.extend(record.to_object().to_bytes());
+                        lines.push(b'\n');
+                        count += 1;
+                    }
+                    Message::End => ended = true,
+                }
+                if lines.len() >= BATCH_BYTES_MAX {
+                    break;
+                }
+            }
+            let missing = lost.swap(0, Ordering::Relaxed);
+            if missing > 0 {
+                tracing::error!(lost = missing, "audit records were lost");
+                lines.extend(format!("{{\"lost\":{missing}}}\n").into_bytes());
+            }
+            if let Err(error) = self.append(&lines) {
+                tracing::error!(%error, "audit records cannot be written");
+                lost.fetch_add(missing + count, Ordering::Relaxed);
+            }
         }
     }
 
-    fn pass_on(&mut self) {
-        match self.write() {
-            Ok(()) if self.fails => {
-                self.fails = false;
-                tracing::info!("audit records are written again");
-            }
-            Err(error) if !self.fails => {
-                self.fails = true;
-                tracing::error!(%error, "audit records cannot be written and wait");
-            }
-            Ok(()) | Err(_) => {}
+    fn append(&mut self, lines: &[u8]) -> std::io::Result<()> {
+        if std::mem::replace(&mut self.is_cut, true) {
+            self.out.write_all(b"\n")?;
         }
-    }
-
-    fn write(&mut self) -> std::io::Result<()> {
-        let mut rest = self.waiting.as_slice();
-        let ended = loop {
-            if rest.is_empty() {
-                break self.out.flush();
-            }
-            match self.out.write(rest) {
-                Ok(0) => break Err(ErrorKind::WriteZero.into()),
-                Ok(count) => rest = rest.get(count..).unwrap_or_default(),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => break Err(error),
-            }
-        };
-        let written = self.waiting.len() - rest.len();
-        self.waiting.drain(..written);
-        ended
+        self.out.write_all(lines)?;
+        self.out.flush()?;
+        self.is_cut = false;
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::collections::VecDeque;
 
     use super::*;
 
-    /// A disk that is full at every second look, and takes seven bytes at most.
-    #[derive(Default)]
-    struct Full {
-        looks: usize,
-        taken: Vec<u8>,
+    /// A disk that is full for a while: what it takes of each write, nothing of which is an error. Then it takes all.
+    struct Disk {
+        text: Vec<u8>,
+        takes: VecDeque<usize>,
     }
 
-    impl Write for Full {
+    impl Write for Disk {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.looks += 1;
-            if self.looks.is_multiple_of(2) {
-                return Err(ErrorKind::StorageFull.into());
-            }
-            let count = bytes.len().min(7);
-            self.taken.extend_from_slice(&bytes[..count]);
-            Ok(count)
+            let taken = match self.takes.pop_front() {
+                None => bytes.len(),
+                Some(0) => return Err(std::io::ErrorKind::StorageFull.into()),
+                Some(some) => some,
+            };
+            self.text.extend_from_slice(&bytes[..taken]);
+            Ok(taken)
         }
 
         fn flush(&mut self) -> std::io::Result<()> {
@@ -214,56 +201,39 @@ mod tests {
         }
     }
 
-    fn record(trace: &str) -> AuditRecord {
+    #[test]
+    fn records_go_on_when_the_disk_has_space_again() {
+        let lost = AtomicU64::new(0);
+        let mut journal = Journal::new(Disk { text: Vec::new(), takes: [10, 0, 0].into() });
+        for status in [200, 201, 202, 203] {
+            let (messages, received) = sync_channel(8);
+            messages.send(Message::Record(Box::new(record(status)), 0)).unwrap();
+            messages.send(Message::End).unwrap();
+            journal.write(&received, (&lost, &AtomicUsize::new(0)));
+        }
+        let text = String::from_utf8(journal.out.text).unwrap();
+        let whole: Vec<&str> = text.lines().filter(|line| line.ends_with('}')).collect();
+        assert_eq!(whole.len(), 3, "{text}");
+        assert!(
+            whole[0].contains("202") && whole[1] == r#"{"lost":2}"# && whole[2].contains("203"),
+            "{text}"
+        );
+    }
+
+    fn record(status: u16) -> AuditRecord {
         AuditRecord {
-            trace: trace.to_owned(),
+            trace: "t".to_owned(),
             at_us: 0,
-            took: Duration::ZERO,
+            took: std::time::Duration::ZERO,
             caller: rulebook::Caller::default(),
             method: "GET".to_owned(),
-            url: "/x".to_owned(),
+            url: "/flags/STU3/Flag".to_owned(),
             request_body: None,
             nhs_number: None,
-            status: 200,
+            status,
             response_body: None,
             logical_id: None,
             changes: Vec::new(),
         }
-    }
-
-    /// Nothing is lost and nothing is twice, however often the disk is full meanwhile.
-    #[test]
-    fn a_full_disk_is_asked_again() {
-        let mut lines = Lines { out: Full::default(), waiting: Vec::new(), fails: false };
-        let mut expected = Vec::new();
-        for number in 0..50 {
-            let line = record(&format!("message-{number}")).to_object().to_bytes();
-            lines.add(&line);
-            lines.pass_on();
-            expected.extend(line);
-            expected.push(b'\n');
-        }
-        while lines.write().is_err() {}
-        assert_eq!(lines.waiting, b"");
-        assert_eq!(lines.out.taken, expected);
-    }
-
-    /// What cannot be written in the end is told.
-    #[test]
-    fn a_disk_that_stays_full_is_a_failure() {
-        struct Never;
-        impl Write for Never {
-            fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
-                Err(ErrorKind::StorageFull.into())
-            }
-            fn flush(&mut self) -> std::io::Result<()> {
-                Ok(())
-            }
-        }
-        let (messages, received) = sync_channel(8);
-        for message in [Message::Record(Box::new(record("a"))), Message::End] {
-            messages.send(message).unwrap();
-        }
-        assert!(write(&received, Never, &AtomicU64::new(0)).is_err());
     }
 }

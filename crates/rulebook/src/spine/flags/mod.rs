@@ -304,7 +304,16 @@ impl Rulebook for FlagsRulebook {
     }
 
     fn judges(&self, interaction: Interaction, _resource_type: &str) -> bool {
-        matches!(interaction, Interaction::Create | Interaction::Update | Interaction::Operation)
+        use Interaction::{Create, Operation, Read, Update};
+        matches!(interaction, Create | Update | Operation | Read)
+    }
+
+    /// A token that names a patient is good for that one.
+    fn show(&self, resource_type: &str, _id: &str, resource: &Value, caller: &Caller) -> Result<(), Failure> {
+        match record::number(resource, resource_type) {
+            Some(number) => record::check_caller(number, caller),
+            None => Ok(()),
+        }
     }
 
     fn lookups(&self, change: &Change<'_>, after: Option<&Value>) -> Result<Vec<Lookup>, Failure> {

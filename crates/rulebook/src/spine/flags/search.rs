@@ -62,10 +62,10 @@ pub(super) fn rewrite(
     let names: Vec<&str> =
         offer.map(|offer| offer.search).unwrap_or_default().iter().map(|search| search.name).collect();
     let narrow = ["patient", "_list", "_id", "subject"];
+    let parameter = if resource_type == "Consent" { "patient" } else { "subject" };
     let mut rewritten = Vec::new();
     for (name, value) in parameters {
         if name == "patient" || name == "subject" {
-            let parameter = if resource_type == "Consent" { "patient" } else { "subject" };
             rewritten.push((parameter.to_owned(), patient(&value, directory, caller)?));
         } else if names.contains(&name.as_str()) || name == "_id" {
             rewritten.push((name, value));
@@ -82,6 +82,10 @@ pub(super) fn rewrite(
         return Err(invalid(format!(
             "Name whose {resource_type} is asked for: patient=[NHS number]{or_list}."
         )));
+    }
+    // A token that names a patient finds what is that one's, also by id.
+    if let Some(number) = &caller.patient {
+        rewritten.push((parameter.to_owned(), format!("{PATIENT_URL}{number}")));
     }
     Ok(rewritten)
 }
