@@ -1,10 +1,12 @@
 //! In which order entries are carried out, and what their resources are called.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use storage_api::Key;
 
 use crate::entry::{Entry, EntryError, Method};
+use crate::links::spelled_once;
 use crate::target::Target;
 
 /// When an entry is carried out.
@@ -73,10 +75,10 @@ impl Plan {
                 _ => None,
             }
         }))?;
-        let mut named: HashMap<&str, usize> = HashMap::new();
+        let mut named: HashMap<Cow<'_, str>, usize> = HashMap::new();
         for entry in entries.iter().filter(|entry| !entry.method.is_safe()) {
             let Some(full_url) = &entry.full_url else { continue };
-            if let Some(first) = named.insert(full_url, entry.index) {
+            if let Some(first) = named.insert(spelled_once(full_url), entry.index) {
                 let full_url = full_url.chars().take(200).collect();
                 return Err(PlanError::SameFullUrl { full_url, entries: [first, entry.index] });
             }
