@@ -24,7 +24,6 @@ const EDGES: &[(&str, &[&str])] = &[
     ("transaction-engine", LAYERS_0_1),
     ("storage-memory", &["storage-api", "versioning-core"]),
     ("storage-sqlite", &["storage-api", "versioning-core"]),
-    ("storage-postgres", &["storage-api", "versioning-core"]),
     ("storage-conformance", &["storage-api", "versioning-core"]),
     ("fhir-service", LAYERS_0_2),
     ("http-server", LAYERS_0_3),
@@ -84,7 +83,6 @@ const EVERYTHING: &[&str] = &[
     "storage-api",
     "storage-conformance",
     "storage-memory",
-    "storage-postgres",
     "storage-sqlite",
     "transaction-engine",
     "versioning-core",
@@ -96,7 +94,6 @@ const DEV_EDGES: &[(&str, &[&str])] = &[
     ("storage-conformance", &["storage-memory"]),
     ("storage-memory", &["storage-conformance"]),
     ("storage-sqlite", &["storage-conformance", "storage-memory"]),
-    ("storage-postgres", &["storage-conformance", "storage-memory"]),
     ("transaction-engine", &["storage-memory"]),
     ("fhir-service", &["storage-memory"]),
     ("http-server", &["storage-memory"]),
@@ -105,12 +102,11 @@ const DEV_EDGES: &[(&str, &[&str])] = &[
 /// Libraries that belong to some crates only, whatever the kind of dependency.
 const NAMED_ONLY_BY: &[(&str, &[&str])] = &[
     ("rusqlite", &["storage-sqlite", "benches"]),
-    ("tokio-postgres", &["storage-postgres"]),
     ("hyper", &["http-server", "xtask", "benches"]),
     ("hyper-util", &["http-server", "xtask", "benches"]),
     ("rustls", &["http-server"]),
     ("quick-xml", &["fhir-model", "fhir-patch", "fhir-validate"]),
-    ("tokio", &["storage-postgres", "fhir-service", "http-server", "firelock", "xtask", "benches"]),
+    ("tokio", &["fhir-service", "http-server", "firelock", "xtask", "benches"]),
     ("clap", &["firelock", "xtask"]),
 ];
 
@@ -149,7 +145,8 @@ pub(crate) fn run() -> Result<()> {
         .context("cargo metadata")?;
     ensure!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
     let metadata: Metadata = serde_json::from_slice(&output.stdout)?;
-    let faults = faults(&metadata.packages);
+    let mut faults = faults(&metadata.packages);
+    faults.extend(absent(&metadata.packages));
     for fault in &faults {
         println!("tidy: {fault}");
     }
@@ -196,9 +193,26 @@ fn faults(packages: &[Package]) -> Vec<String> {
     faults
 }
 
+/// Entries of the tables that are about no crate.
+fn absent(packages: &[Package]) -> Vec<String> {
+    let users = EDGES.iter().chain(DEV_EDGES).chain(NAMED_ONLY_BY);
+    let of_edges = EDGES.iter().chain(DEV_EDGES).map(|(name, _)| *name);
+    let named = users.flat_map(|(_, names)| names.iter().copied()).chain(of_edges);
+    let missing = named.filter(|name| packages.iter().all(|package| package.name != *name));
+    missing.collect::<BTreeSet<_>>().into_iter().map(|name| format!("there is no crate {name}")).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tables_name_crates_that_are_there() {
+        let names = EDGES.iter().map(|(name, _)| *name);
+        let all: Vec<Package> = names.map(|name| package(name, &[])).collect();
+        assert_eq!(absent(&all), [""; 0]);
+        assert_eq!(absent(&all[1..]), ["there is no crate versioning-core"]);
+    }
 
     fn package(name: &str, dependencies: &[(&str, Option<&str>)]) -> Package {
         Package {

@@ -13,6 +13,7 @@ use versioning_core::{
 
 use crate::answer::Answer;
 use crate::content::Incoming;
+use crate::idempotency::{FirstResult, Kept};
 use crate::request::{Content, Criteria, Patch};
 use crate::service::{Context, Outcome, Service, shortened, store_failure};
 use crate::write::{Ended, Loaded, Matched, Write, Written};
@@ -140,16 +141,25 @@ impl Service {
         context: &Context,
     ) -> Result<Answer, Failure> {
         let mut asked = self.asked(resource_type, criteria, Interaction::ConditionalCreate, context)?;
-        // What a repeated request created matches its criteria by now.
-        if let Some(claim) = &context.claim
-            && let Some(first) = self.replay(claim).await?
-        {
-            return self.written(&first.outcome(Success::Created), context);
-        }
         let mut lost = 0;
         loop {
+            // What a repeated request created matches its criteria by now.
+            if let Some(first) = self.first_of(&asked, context).await? {
+                return match first.change {
+                    Some(_) => self.written(&first.outcome(Success::Created), context),
+                    None => self.written(&first.outcome(Success::Matched), context),
+                };
+            }
             match self.resolve(&asked, context).await? {
-                Found::One(version) => return self.existing(&asked, &version, context),
+                Found::One(version) => {
+                    let answer = self.existing(&asked, &version, context)?;
+                    let found = Some((&version.key, head_of(&version)));
+                    match self.keep(context.claim.as_ref(), found).await? {
+                        Kept::Done => return Ok(answer),
+                        Kept::Claimed => continue,
+                        Kept::Otherwise => {}
+                    }
+                }
                 Found::None => {
                     if let Some(written) = self.create_unmatched(&asked, None, body, context).await? {
                         return self.written(&written.outcome(Success::Created), context);
@@ -171,8 +181,8 @@ impl Service {
             let named = Precondition::NONE.with_if_match(tags.clone());
             let policy = self.rulebook.lock_policy(asked.resource_type);
             // Nothing is written; what is judged is what a change of the match would be judged by.
-            let head = Head { version: version.version, at: version.at, previous_at: version.previous_at };
-            if let Decision::Refuse(refusal) = decide(&named, Current::Live(head), Intent::Delete, policy) {
+            let current = Current::Live(head_of(version));
+            if let Decision::Refuse(refusal) = decide(&named, current, Intent::Delete, policy) {
                 return Err(self.refused(refusal, &version.key, asked.interaction, &named));
             }
         }
@@ -187,6 +197,34 @@ impl Service {
             changes: &[],
         };
         self.written(&outcome, context)
+    }
+
+    /// What a request that is repeated came to at first. If it had nothing to write, it told of what matched then;
+    /// nobody knows any more what that was, so it is told of what still matches, as it was then.
+    async fn first_of(&self, asked: &Asked<'_>, context: &Context) -> Result<Option<Written>, Failure> {
+        let Some(claim) = &context.claim else { return Ok(None) };
+        let seq = match self.replay(claim).await? {
+            None => return Ok(None),
+            Some(FirstResult::Written { version, change }) => {
+                return Ok(Some(Written::of(*version, Some(change))));
+            }
+            Some(FirstResult::Kept(seq)) => seq,
+        };
+        let matching = match self.resolve(asked, context).await {
+            Ok(Found::One(version)) => self.version_at(&version.key, seq).await?,
+            Ok(Found::None) | Err(Failure::MultipleMatches { .. } | Failure::Refused(_)) => None,
+            Err(failure) => return Err(failure),
+        };
+        let first = matching.filter(|version| version.body.is_some()).ok_or(Failure::FirstResultGone)?;
+        Ok(Some(Written::of(first, None)))
+    }
+
+    /// The same for a deletion, which does not tell of what matched.
+    pub(crate) async fn first_deletion(&self, context: &Context) -> Result<Option<FirstResult>, Failure> {
+        match &context.claim {
+            Some(claim) => self.replay(claim).await,
+            None => Ok(None),
+        }
     }
 
     /// A new resource, under the id given or one that is drawn, if still nothing matches.
@@ -242,6 +280,11 @@ impl Service {
         let mut asked = self.asked(resource_type, criteria, Interaction::ConditionalUpdate, context)?;
         let mut lost = 0;
         let (written, rebased_onto) = loop {
+            // Whatever the criteria find by now.
+            if let Some(first) = self.first_of(&asked, context).await? {
+                let rebased_onto = self.merged_at_first(&first, context).await;
+                break (first, rebased_onto);
+            }
             let written = match self.resolve(&asked, context).await? {
                 Found::One(version) => self.update_matched(&asked, &version.key, body, context).await?,
                 Found::None => {
@@ -316,6 +359,9 @@ impl Service {
         let mut asked = self.asked(resource_type, criteria, Interaction::ConditionalPatch, context)?;
         let mut lost = 0;
         loop {
+            if let Some(first) = self.first_of(&asked, context).await? {
+                return self.answer_patch(&first, context);
+            }
             let Found::One(version) = self.resolve(&asked, context).await? else {
                 return Err(self.refused_on_criteria(Refusal::NotFound, &asked, context));
             };
@@ -342,20 +388,32 @@ impl Service {
         if self.rulebook.conditional_delete() == ConditionalDelete::Multiple {
             return self.delete_several(asked, context).await;
         }
-        if let Some(claim) = &context.claim
-            && let Some(first) = self.replay(claim).await?
-        {
-            return self.written(&first.outcome(Success::Deleted), context);
-        }
         let mut lost = 0;
         loop {
+            match self.first_deletion(context).await? {
+                Some(FirstResult::Written { version, change }) => {
+                    let first = Written::of(*version, Some(change));
+                    return self.written(&first.outcome(Success::Deleted), context);
+                }
+                Some(FirstResult::Kept(_)) => {
+                    return self.without_version(&asked, Success::NothingToDelete, context);
+                }
+                None => {}
+            }
             match self.resolve(&asked, context).await? {
                 Found::One(version) => {
                     if let Some(written) = self.delete_matched(&asked, &version.key, context).await? {
                         return self.answer_deletion(&written, context);
                     }
                 }
-                Found::None => return self.without_version(&asked, Success::NothingToDelete, context),
+                Found::None => {
+                    let answer = self.without_version(&asked, Success::NothingToDelete, context)?;
+                    match self.keep(context.claim.as_ref(), None).await? {
+                        Kept::Done => return Ok(answer),
+                        Kept::Claimed => continue,
+                        Kept::Otherwise => {}
+                    }
+                }
             }
             self.once_more(&mut lost, &mut asked, context)?;
         }
@@ -394,4 +452,9 @@ impl Service {
         // A deletion has no content, so the core never asks for any.
         self.ended(write, |_| Err(Failure::Internal)).await
     }
+}
+
+/// The head that a version which was found is.
+pub(crate) fn head_of(version: &StoredVersion) -> Head {
+    Head { version: version.version, at: version.at, previous_at: version.previous_at }
 }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use fhir_search::REFERS;
 use rulebook::{Failure, Success};
 use storage_api::{
-    Commit, Current, Guard, Head, HeadGuard, Key, Lost, Method, Now, RequestId, SearchRequest, StoredVersion,
+    Commit, Current, Guard, HeadGuard, Key, Lost, Method, Now, RequestId, SearchRequest, StoredVersion,
     VersionSelector, VersionToken, VersionWrite, Write, WriteSet,
 };
 use versioning_core::{Decision, Intent, Refusal, decide};
 
 use crate::answer::Answer;
-use crate::conditional::Asked;
-use crate::idempotency::Claim;
+use crate::conditional::{Asked, head_of};
+use crate::idempotency::{Claim, FirstResult, Kept};
 use crate::service::{Context, Service, resource, shortened, store_failure};
 
 impl Service {
@@ -23,17 +23,27 @@ impl Service {
         mut asked: Asked<'_>,
         context: &Context,
     ) -> Result<Answer, Failure> {
-        if let Some(claim) = &context.claim
-            && self.replay(claim).await?.is_some()
-        {
-            return self.without_version(&asked, Success::Deleted, context);
-        }
         let mut lost = 0;
         loop {
+            match self.first_deletion(context).await? {
+                Some(FirstResult::Written { .. }) => {
+                    return self.without_version(&asked, Success::Deleted, context);
+                }
+                Some(FirstResult::Kept(_)) => {
+                    return self.without_version(&asked, Success::NothingToDelete, context);
+                }
+                None => {}
+            }
             let found = self.all_found(&asked).await?;
             self.check_nameable(&asked, &found, context)?;
             if found.is_empty() {
-                return self.without_version(&asked, Success::NothingToDelete, context);
+                let answer = self.without_version(&asked, Success::NothingToDelete, context)?;
+                match self.keep(context.claim.as_ref(), None).await? {
+                    Kept::Done => return Ok(answer),
+                    Kept::Claimed => {}
+                    Kept::Otherwise => self.once_more(&mut lost, &mut asked, context)?,
+                }
+                continue;
             }
             let set = self.deletions(&asked, &found, context)?;
             // For what a lost guard says of a resource that others refer to.
@@ -41,11 +51,8 @@ impl Service {
             let (request, first) = (set.request, found.into_iter().next());
             match self.store.commit(set).await.map_err(store_failure)? {
                 Commit::Committed(_) => return self.without_version(&asked, Success::Deleted, context),
-                Commit::Lost(guards) if guards.iter().any(|lost| matches!(lost.now, Now::Claimed(_))) => {
-                    let claim = context.claim.as_ref().ok_or(Failure::Internal)?;
-                    self.replay(claim).await?.ok_or(Failure::Busy)?;
-                    return self.without_version(&asked, Success::Deleted, context);
-                }
+                // The same request was carried out meanwhile, or another one under its key.
+                Commit::Lost(guards) if guards.iter().any(|lost| matches!(lost.now, Now::Claimed(_))) => {}
                 Commit::Lost(guards) if guards.iter().any(|lost| matches!(lost.now, Now::Referred(_))) => {
                     return Err(Self::still_referred(&guards, &referred).unwrap_or(Failure::Internal));
                 }
@@ -139,8 +146,8 @@ impl Service {
             set.guards.extend(found.iter().map(unreferred));
         }
         for version in found {
-            let head = Head { version: version.version, at: version.at, previous_at: version.previous_at };
-            let number = match decide(&context.precondition, Current::Live(head), Intent::Delete, policy) {
+            let current = Current::Live(head_of(version));
+            let number = match decide(&context.precondition, current, Intent::Delete, policy) {
                 Decision::Write { next, .. } => next,
                 Decision::Refuse(refusal) => {
                     let precondition = &context.precondition;

@@ -7,7 +7,7 @@ use storage_api::{Commit, Key, VersionSelector, WriteSet};
 use versioning_core::Refusal;
 
 use crate::answer::Answer;
-use crate::request::Content;
+use crate::request::{Content, Request};
 use crate::ruling::{Joint, Judged, OnLost};
 use crate::service::{Context, Service, json_payload, store_failure};
 
@@ -107,5 +107,13 @@ impl Service {
                 }
             }
         }
+    }
+}
+
+/// No single version tells of the result of an operation when it is repeated.
+pub(crate) fn expect_no_key(request: &Request) -> Result<(), Failure> {
+    match &request.idempotency_key {
+        Some(_) => Err(Failure::ConditionalNotOffered { header: "Idempotency-Key" }),
+        None => Ok(()),
     }
 }

@@ -63,18 +63,18 @@ impl Service {
     /// The version that an update was merged with when it was carried out first, if this is the answer to its repetition:
     /// the client that missed the first answer has to learn that what it sent is not all that is there now. The write is
     /// done, so nothing here fails.
-    pub(crate) async fn merged_at_first(&self, write: &Write<'_>, written: &Written) -> Option<VersionId> {
-        let context = write.context;
+    pub(crate) async fn merged_at_first(&self, written: &Written, context: &Context) -> Option<VersionId> {
         let is_repeatable = context.claim.is_some() && context.precondition.names_a_version();
         if !is_repeatable || !context.preferences.rebase || !self.rulebook.rebases() {
             return None;
         }
         let version = written.outcome(written.updated()).version?;
         let number = VersionNumber::new(version.number.get().saturating_sub(1));
-        let before = self.store.read_version(write.key, VersionSelector::Number(number)).await.ok()??;
-        let scheme = self.rulebook.lock_policy(&write.key.kind).scheme;
+        let key = &written.key;
+        let before = self.store.read_version(key, VersionSelector::Number(number)).await.ok()??;
+        let scheme = self.rulebook.lock_policy(&key.kind).scheme;
         let is_named = written.change.is_none() || context.precondition.names(before.version, scheme);
-        (!is_named).then(|| self.version_id(&write.key.kind, before.version))
+        (!is_named).then(|| self.version_id(&key.kind, before.version))
     }
 
     /// The one version that the client changed. Of several names, nobody knows which one was meant.

@@ -107,6 +107,18 @@ pub enum PatchFormat {
     FhirPath(Format),
 }
 
+impl PatchFormat {
+    /// A name that tells it from the others.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Json => "json-patch",
+            Self::Merge => "merge-patch",
+            Self::Xml => "xml-patch",
+            Self::FhirPath(_) => "fhirpath-patch",
+        }
+    }
+}
+
 /// Where a search looks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SearchScope {

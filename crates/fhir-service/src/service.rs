@@ -10,13 +10,26 @@ use rulebook::{
     Warning,
 };
 use storage_api::{Body, Key, Store, StoreError, Timestamp, VersionTag, VersionToken};
-use versioning_core::{NoCurrentVersion, Precondition, Refusal, TagSet, VersionId};
+use versioning_core::{NoCurrentVersion, Precondition, Refusal, VersionId};
 
 use crate::answer::{About, Answer, Payload, VersionChange};
 use crate::idempotency::Claim;
 use crate::index::{Extent, Index};
 use crate::request::{Operation, Request};
-use crate::{Counters, FullText, Ids, Limits, Narratives, ReferentialIntegrity, Validation};
+use crate::{Counters, FullText, Ids, Limits, Narratives, ReferentialIntegrity, Validation, perform};
+
+/// The status of a mistake of the server.
+const INTERNAL: u16 = 500;
+
+tokio::task_local! {
+    /// The id of the request that is carried out, for what goes to the log meanwhile.
+    static TRACE: Arc<str>;
+}
+
+/// The id of the request that is carried out; nothing for work that is nobody's.
+fn trace() -> Option<Arc<str>> {
+    TRACE.try_with(Arc::clone).ok()
+}
 
 /// A rulebook, a store, and what is needed to carry out requests between them.
 #[derive(Clone)]
@@ -145,10 +158,17 @@ impl Service {
 
     /// Carries out a request. Every failure becomes an answer too.
     pub async fn handle(&self, request: Request) -> Answer {
-        let trace = request.trace.clone();
-        match self.carry_out(request).await {
+        let trace: Arc<str> = request.trace.as_str().into();
+        let interaction = request.operation.interaction();
+        match TRACE.scope(Arc::clone(&trace), self.carry_out(request)).await {
             Ok(answer) => answer,
-            Err(failure) => self.refuse(&failure, &trace),
+            Err(failure) => {
+                let refusal = self.refuse(&failure, &trace);
+                if refusal.status == INTERNAL {
+                    tracing::error!(%trace, %interaction, ?failure, "a request failed inside the server");
+                }
+                refusal
+            }
         }
     }
 
@@ -158,6 +178,9 @@ impl Service {
             return Err(Failure::NotOffered(interaction));
         }
         let claim = self.claim(&request);
+        if matches!(request.operation, Operation::Perform { .. }) {
+            perform::expect_no_key(&request)?;
+        }
         let Request { operation, precondition, preferences, idempotency_key, retries_max, .. } = request;
         let Request { base, trace, caller, .. } = request;
         let planned = Planned::default();
@@ -204,49 +227,6 @@ impl Service {
             Operation::Perform { name, body } => self.perform(&name, &body, context).await,
             Operation::Capabilities(mode) => self.capabilities(mode, context),
         }
-    }
-
-    /// What an idempotency key stands for: this operation, on this resource, with this content
-    /// and these conditions.
-    fn claim(&self, request: &Request) -> Option<Claim> {
-        let key = request.idempotency_key.as_deref()?;
-        let (name, body): (String, &[u8]) = match &request.operation {
-            Operation::Create { resource_type, body } => (resource_type.clone(), &body.bytes),
-            Operation::Update { key, body } => (key.to_string(), &body.bytes),
-            Operation::Patch { key, patch } => (key.to_string(), &patch.bytes),
-            Operation::Delete(key) => (key.to_string(), &[]),
-            Operation::ConditionalCreate { resource_type, criteria, body }
-            | Operation::ConditionalUpdate { resource_type, criteria, body } => {
-                (format!("{resource_type}?{criteria}"), &body.bytes)
-            }
-            Operation::ConditionalPatch { resource_type, criteria, patch } => {
-                (format!("{resource_type}?{criteria}"), &patch.bytes)
-            }
-            Operation::ConditionalDelete { resource_type, criteria } => {
-                (format!("{resource_type}?{criteria}"), &[])
-            }
-            Operation::Read(_)
-            | Operation::Vread { .. }
-            | Operation::History { .. }
-            | Operation::Search { .. }
-            | Operation::Validate { .. }
-            | Operation::Reindex { .. }
-            | Operation::ReindexStatus
-            | Operation::Diff { .. }
-            | Operation::Perform { .. }
-            | Operation::Bundle(_)
-            | Operation::Capabilities(_) => {
-                return None;
-            }
-        };
-        let condition = |tags: Option<&TagSet>| tags.map(ToString::to_string).unwrap_or_default();
-        let if_match = condition(request.precondition.if_match());
-        let if_none_match = condition(request.precondition.if_none_match());
-        let interaction = request.operation.interaction().code();
-        let parts =
-            [interaction.as_bytes(), name.as_bytes(), body, if_match.as_bytes(), if_none_match.as_bytes()];
-        let expires = Timestamp(self.ids.now().0.saturating_add(self.limits.idempotency_time_us));
-        Some(Claim::new(key, &parts, expires))
     }
 
     /// The answer to a failure.
@@ -459,7 +439,7 @@ pub(crate) fn json_payload(value: &Value) -> Payload {
 
 /// A stored body whose splice does not fit: the log says which, the client hears of a failure.
 pub(crate) fn damaged(key: &Key, error: &fhir_model::SpliceError) -> Failure {
-    tracing::error!(%key, %error, "a stored body is damaged");
+    tracing::error!(trace = trace().as_deref(), %key, %error, "a stored body is damaged");
     Failure::Internal
 }
 
@@ -467,20 +447,23 @@ pub(crate) fn damaged(key: &Key, error: &fhir_model::SpliceError) -> Failure {
 pub(crate) fn store_failure(error: StoreError) -> Failure {
     match error {
         StoreError::Busy => Failure::Busy,
-        StoreError::Full => Failure::StoreFull,
+        StoreError::Full => {
+            tracing::warn!(trace = trace().as_deref(), "no space is left for a write");
+            Failure::StoreFull
+        }
         StoreError::TooLarge => Failure::TooLargeToStore,
         StoreError::Unavailable(why) => {
-            tracing::warn!(%why, "store not available");
+            tracing::warn!(trace = trace().as_deref(), %why, "store not available");
             Failure::Unavailable
         }
         // The disk may be well again the next time.
         error @ StoreError::Io(_) => {
-            tracing::error!(%error, "store failed");
+            tracing::error!(trace = trace().as_deref(), %error, "store failed");
             Failure::Unavailable
         }
         StoreError::TooCostly => Failure::CriteriaTooCostly,
         error @ (StoreError::Unguarded | StoreError::Unsorted | StoreError::Corrupt(_)) => {
-            tracing::error!(%error, "store failed");
+            tracing::error!(trace = trace().as_deref(), %error, "store failed");
             Failure::Internal
         }
     }

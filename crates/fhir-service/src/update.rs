@@ -60,14 +60,14 @@ impl Service {
         // The same request may have been merged while this one was, which then finds its own change in the way.
         let ended = match (ended, &context.claim) {
             (Err(failure @ Failure::Refused(_)), Some(claim)) if context.preferences.rebase => {
-                let first = self.replay(claim).await?;
+                let first = self.replay_on(&write, claim).await?;
                 first.map(|first| (Ended::Written(first), None)).ok_or(failure)
             }
             (ended, _) => ended,
         };
         match ended {
             Ok((Ended::Written(written), None)) => {
-                let onto = self.merged_at_first(&write, &written).await;
+                let onto = self.merged_at_first(&written, context).await;
                 Ok((Ended::Written(written), onto))
             }
             Ok(ended) => Ok(ended),

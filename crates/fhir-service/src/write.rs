@@ -4,7 +4,7 @@ use fhir_search::REFERS;
 use rulebook::{Failure, Interaction, Success, Warning};
 use storage_api::{
     Body, Commit, Committed, Current, Guard, Head, IndexGeneration, Key, Lost, Method, Now, Query, RequestId,
-    Timestamp, VersionSelector, VersionToken, VersionWrite, WriteSet,
+    StoredVersion, Timestamp, VersionSelector, VersionToken, VersionWrite, WriteSet,
 };
 use versioning_core::{
     Attempt, Change, Committing, Content, Effect, LockPolicy, Refusal, Reply, WriteOperation,
@@ -12,7 +12,7 @@ use versioning_core::{
 
 use crate::answer::VersionChange;
 use crate::content::{Incoming, Prepared};
-use crate::idempotency::{Claim, FirstResult};
+use crate::idempotency::{Claim, FirstResult, Kept};
 use crate::integrity::{broken, live_guards};
 use crate::ruling::{Joint, OnLost};
 use crate::service::{Context, Outcome, Service, resource, store_failure};
@@ -73,6 +73,51 @@ pub(crate) struct Written {
 }
 
 impl Written {
+    /// What a version tells of the write that made it, or that found it.
+    pub(crate) fn of(version: StoredVersion, change: Option<Change>) -> Self {
+        Self {
+            key: version.key,
+            change,
+            version: Some(version.version),
+            at: Some(version.at),
+            body: version.body,
+            warnings: Vec::new(),
+            changes: Vec::new(),
+        }
+    }
+
+    /// What a commit made of what was prepared.
+    fn made(
+        key: &Key,
+        (change, version, at): (Change, VersionToken, Timestamp),
+        prepared: Option<Prepared>,
+        changes: Vec<VersionChange>,
+    ) -> Self {
+        let (body, warnings) = prepared.map(|ready| (ready.body, ready.warnings)).unzip();
+        Self {
+            key: key.clone(),
+            change: Some(change),
+            version: Some(version),
+            at: Some(at),
+            body,
+            warnings: warnings.unwrap_or_default(),
+            changes,
+        }
+    }
+
+    /// There was nothing.
+    fn nothing(key: &Key) -> Self {
+        Self {
+            key: key.clone(),
+            change: None,
+            version: None,
+            at: None,
+            body: None,
+            warnings: Vec::new(),
+            changes: Vec::new(),
+        }
+    }
+
     /// What an update, conditional or not, came to.
     pub(crate) fn updated(&self) -> Success {
         match self.change {
@@ -179,29 +224,52 @@ impl Service {
                 Driven::Claimed => Err(Failure::Internal),
             };
         };
-        if let Some(first) = self.replay(claim).await? {
+        if let Some(first) = self.replay_on(&write, claim).await? {
             return Ok(Ended::Written(first));
         }
         match self.drive(write, prepare).await {
             Ok(Driven::Written(written)) => Ok(Ended::Written(written)),
             // The same request may have been carried out between the look and the attempt; then
             // this one is refused as stale, or loses the key, or finds its own resource.
-            Ok(Driven::Claimed) => self.replay(claim).await?.map(Ended::Written).ok_or(Failure::Busy),
-            Ok(Driven::Rematch) => Ok(self.replay(claim).await?.map_or(Ended::Rematch, Ended::Written)),
+            Ok(Driven::Claimed) => {
+                self.replay_on(&write, claim).await?.map(Ended::Written).ok_or(Failure::Busy)
+            }
+            Ok(Driven::Rematch) => {
+                Ok(self.replay_on(&write, claim).await?.map_or(Ended::Rematch, Ended::Written))
+            }
             Err(failure @ (Failure::Refused(_) | Failure::Rule(_))) => {
-                self.replay(claim).await?.map(Ended::Written).ok_or(failure)
+                self.replay_on(&write, claim).await?.map(Ended::Written).ok_or(failure)
             }
             Err(failure) => Err(failure),
         }
     }
 
     /// The first result of a request whose idempotency key was used.
-    pub(crate) async fn replay(&self, claim: &Claim) -> Result<Option<Written>, Failure> {
+    pub(crate) async fn replay(&self, claim: &Claim) -> Result<Option<FirstResult>, Failure> {
         let first = self.first_result(claim).await?;
         if first.is_some() {
             self.counters.replays.add(1);
         }
-        Ok(first.map(Written::from))
+        Ok(first)
+    }
+
+    /// The same for a request that is known to be about one key.
+    pub(crate) async fn replay_on(
+        &self,
+        write: &Write<'_>,
+        claim: &Claim,
+    ) -> Result<Option<Written>, Failure> {
+        Ok(match self.replay(claim).await? {
+            None => None,
+            Some(FirstResult::Written { version, change }) => Some(Written::of(*version, Some(change))),
+            Some(FirstResult::Kept(seq)) => match self.version_at(write.key, seq).await? {
+                Some(version) => Some(Written::of(version, None)),
+                None if write.operation == WriteOperation::Delete => Some(Written::nothing(write.key)),
+                // It was about what its criteria found, which is looked for when it is sent again.
+                None if write.matched.is_some() => return Err(Failure::Busy),
+                None => return Err(Failure::FirstResultGone),
+            },
+        })
     }
 
     /// Drives one write to its end.
@@ -281,16 +349,9 @@ impl Service {
                     match settled {
                         Settled::Committed(committed) => {
                             let changes = self.changes(write.key, (before, next), joint);
-                            let (body, warnings) = prepared.map(|ready| (ready.body, ready.warnings)).unzip();
-                            return Ok(Driven::Written(Written {
-                                key: write.key.clone(),
-                                change: Some(committing.change()),
-                                version: Some(next),
-                                at: Some(committed.at),
-                                body,
-                                warnings: warnings.unwrap_or_default(),
-                                changes,
-                            }));
+                            let made = (committing.change(), next, committed.at);
+                            let written = Written::made(write.key, made, prepared, changes);
+                            return Ok(Driven::Written(written));
                         }
                         Settled::NotFound(now) => committing.handle_lost(now),
                         Settled::Lost(now) => {
@@ -308,10 +369,7 @@ impl Service {
                             }
                             // Its terms are of the generation before.
                             prepared = None;
-                            restarts += 1;
-                            if restarts > RESTARTS_MAX {
-                                return Err(Failure::Busy);
-                            }
+                            start_over(&mut restarts)?;
                             Attempt::start(precondition, policy, write.operation)
                         }
                         Settled::Otherwise => {
@@ -324,9 +382,27 @@ impl Service {
                         Settled::Unknown => committing.handle_unknown(),
                     }
                 }
-                Effect::Reply(reply) => return self.reply(&write, reply, stored).map(Driven::Written),
+                Effect::Reply(reply) => match self.claim_kept(&write, &reply).await? {
+                    Kept::Done => return self.reply(&write, reply, stored).map(Driven::Written),
+                    Kept::Claimed => return Ok(Driven::Claimed),
+                    Kept::Otherwise => {
+                        self.follow_generation().await?;
+                        (prepared, stored) = (None, None);
+                        start_over(&mut restarts)?;
+                        Attempt::start(precondition, policy, write.operation)
+                    }
+                },
             }
         }
+    }
+
+    /// Uses the idempotency key up where nothing has to be written. A refusal uses none up.
+    async fn claim_kept(&self, write: &Write<'_>, reply: &Reply) -> Result<Kept, Failure> {
+        let Reply::Kept(head) = reply else { return Ok(Kept::Done) };
+        let is_refusal = write.operation == WriteOperation::Delete
+            && self.rulebook.nothing_to_delete(&resource(write.key)).is_some();
+        let claim = write.context.claim.as_ref().filter(|_| !is_refusal);
+        self.keep(claim, head.map(|head| (write.key, head))).await
     }
 
     /// Which versions a commit made of which.
@@ -458,18 +534,10 @@ impl Service {
     }
 }
 
-impl From<FirstResult> for Written {
-    fn from(FirstResult { version, change }: FirstResult) -> Self {
-        Self {
-            key: version.key,
-            change: Some(change),
-            version: Some(version.version),
-            at: Some(version.at),
-            body: version.body,
-            warnings: Vec::new(),
-            changes: Vec::new(),
-        }
-    }
+/// Counts how often a write started over, up to where it is given up.
+fn start_over(restarts: &mut u32) -> Result<(), Failure> {
+    *restarts += 1;
+    if *restarts > RESTARTS_MAX { Err(Failure::Busy) } else { Ok(()) }
 }
 
 /// What a lost single write met: a used key, other matches, another head, or what references want.

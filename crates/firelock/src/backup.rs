@@ -15,7 +15,7 @@ use crate::{mounts, progress};
 pub(crate) fn run(arguments: &BackupArguments) -> Result<ExitCode> {
     let partitions = mounts::partitions(&arguments.data)?;
     let bytes = NewFile::create(&arguments.file)?.write(|file| write(file, &partitions))?;
-    println!(
+    say!(
         "{}: {bytes} bytes; to use it: firelock restore {} --data DIR",
         arguments.file.display(),
         arguments.file.display()
@@ -35,9 +35,12 @@ fn write(file: &File, partitions: &[PathBuf]) -> Result<u64> {
         })
         .with_context(|| format!("cannot back up the store in {}", partition.display()))?;
         bar.finish_and_clear();
-        println!(
+        say!(
             "{name}: {} resources, {} versions, {} claims, {} large contents",
-            report.resources, report.versions, report.claims, report.files
+            report.resources,
+            report.versions,
+            report.claims,
+            report.files
         );
     }
     let (_, bytes) = archive.finish()?;

@@ -47,12 +47,12 @@ pub(crate) fn print(name: &str, report: &CheckReport) {
         faults,
         faults_total,
     } = report;
-    println!(
+    say!(
         "{name}: {resources} resources, {versions} versions ({tombstones} deletions), {terms} index entries, \
          {documents} texts, {claims} claims, {files} large contents: {}",
         if *faults_total == 0 { "whole".to_owned() } else { format!("{faults_total} faults") }
     );
     for fault in faults {
-        println!("{name}: FAULT {fault}");
+        say!("{name}: FAULT {fault}");
     }
 }

@@ -185,7 +185,7 @@ pub(crate) struct ExportArguments {
     commit each, with the number and the time that come next. If that fails, the versions before the fault \
     stay, and the message says how to go on behind them.")]
 pub(crate) struct ImportArguments {
-    /// File that `firelock export` wrote
+    /// File that `firelock export` wrote; - for the standard input
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
     /// Folder with the data

@@ -25,17 +25,17 @@ pub(crate) fn run(arguments: ExplainArguments) -> Result<ExitCode> {
     let bases = index.bases();
     let understood = index.extractor().search(resource_type, &pairs, &bases)?;
     for ignored in &understood.ignored {
-        println!("passed over: {ignored}");
+        say!("passed over: {ignored}");
     }
     if let Some(param) = index.incomplete(&understood.query) {
-        println!("incomplete: the index of {param} is being made; resources may be missing");
+        say!("incomplete: the index of {param} is being made; resources may be missing");
     }
     print_query(&understood.query);
     let explanation = explainer.explain(&understood.query, limit.max(1))?;
     print_statements(&explanation);
     print_found(&explanation);
     match index.extractor().criteria(resource_type, &pairs, &bases) {
-        Err(error) => println!("\nas criteria of a conditional write: refused. {error}"),
+        Err(error) => say!("\nas criteria of a conditional write: refused. {error}"),
         Ok(query) => print_criteria(&index, &query, &explanation),
     }
     Ok(ExitCode::SUCCESS)
@@ -53,58 +53,58 @@ fn parse(search: &str, version: FhirVersion) -> Result<(&str, Vec<(String, Strin
 }
 
 fn print_query(query: &Query) {
-    println!("query: {} of which", query.kind);
+    say!("query: {} of which", query.kind);
     for condition in &query.conditions {
         let (first, next) = if condition.negated { ("none of", "nor") } else { ("one of", "or") };
         for (index, clause) in condition.any.iter().enumerate() {
-            println!("  {} {clause:?}", if index == 0 { first } else { next });
+            say!("  {} {clause:?}", if index == 0 { first } else { next });
         }
         if condition.any.is_empty() {
-            println!("  {first} nothing");
+            say!("  {first} nothing");
         }
     }
     if query.conditions.is_empty() {
-        println!("  all");
+        say!("  all");
     }
 }
 
 fn print_statements(explanation: &Explanation) {
     for statement in &explanation.statements {
-        println!("\ncandidates of {}:", statement.kind);
-        println!("  {}", statement.sql);
-        println!("  with {}", statement.bound.join(", "));
+        say!("\ncandidates of {}:", statement.kind);
+        say!("  {}", statement.sql);
+        say!("  with {}", statement.bound.join(", "));
         for step in &statement.plan {
-            println!("  plan: {step}");
+            say!("  plan: {step}");
         }
         match statement.looked_at {
-            0 => println!("  each that passes is found"),
-            1 => println!("  each that passes is looked at for 1 more condition"),
-            more => println!("  each that passes is looked at for {more} more conditions"),
+            0 => say!("  each that passes is found"),
+            1 => say!("  each that passes is looked at for 1 more condition"),
+            more => say!("  each that passes is looked at for {more} more conditions"),
         }
     }
     if explanation.statements.is_empty() {
-        println!("\nno statement: the store never had what is asked for");
+        say!("\nno statement: the store never had what is asked for");
     }
 }
 
 fn print_found(explanation: &Explanation) {
     let keys: Vec<String> = explanation.found.iter().map(ToString::to_string).collect();
     let more = if explanation.more { " and more" } else { "" };
-    println!("\nfound: {}{more}", if keys.is_empty() { "nothing".to_owned() } else { keys.join(", ") });
+    say!("\nfound: {}{more}", if keys.is_empty() { "nothing".to_owned() } else { keys.join(", ") });
 }
 
 /// What each conditional write would do with what is found.
 fn print_criteria(index: &StoredIndex, query: &Query, explanation: &Explanation) {
-    println!("\nas criteria of a conditional write:");
+    say!("\nas criteria of a conditional write:");
     if let Some(param) = index.incomplete(query) {
-        println!("  refused with 503 until the index of {param} is complete");
+        say!("  refused with 503 until the index of {param} is complete");
         return;
     }
     match &explanation.found[..] {
-        [] => println!("  create and update make a new resource; patch finds none; delete does nothing"),
+        [] => say!("  create and update make a new resource; patch finds none; delete does nothing"),
         [one] if !explanation.more => {
-            println!("  create answers with {one}; update, patch and delete touch {one}");
+            say!("  create answers with {one}; update, patch and delete touch {one}");
         }
-        _ => println!("  refused with 412: several match"),
+        _ => say!("  refused with 412: several match"),
     }
 }

@@ -25,7 +25,7 @@ pub(crate) fn run(arguments: &ExportArguments) -> Result<ExitCode> {
     }
     let versions = NewFile::create(file)?
         .write(|file| export(&partitions, &mut BufWriter::with_capacity(1 << 20, file)))?;
-    println!("{}: {versions} versions", file.display());
+    say!("{}: {versions} versions", file.display());
     Ok(ExitCode::SUCCESS)
 }
 

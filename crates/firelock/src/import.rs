@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use std::io::{BufReader, Read, stdin};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -29,10 +29,15 @@ pub(crate) fn run(arguments: &ImportArguments) -> Result<ExitCode> {
 fn lines(arguments: &ImportArguments, mut take: impl FnMut(u64, Line) -> Result<()>) -> Result<()> {
     let ImportArguments { file, mount, from, .. } = arguments;
     let wanted = mounts::folder(from.as_ref().unwrap_or(mount));
-    let source = File::open(file).with_context(|| format!("cannot open {}", file.display()))?;
     let bar = progress::bar("importing", "{percent} %, {eta} left");
-    bar.set_length(source.metadata()?.len());
-    let source: Box<dyn BufRead> = Box::new(BufReader::with_capacity(1 << 20, bar.wrap_read(source)));
+    let source: Box<dyn Read> = if file == Path::new("-") {
+        Box::new(stdin().lock())
+    } else {
+        let file = File::open(file).with_context(|| format!("cannot open {}", file.display()))?;
+        bar.set_length(file.metadata()?.len());
+        Box::new(bar.wrap_read(file))
+    };
+    let source = BufReader::with_capacity(1 << 20, source);
     let mut stores = BTreeMap::<String, u64>::new();
     line::each(source, |number, store, line| {
         let is_wanted = store == wanted;
@@ -65,7 +70,7 @@ fn keep(arguments: &ImportArguments) -> Result<ExitCode> {
         let _ = fs::remove_dir_all(&unfinished);
     }
     done.context("nothing was imported")?;
-    println!("imported; to use it: firelock serve --data {}", arguments.data.display());
+    say!("imported; to use it: firelock serve --data {}", arguments.data.display());
     Ok(ExitCode::SUCCESS)
 }
 
@@ -141,7 +146,7 @@ fn append(arguments: &ImportArguments) -> Result<ExitCode> {
     done.with_context(|| {
         format!("{written} versions were appended; --append --skip {last} goes on behind them")
     })?;
-    println!("{}: {written} versions appended", arguments.mount);
+    say!("{}: {written} versions appended", arguments.mount);
     Ok(ExitCode::SUCCESS)
 }
 

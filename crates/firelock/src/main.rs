@@ -1,5 +1,8 @@
 //! The Firelock server: configuration, wiring, commands and signals.
 
+#[macro_use]
+mod say;
+
 mod audit;
 mod backup;
 mod check;
@@ -20,8 +23,10 @@ mod purge;
 mod restore;
 mod serve;
 
+use std::io::{Write, stderr, stdout};
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::Parser;
 
 use crate::cli::{Cli, Command, ServeArguments};
@@ -31,7 +36,7 @@ fn main() -> ExitCode {
     let done = match command.unwrap_or_else(|| Command::Serve(ServeArguments::default())) {
         Command::Serve(arguments) => serve::run(arguments),
         Command::Config(arguments) => config::Config::load(arguments.serve).and_then(|config| {
-            print!("{}", config.to_toml()?);
+            stdout().write_all(config.to_toml()?.as_bytes()).context("printing the configuration")?;
             Ok(ExitCode::SUCCESS)
         }),
         Command::Check(arguments) => check::run(&arguments),
@@ -46,7 +51,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             // The whole chain of causes on one line: it ends up in service logs.
-            eprintln!("firelock: {error:#}");
+            let _ = writeln!(stderr(), "firelock: {error:#}");
             ExitCode::FAILURE
         }
     }

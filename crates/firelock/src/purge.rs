@@ -44,7 +44,7 @@ async fn purge(store: &SqliteStore, key: &Key, arguments: &PurgeArguments) -> Re
     };
     let versions = count(store, key).await?;
     if !arguments.yes {
-        println!("{mount}/{key} has {versions} versions; --yes removes them for good");
+        say!("{mount}/{key} has {versions} versions; --yes removes them for good");
         return Ok(ExitCode::FAILURE);
     }
     let number = head.version.number;
@@ -59,7 +59,7 @@ async fn purge(store: &SqliteStore, key: &Key, arguments: &PurgeArguments) -> Re
         matches!(commit, Commit::Committed(_)),
         "the purge of {mount}/{key} did not end well ({commit:?}); run `firelock check` and try again"
     );
-    println!("{mount}/{key}: {versions} versions are gone; a new one would be {}", number.next().get());
+    say!("{mount}/{key}: {versions} versions are gone; a new one would be {}", number.next().get());
     Ok(ExitCode::SUCCESS)
 }
 

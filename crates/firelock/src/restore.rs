@@ -19,7 +19,7 @@ pub(crate) fn run(arguments: &RestoreArguments) -> Result<ExitCode> {
     let summary: ArchiveSummary = read(file, "verifying", |source| Ok(verify(source)?))
         .with_context(|| format!("nothing was restored from {}", file.display()))?;
     ensure!(!summary.partitions.is_empty(), "{} is whole, but holds no store", file.display());
-    println!("{}: whole; {} versions in {}", file.display(), summary.versions, summary.partitions.join(", "));
+    say!("{}: whole; {} versions in {}", file.display(), summary.versions, summary.partitions.join(", "));
     let unfinished = data.join(mounts::UNFINISHED_RESTORE);
     fs::create_dir_all(&unfinished).with_context(|| format!("cannot make {}", unfinished.display()))?;
     let restored = build(file, &unfinished, *margin)
@@ -27,12 +27,12 @@ pub(crate) fn run(arguments: &RestoreArguments) -> Result<ExitCode> {
         .with_context(|| format!("the restore failed; delete {} and run it again", data.display()))?;
     if *margin > 0 {
         let raised: u64 = restored.iter().map(|partition| partition.raised).sum();
-        println!(
+        say!(
             "raised the version numbers of {raised} resources by {margin}, so that no version id given out \
              after the backup comes back for another content"
         );
     }
-    println!("restored; to use it: firelock serve --data {}", data.display());
+    say!("restored; to use it: firelock serve --data {}", data.display());
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,6 +1,5 @@
 //! `firelock serve`
 
-use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -65,9 +64,10 @@ async fn serve(config: Config) -> Result<()> {
         tracing::info!("stopping: finishing the requests that were accepted");
     };
     // The one line that scripts wait for.
-    println!("firelock listening on {scheme}://{address}");
-    print!("{demo}");
-    std::io::stdout().flush()?;
+    say!("firelock listening on {scheme}://{address}");
+    if !demo.is_empty() {
+        say!("{}", demo.trim_end());
+    }
     server.serve(shutdown).await;
     services.iter().for_each(Service::end_index);
     for index in indexes {

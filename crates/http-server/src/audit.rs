@@ -110,7 +110,7 @@ impl Shared {
     pub(crate) fn record(
         &self,
         parts: &Parts,
-        upload: &Upload,
+        upload: &Upload<'_>,
         response: &mut Response<Full<Bytes>>,
         trace: &str,
         took: Duration,

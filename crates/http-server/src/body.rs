@@ -1,4 +1,6 @@
-//! Reading request bodies, bounded in size and time.
+//! Reading request bodies, bounded in size and time, one by one and together.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
@@ -8,10 +10,30 @@ use hyper::header::EXPECT;
 use rulebook::Failure;
 use tokio::time::timeout;
 
-use crate::Limits;
+use crate::{Limits, compression};
+
+/// Bytes of the bodies of all requests that are being handled.
+#[derive(Debug, Default)]
+pub(crate) struct Bodies(AtomicUsize);
+
+impl Bodies {
+    /// Adds to what one request has, which is `own` so far. A request that is the only one may have what a single one
+    /// may have.
+    fn add(&self, bytes: usize, own: usize, max: usize) -> Result<(), Failure> {
+        let before = self.0.fetch_add(bytes, Ordering::Relaxed);
+        if before.saturating_add(bytes) <= max || before == own {
+            return Ok(());
+        }
+        self.0.fetch_sub(bytes, Ordering::Relaxed);
+        Err(Failure::Busy)
+    }
+}
 
 /// The body of a request on its way in.
-pub(crate) struct Upload {
+pub(crate) struct Upload<'a> {
+    bodies: &'a Bodies,
+    /// How much of them it is.
+    held: usize,
     body: Incoming,
     /// The client sends nothing until it is told to go on (`Expect: 100-continue`), which the
     /// first read does.
@@ -20,11 +42,11 @@ pub(crate) struct Upload {
     seen: Bytes,
 }
 
-impl Upload {
-    pub(crate) fn new(body: Incoming, headers: &HeaderMap) -> Self {
+impl<'a> Upload<'a> {
+    pub(crate) fn new(body: Incoming, headers: &HeaderMap, bodies: &'a Bodies) -> Self {
         let waits =
             headers.get(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
-        Self { body, waits, seen: Bytes::new() }
+        Self { bodies, held: 0, body, waits, seen: Bytes::new() }
     }
 
     /// Reads the whole body.
@@ -37,7 +59,7 @@ impl Upload {
             return Err(Failure::BodyTooLarge { max });
         }
         self.waits = false;
-        match timeout(limits.body_time_max, self.collect(max)).await {
+        match timeout(limits.body_time_max, self.collect(limits)).await {
             Ok(read) => read.inspect(|body| self.seen = body.clone()),
             Err(_) => Err(Failure::Timeout),
         }
@@ -48,7 +70,33 @@ impl Upload {
         &self.seen
     }
 
-    async fn collect(&mut self, max: usize) -> Result<Bytes, Failure> {
+    /// What was read as it was before its Content-Encoding.
+    pub(crate) fn unpack(
+        &mut self,
+        headers: &HeaderMap,
+        bytes: Bytes,
+        limits: &Limits,
+    ) -> Result<Bytes, Failure> {
+        let packed = bytes.as_ptr();
+        let plain = compression::decode(headers, bytes, limits.body_bytes_max)?;
+        if plain.as_ptr() != packed {
+            self.hold(plain.len(), limits)?;
+        }
+        Ok(plain)
+    }
+
+    fn hold(&mut self, bytes: usize, limits: &Limits) -> Result<(), Failure> {
+        self.bodies.add(bytes, self.held, limits.bodies_bytes_max)?;
+        self.held += bytes;
+        Ok(())
+    }
+
+    fn release(&mut self) {
+        self.bodies.0.fetch_sub(std::mem::take(&mut self.held), Ordering::Relaxed);
+    }
+
+    async fn collect(&mut self, limits: &Limits) -> Result<Bytes, Failure> {
+        let max = limits.body_bytes_max;
         let mut first: Option<Bytes> = None;
         let mut more = BytesMut::new();
         while let Some(frame) = self.body.frame().await {
@@ -57,6 +105,7 @@ impl Upload {
             if held + data.len() > max {
                 return Err(Failure::BodyTooLarge { max });
             }
+            self.hold(data.len(), limits)?;
             match first.take() {
                 // Nearly every body comes in one piece, which is then used as it is.
                 None if more.is_empty() => first = Some(data),
@@ -80,6 +129,7 @@ impl Upload {
         if self.waits || self.body.is_end_stream() {
             return;
         }
+        self.release();
         let drop_all = async {
             let mut dropped = 0;
             while let Some(Ok(frame)) = self.body.frame().await {
@@ -91,5 +141,27 @@ impl Upload {
         };
         // Whether the client finished or not, it is answered now.
         let _ = timeout(limits.body_time_max, drop_all).await;
+    }
+}
+
+impl Drop for Upload<'_> {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bodies_share_what_there_is() {
+        let bodies = Bodies::default();
+        assert_eq!(bodies.add(60, 0, 100), Ok(()));
+        assert_eq!(bodies.add(50, 0, 100), Err(Failure::Busy));
+        assert_eq!(bodies.add(40, 0, 100), Ok(()));
+        assert_eq!(bodies.add(1, 60, 100), Err(Failure::Busy));
+        bodies.0.fetch_sub(40, Ordering::Relaxed);
+        assert_eq!(bodies.add(500, 60, 100), Ok(()), "nobody is beside it");
     }
 }

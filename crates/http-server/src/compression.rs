@@ -12,6 +12,8 @@ use hyper::body::Body;
 use hyper::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderMap, HeaderValue};
 use rulebook::Failure;
 
+use crate::response::take_body;
+
 /// Smaller bodies are sent as they are: they fit one packet.
 const BYTES_MIN: u64 = 1400;
 
@@ -43,7 +45,7 @@ pub(crate) fn encode(request: &HeaderMap, response: &mut Response<Full<Bytes>>) 
     if !worth_it || !accepts_gzip(request) || response.headers().contains_key(CONTENT_ENCODING) {
         return;
     }
-    let Some(plain) = take(response.body_mut()) else { return };
+    let Some(plain) = take_body(response.body_mut()) else { return };
     let mut encoder = GzEncoder::new(Vec::with_capacity(plain.len() / 4), Compression::fast());
     // Writing to memory does not fail; if it did, the plain body is as good.
     let packed = encoder.write_all(&plain).and_then(|()| encoder.finish());
@@ -54,14 +56,6 @@ pub(crate) fn encode(request: &HeaderMap, response: &mut Response<Full<Bytes>>) 
         }
         Err(_) => *response.body_mut() = Full::from(plain),
     }
-}
-
-/// The bytes of a body that is in one piece.
-fn take(body: &mut Full<Bytes>) -> Option<Bytes> {
-    use futures_util::FutureExt;
-    use http_body_util::BodyExt;
-
-    std::mem::take(body).collect().now_or_never()?.ok().map(http_body_util::Collected::to_bytes)
 }
 
 fn accepts_gzip(request: &HeaderMap) -> bool {

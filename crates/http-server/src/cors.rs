@@ -10,8 +10,9 @@ use hyper::header::{
 };
 
 /// Without these a page cannot lock: it could not read the version it is to name.
-const EXPOSED: HeaderValue =
-    HeaderValue::from_static("ETag, Location, Last-Modified, Content-Location, X-Rebased-Onto, X-Request-Id");
+const EXPOSED: HeaderValue = HeaderValue::from_static(
+    "ETag, Location, Last-Modified, Content-Location, Retry-After, X-Rebased-Onto, X-Request-Id",
+);
 
 /// Which origins may use the server from a page.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -15,12 +15,14 @@ mod opening;
 mod operations;
 mod origin;
 mod prefer;
+mod prepare;
 mod query;
 mod response;
 mod retry;
 mod route;
 mod sending;
 mod server;
+mod streams;
 mod tls;
 mod traffic;
 

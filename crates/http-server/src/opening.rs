@@ -8,6 +8,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
+use crate::streams::Streams;
+
 /// How a client of HTTP/2 begins (RFC 9113 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -15,14 +17,16 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// version of HTTP it speaks. From then on the protocol's own limits hold.
 pub(crate) struct Opening<S> {
     stream: S,
+    /// Told when HTTP/2 is spoken.
+    streams: Streams,
     /// How much of the preface has come.
     matched: usize,
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Opening<S> {
-    pub(crate) fn new(stream: S, time: Duration) -> Self {
-        Self { stream, matched: 0, deadline: Some(Box::pin(sleep(time))) }
+    pub(crate) fn new(stream: S, time: Duration, streams: Streams) -> Self {
+        Self { stream, streams, matched: 0, deadline: Some(Box::pin(sleep(time))) }
     }
 
     /// Takes note of bytes that came.
@@ -36,6 +40,7 @@ impl<S> Opening<S> {
         }
         if self.matched == PREFACE.len() {
             self.deadline = None;
+            self.streams.rest();
         }
     }
 }

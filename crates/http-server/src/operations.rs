@@ -12,6 +12,7 @@ use storage_api::{Commit, Metric, MetricValue, WriteSet};
 use tokio::time::timeout;
 
 use crate::metrics::Exposition;
+use crate::response::X_REQUEST_ID;
 use crate::server::Shared;
 
 /// A writer that does not answer within this time is not ready.
@@ -19,17 +20,21 @@ const READY_TIME_MAX: Duration = Duration::from_secs(2);
 
 impl Shared {
     /// Answers a path that is for operators; `None` for any other.
-    pub(crate) async fn operations(&self, parts: &Parts) -> Option<Response<Full<Bytes>>> {
+    pub(crate) async fn operations(&self, parts: &Parts, trace: &str) -> Option<Response<Full<Bytes>>> {
         if !matches!(parts.method, Method::GET | Method::HEAD) {
             return None;
         }
-        match parts.uri.path() {
+        let mut response = match parts.uri.path() {
             // The server answers, so the process lives.
-            "/healthz" => Some(text(StatusCode::OK, "ok\n".to_owned())),
-            "/readyz" => Some(self.ready().await),
-            "/metrics" => Some(text(StatusCode::OK, self.metrics())),
-            _ => None,
+            "/healthz" => text(StatusCode::OK, "ok\n".to_owned()),
+            "/readyz" => self.ready().await,
+            "/metrics" => text(StatusCode::OK, self.metrics()),
+            _ => return None,
+        };
+        if let Ok(trace) = HeaderValue::from_str(trace) {
+            response.headers_mut().insert(X_REQUEST_ID, trace);
         }
+        Some(response)
     }
 
     /// Ready means that every writer answers: an empty write set goes its whole way.

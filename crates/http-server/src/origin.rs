@@ -30,7 +30,9 @@ impl Origin {
         if let Some(base) = &self.base_url {
             return base.clone();
         }
-        let forwarded = self.trusted_proxies.iter().any(|net| net.contains(&peer.address));
+        // On a socket of both families, one of IPv4 is written as one of IPv6.
+        let address = peer.address.to_canonical();
+        let forwarded = self.trusted_proxies.iter().any(|net| net.contains(&address));
         let header = |name| if forwarded { first_value(&parts.headers, name) } else { None };
         let scheme = match header("x-forwarded-proto") {
             Some("https") => "https",
@@ -64,6 +66,12 @@ mod tests {
     use super::*;
 
     fn check(headers: &[(&str, &str)], trusted: &[&str], secure: bool, expected: &str) {
+        for address in ["10.1.2.3", "::ffff:10.1.2.3"] {
+            check_from(address, headers, trusted, secure, expected);
+        }
+    }
+
+    fn check_from(address: &str, headers: &[(&str, &str)], trusted: &[&str], secure: bool, expected: &str) {
         let mut request = hyper::Request::builder().uri("/R4/Flag");
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -74,7 +82,7 @@ mod tests {
             trusted_proxies: trusted.iter().map(|net| net.parse().unwrap()).collect(),
             local_authority: "127.0.0.1:8080".to_owned(),
         };
-        let peer = Peer { address: "10.1.2.3".parse().unwrap(), secure };
+        let peer = Peer { address: address.parse().unwrap(), secure };
         assert_eq!(origin.url(&parts, peer), expected, "{headers:?}");
     }
 

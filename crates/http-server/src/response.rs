@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use fhir_model::Instant;
 use fhir_service::{Answer, Payload};
-use http_body_util::Full;
+use futures_util::FutureExt;
+use http_body_util::{BodyExt, Collected, Full};
 use hyper::header::{
     ALLOW, CACHE_CONTROL, CONTENT_LOCATION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderName,
     HeaderValue, LAST_MODIFIED, LOCATION, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
@@ -86,4 +87,9 @@ pub(crate) fn response(answer: Answer, trace: &str) -> Response<Full<Bytes>> {
         *response.body_mut() = Full::new(bytes);
     }
     response
+}
+
+/// The bytes of a body that is in one piece.
+pub(crate) fn take_body(body: &mut Full<Bytes>) -> Option<Bytes> {
+    std::mem::take(body).collect().now_or_never()?.ok().map(Collected::to_bytes)
 }

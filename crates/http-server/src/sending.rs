@@ -10,7 +10,7 @@ use tokio::time::{Sleep, sleep};
 
 /// So much has to be taken in each span of time by a client that lets the server wait. Less is
 /// no network that anyone would use; it is somebody who wants to hold the connection.
-const BYTES_MIN: usize = 64 * 1024;
+pub(crate) const BYTES_MIN: usize = 64 * 1024;
 
 /// A connection whose writes fail when the client does not take [`BYTES_MIN`] of an answer, or
 /// what is left of it, within `time`.

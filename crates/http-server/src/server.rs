@@ -5,26 +5,30 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use fhir_service::Service;
+use hyper::Version;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use ipnet::IpNet;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{Instant, sleep};
 use tokio_rustls::TlsAcceptor;
 
 use crate::Limits;
 use crate::audit::Audit;
+use crate::body::Bodies;
 use crate::cors::Cors;
 use crate::opening::Opening;
 use crate::origin::{Origin, Peer};
 use crate::sending::Sending;
+use crate::streams::{Streams, Verdict};
 use crate::tls::{TlsError, TlsFiles};
 use crate::traffic::Traffic;
 
@@ -70,6 +74,7 @@ pub(crate) struct Shared {
     pub(crate) cors: Cors,
     pub(crate) limits: Limits,
     pub(crate) traffic: Traffic,
+    pub(crate) bodies: Bodies,
     pub(crate) audit: Option<Arc<dyn Audit>>,
 }
 
@@ -89,8 +94,8 @@ impl Server {
         let local_authority = listener.local_addr()?.to_string();
         let Settings { base_url, trusted_proxies, cors, tls, limits, audit } = settings;
         let origin = Origin { base_url, trusted_proxies, local_authority };
-        let shared =
-            Arc::new(Shared { mounts, fallback, origin, cors, limits, traffic: Traffic::default(), audit });
+        let (traffic, bodies) = (Traffic::default(), Bodies::default());
+        let shared = Arc::new(Shared { mounts, fallback, origin, cors, limits, traffic, bodies, audit });
         let tls = tls.map(|files| files.acceptor()).transpose()?;
         Ok(Self { listener, tls, shared })
     }
@@ -100,8 +105,9 @@ impl Server {
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
         let limits = self.shared.limits;
         let permits = Arc::new(Semaphore::new(limits.connections_max));
-        let graceful = GracefulShutdown::new();
-        let mut shutdown = std::pin::pin!(shutdown);
+        // Every connection keeps a receiver for as long as it is there.
+        let (stop, _) = watch::channel(());
+        let mut shutdown = pin!(shutdown);
         loop {
             let accepted = async {
                 // The semaphore is never closed.
@@ -111,7 +117,7 @@ impl Server {
             tokio::select! {
                 () = &mut shutdown => break,
                 (accepted, permit) = accepted => match accepted {
-                    Ok((stream, address)) => self.accept(stream, address.ip(), &graceful, permit),
+                    Ok((stream, address)) => self.accept(stream, address.ip(), stop.subscribe(), permit),
                     Err(error) => {
                         // Most often too many open files: give connections time to end.
                         tracing::warn!(%error, "cannot accept a connection");
@@ -121,7 +127,9 @@ impl Server {
             }
         }
         drop(self.listener);
-        if tokio::time::timeout(limits.shutdown_time_max, graceful.shutdown()).await.is_err() {
+        // Where there is no connection, nobody listens.
+        let _ = stop.send(());
+        if tokio::time::timeout(limits.shutdown_time_max, stop.closed()).await.is_err() {
             tracing::warn!("some requests did not end in time and were dropped");
         }
     }
@@ -131,17 +139,16 @@ impl Server {
         &self,
         stream: TcpStream,
         address: IpAddr,
-        graceful: &GracefulShutdown,
+        stop: watch::Receiver<()>,
         permit: Option<OwnedSemaphorePermit>,
     ) {
         // A failure here only costs latency.
         let _ = stream.set_nodelay(true);
         let shared = Arc::clone(&self.shared);
-        let watcher = graceful.watcher();
         match self.tls.clone() {
             None => {
                 let peer = Peer { address, secure: false };
-                tokio::spawn(connection(shared, stream, peer, watcher, permit));
+                tokio::spawn(connection(shared, stream, peer, stop, permit));
             }
             Some(acceptor) => {
                 tokio::spawn(async move {
@@ -149,7 +156,7 @@ impl Server {
                     match tokio::time::timeout(shared.limits.header_time_max, handshake).await {
                         Ok(Ok(stream)) => {
                             let peer = Peer { address, secure: true };
-                            connection(shared, stream, peer, watcher, permit).await;
+                            connection(shared, stream, peer, stop, permit).await;
                         }
                         Ok(Err(error)) => tracing::debug!(%error, %address, "no TLS handshake"),
                         Err(_) => tracing::debug!(%address, "the TLS handshake took too long"),
@@ -164,19 +171,56 @@ async fn connection<S>(
     shared: Arc<Shared>,
     stream: S,
     peer: Peer,
-    watcher: Watcher,
+    mut stop: watch::Receiver<()>,
     permit: Option<OwnedSemaphorePermit>,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let limits = shared.limits;
-    let handle = service_fn(move |request| {
+    let streams = Streams::new(&limits);
+    let opening = Sending::new(stream, limits.send_time_max);
+    let opening = Opening::new(opening, limits.header_time_max, streams.clone());
+    let watched = streams.clone();
+    let handle = service_fn(move |request: hyper::Request<_>| {
         let shared = Arc::clone(&shared);
-        async move { Ok::<_, Infallible>(shared.handle(request, peer).await) }
+        let handled = (request.version() == Version::HTTP_2).then(|| watched.begin());
+        async move {
+            let response = shared.handle(request, peer).await;
+            Ok::<_, Infallible>(match handled {
+                Some(handled) => handled.answer(response),
+                None => response,
+            })
+        }
     });
-    let stream = Opening::new(Sending::new(stream, limits.send_time_max), limits.header_time_max);
-    let connection = builder(&limits).serve_connection(TokioIo::new(stream), handle).into_owned();
-    if let Err(error) = watcher.watch(connection).await {
+    let connection = builder(&limits).serve_connection(TokioIo::new(opening), handle).into_owned();
+    let mut connection = pin!(connection);
+    let mut look = pin!(sleep(limits.header_time_max.min(limits.send_time_max)));
+    let (mut stopping, mut closing) = (false, false);
+    let ended = loop {
+        tokio::select! {
+            biased;
+            ended = connection.as_mut() => break ended,
+            _ = stop.changed(), if !stopping => {
+                stopping = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            () = look.as_mut() => match streams.judge(Instant::now()) {
+                Verdict::Wait(until) => look.as_mut().reset(until),
+                // It is told first, so that a request that is on its way is sent elsewhere.
+                Verdict::Idle if !closing => {
+                    closing = true;
+                    connection.as_mut().graceful_shutdown();
+                    streams.rest();
+                    look.as_mut().reset(Instant::now());
+                }
+                verdict @ (Verdict::Idle | Verdict::Stuck) => {
+                    tracing::debug!(?verdict, address = %peer.address, "connection closed");
+                    break Ok(());
+                }
+            },
+        }
+    };
+    if let Err(error) = ended {
         tracing::debug!(%error, "connection ended");
     }
     drop(permit);
@@ -227,10 +271,11 @@ fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
         // that is being handled would be dropped, and a write be done without a word.
         .half_close(true)
         .max_buf_size(buffer_bytes_max)
-        .max_headers(256);
+        .max_headers(limits.header_fields_max);
     builder
         .http2()
         .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.streams_max)
         .max_header_list_size(u32::try_from(buffer_bytes_max).unwrap_or(u32::MAX));
     builder
 }

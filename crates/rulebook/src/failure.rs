@@ -92,7 +92,7 @@ pub enum Failure {
     MalformedRetry,
     /// `Idempotency-Key` was used for another request.
     IdempotencyKeyReused,
-    /// `Idempotency-Key` was used for this request, but its result was purged.
+    /// `Idempotency-Key` was used for this request, but its result was purged, or what it found is not found any more.
     FirstResultGone,
     /// A URL parameter has a value that cannot be used.
     Parameter {
@@ -232,7 +232,7 @@ pub enum Failure {
         /// The id sent.
         id: String,
     },
-    /// The queue of writes is full.
+    /// The queue of writes is full, or the bodies of requests take too much memory.
     Busy,
     /// The store cannot take writes now.
     Unavailable,
@@ -589,7 +589,9 @@ impl Failure {
     /// The sentences of failures of the store.
     fn store(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Busy => f.write_str("Too many writes are waiting. Nothing was written; try again shortly."),
+            Self::Busy => {
+                f.write_str("Too many requests are waiting. Nothing was written; try again shortly.")
+            }
             Self::Unavailable => {
                 f.write_str("The store cannot take requests now. Nothing was written; try again.")
             }
@@ -619,8 +621,8 @@ impl Failure {
                  method, URL, conditions and body.",
             ),
             Self::FirstResultGone => f.write_str(
-                "This request was carried out before, under this Idempotency-Key, and what it wrote has been \
-                 purged since.",
+                "This request was carried out before, under this Idempotency-Key, and what it wrote or found has been \
+                 purged since, or is not found any more. It was not carried out again.",
             ),
             _ => Ok(()),
         }

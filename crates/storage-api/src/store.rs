@@ -101,6 +101,12 @@ pub trait Store: Send + Sync + 'static {
     /// dropping the future does not undo the commit.
     fn commit(&self, set: WriteSet) -> Answer<'static, Commit>;
 
+    /// Whether so much waits that a commit would be refused as [`StoreError::Busy`], as far as that can be told before:
+    /// a caller may save itself the work for it.
+    fn is_full(&self) -> bool {
+        false
+    }
+
     /// The generation that write sets must be made with.
     fn index_generation(&self) -> IndexGeneration;
 

@@ -1,6 +1,7 @@
 //! What waits for the writer, bounded by count and by bytes.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use storage_api::{Commit, StoreError};
@@ -25,6 +26,8 @@ pub(crate) struct Queue {
     arrived: Condvar,
     sets_max: usize,
     bytes_max: usize,
+    /// Told without waiting for anybody, so it may be a moment old.
+    is_full: AtomicBool,
 }
 
 struct Waiting {
@@ -41,6 +44,7 @@ impl Queue {
             arrived: Condvar::new(),
             sets_max: options.queue_sets_max,
             bytes_max: options.queue_bytes_max,
+            is_full: AtomicBool::new(false),
         }
     }
 
@@ -57,6 +61,7 @@ impl Queue {
         }
         waiting.bytes = bytes;
         waiting.jobs.push_back(job);
+        self.note(&waiting);
         drop(waiting);
         self.arrived.notify_one();
         Ok(())
@@ -83,7 +88,18 @@ impl Queue {
             group.extend(waiting.jobs.pop_front());
         }
         waiting.bytes = waiting.bytes.saturating_sub(bytes);
+        self.note(&waiting);
         Some(group)
+    }
+
+    /// Whether not even a small job would be taken.
+    pub(crate) fn is_full(&self) -> bool {
+        self.is_full.load(Ordering::Relaxed)
+    }
+
+    fn note(&self, waiting: &Waiting) {
+        let is_full = waiting.jobs.len() >= self.sets_max || waiting.bytes >= self.bytes_max;
+        self.is_full.store(is_full, Ordering::Relaxed);
     }
 
     /// How many wait, and what they weigh.
@@ -103,6 +119,7 @@ impl Queue {
         let mut waiting = self.lock();
         waiting.bytes = 0;
         waiting.jobs.clear();
+        self.note(&waiting);
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -146,11 +163,15 @@ mod tests {
             [1, 1, 1].map(|bytes| by_count.push(job(bytes).0)),
             [Ok(()), Ok(()), Err(StoreError::Busy)]
         );
+        assert!(by_count.is_full(), "who asks first is told");
+        assert_eq!(sizes(by_count.take(1, 1000)), Some(vec![1]));
+        assert!(!by_count.is_full());
         let by_bytes = queue(10, 100);
         assert_eq!(
             [60, 60, 40, 1].map(|bytes| by_bytes.push(job(bytes).0)),
             [Ok(()), Err(StoreError::Busy), Ok(()), Err(StoreError::Busy)]
         );
+        assert!(by_bytes.is_full());
         assert_eq!(sizes(by_bytes.take(10, 1000)), Some(vec![60, 40]));
         assert_eq!(by_bytes.push(job(500).0), Ok(()), "an empty queue takes any size");
     }

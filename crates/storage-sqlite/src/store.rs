@@ -261,6 +261,10 @@ impl Store for SqliteStore {
         }
     }
 
+    fn is_full(&self) -> bool {
+        self.inner.shared.queue.is_full()
+    }
+
     fn measure(&self) -> Vec<Metric> {
         self.metrics().to_list()
     }

@@ -58,17 +58,11 @@ pub enum PlanError {
 impl Plan {
     /// Orders the entries, and checks what needs no look at what is stored.
     pub fn new(entries: Vec<Result<Entry, EntryError>>) -> Result<Self, PlanError> {
-        let (mut read, mut errors) = (Vec::with_capacity(entries.len()), Vec::new());
-        for entry in entries {
-            match entry {
-                Ok(entry) => read.push(entry),
-                Err(error) => errors.push(error),
-            }
+        if entries.iter().any(Result::is_err) {
+            return Err(PlanError::Entries(entries.into_iter().filter_map(Result::err).collect()));
         }
-        if !errors.is_empty() {
-            return Err(PlanError::Entries(errors));
-        }
-        let entries = read;
+        // In place: there may be a hundred thousand of them.
+        let entries: Vec<Entry> = entries.into_iter().filter_map(Result::ok).collect();
         check_written(entries.iter().filter(|entry| !entry.method.is_safe()).filter_map(|entry| {
             match &entry.target {
                 Target::Instance(key) => Some((key, entry.index)),

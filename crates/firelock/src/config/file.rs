@@ -13,7 +13,9 @@ use rulebook::spine::{HeaderMode, JwtTexts, NrlErrors, NrlSpec, Readings, Remova
 use serde::{Deserialize, Serialize};
 use versioning_core::{IdenticalUpdate, IfMatchPolicy, LockPolicy, UpdateCreate, VersionScheme};
 
-use super::{Durability, RulebookKind, SpineConfig, StoreKind};
+use super::limits::{FileLimits, FileSqlite};
+use super::mount::{RulebookKind, SpineConfig};
+use super::{Durability, StoreKind};
 
 #[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -42,40 +44,6 @@ pub(super) struct FileTls {
     pub(super) cert: Option<PathBuf>,
     pub(super) key: Option<PathBuf>,
     pub(super) client_ca: Option<PathBuf>,
-}
-
-#[derive(Debug, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct FileLimits {
-    pub(super) connections_max: Option<usize>,
-    pub(super) uri_bytes_max: Option<usize>,
-    pub(super) header_bytes_max: Option<usize>,
-    pub(super) body_bytes_max: Option<usize>,
-    pub(super) bundle_entries_max: Option<usize>,
-    pub(super) bundle_time_max_s: Option<i64>,
-    pub(super) bundle_search_time_max_s: Option<i64>,
-    pub(super) batch_parallel_max: Option<usize>,
-    pub(super) header_time_max_s: Option<u64>,
-    pub(super) body_time_max_s: Option<u64>,
-    pub(super) send_time_max_s: Option<u64>,
-    pub(super) shutdown_time_max_s: Option<u64>,
-    pub(super) depth_max: Option<usize>,
-    pub(super) page_default: Option<usize>,
-    pub(super) page_max: Option<usize>,
-    pub(super) idempotency_time_s: Option<i64>,
-}
-
-/// How SQLite stores are run; the names are those of [`storage_sqlite::Options`].
-#[derive(Debug, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct FileSqlite {
-    pub(super) body_inline_max: Option<usize>,
-    pub(super) head_cache_entries: Option<usize>,
-    pub(super) body_cache_bytes: Option<usize>,
-    pub(super) entry_cache_bytes: Option<usize>,
-    pub(super) page_cache_bytes: Option<usize>,
-    pub(super) checkpoint_bytes: Option<u64>,
-    pub(super) log_bytes_max: Option<u64>,
 }
 
 #[derive(Debug, Default, Deserialize, Serialize)]

@@ -1,6 +1,8 @@
 //! `firelock backup` and `firelock restore`.
 
 use std::fs;
+use std::io::{self, Write};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -136,4 +138,26 @@ fn what_cannot_be_used_is_refused_before_anything_is_written() {
     let names: Vec<_> =
         fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(names.iter().all(|name| !name.to_str().unwrap().contains("unfinished")), "{names:?}");
+}
+
+/// Where nobody reads what a command says, it does all the same.
+#[test]
+fn a_restore_does_not_stop_where_nobody_listens() {
+    let Ok(full) = fs::OpenOptions::new().write(true).open("/dev/full") else {
+        drop(writeln!(io::stderr(), "SKIPPED: there is no /dev/full"));
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let (data, file, copy) =
+        (folder.path().join("data"), folder.path().join("backup"), folder.path().join("copy"));
+    let server = Server::start(&data);
+    server.put("/R4/Basic/a", &basic("a", 1));
+    server.stop();
+    for arguments in
+        [["backup", text(&file), "--data", text(&data)], ["restore", text(&file), "--data", text(&copy)]]
+    {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_firelock"));
+        assert!(command.args(arguments).stdout(full.try_clone().unwrap()).status().unwrap().success());
+    }
+    assert_eq!(Server::start(&copy).get("/R4/Basic/a").status, 200);
 }

@@ -1,7 +1,9 @@
 //! `firelock export` and `firelock import`.
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use crate::process::{Server, basic, fail, request, succeed};
 
@@ -74,6 +76,17 @@ fn an_export_becomes_the_same_store() {
     }
     new.stop();
     succeed(&["check", "--pages", "--data", text(&copy)]);
+    // From one command to the other, without a file between them.
+    let piped = path("piped");
+    let mut import = Command::new(env!("CARGO_BIN_EXE_firelock"))
+        .args(["import", "-", "--mount", "/R4", "--data", text(&piped)])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    import.stdin.take().unwrap().write_all(again.as_bytes()).unwrap();
+    assert!(import.wait().unwrap().success());
+    let of_r4: Vec<&str> = again.lines().filter(|line| line.contains("\"store\":\"R4\"")).collect();
+    assert_eq!(in_order(&succeed(&["export", "-", "--data", text(&piped)])), in_order(&of_r4.join("\n")));
 }
 
 #[test]

@@ -5,6 +5,7 @@
 mod audit;
 mod backups;
 mod demo;
+mod documentation;
 mod explains;
 mod exports;
 mod hostile;
@@ -15,6 +16,7 @@ mod profiles;
 mod purges;
 mod records;
 mod references;
+mod repeats;
 mod replacements;
 mod transactions;
 mod words;

@@ -14,7 +14,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use crate::client::Request;
 use crate::harness::TestServer;
-use crate::mounts::default_mounts;
+use crate::mounts::{PATHS, default_mounts};
 
 fn with(settings: Settings) -> TestServer {
     TestServer::with(&default_mounts(), settings)
@@ -49,6 +49,26 @@ fn a_page_of_a_known_origin_may_read_the_tag_it_has_to_send_back() {
     let other = server.send(&Request::get("/R4/Flag/a").header("Origin", "https://evil.example"));
     assert_eq!(other.status, 200);
     assert_eq!(other.header("access-control-allow-origin"), None);
+}
+
+/// A page may send a transaction to every base, also where OPTIONS asks for the capabilities.
+#[test]
+fn a_page_may_post_to_a_base() {
+    let server = with(Settings { cors: Cors::Any, ..Settings::default() });
+    for path in PATHS {
+        let answer = server.send(
+            &Request::new("OPTIONS", path)
+                .header("Origin", "https://app.example.org")
+                .header("Access-Control-Request-Method", "POST")
+                .header("Access-Control-Request-Headers", "content-type"),
+        );
+        assert_eq!(answer.status, 204, "{path}");
+        assert_eq!(answer.header("access-control-allow-headers"), Some("content-type"), "{path}");
+        let methods = answer.header("access-control-allow-methods").expect("methods");
+        assert!(methods.contains("POST"), "{path}: {methods}");
+    }
+    let capabilities = server.send(&Request::new("OPTIONS", "/STU3"));
+    assert_eq!(capabilities.text("resourceType"), "CapabilityStatement");
 }
 
 #[test]

@@ -26,6 +26,11 @@ fn health_and_readiness_answer_outside_every_mount() {
     assert_eq!(status, 200);
     assert!(report.contains("/spine/STU3 ready\n"), "{report}");
     assert_eq!(server.send(&Request::new("POST", "/healthz")).status, 404);
+    for path in ["/healthz", "/readyz", "/metrics"] {
+        let answer = server.send(&Request::get(path).header("X-Request-Id", "4711"));
+        assert_eq!(answer.header("x-request-id"), Some("4711"), "{path}");
+        assert!(server.send(&Request::get(path)).header("x-request-id").is_some(), "{path}");
+    }
 }
 
 #[test]

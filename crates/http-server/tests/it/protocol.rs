@@ -1,7 +1,10 @@
 //! HTTP itself: framing, limits, targets and header fields.
 
+use std::io::Write;
 use std::time::{Duration, Instant};
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use http_server::{Limits, Settings};
 
 use crate::bad_input::{check_outcome, goes_on};
@@ -46,6 +49,42 @@ fn a_body_that_is_too_large() {
         check_outcome(&connection.receive(false), 413, &format!("100 MB in chunks on {path}"));
         goes_on(&mut server.connect(), path);
     }
+}
+
+/// The bodies of all requests together have a bound, too; what waits for a slow client takes part of it.
+#[test]
+fn bodies_that_are_too_large_together() {
+    const MAX: usize = 10_000;
+    let server = TestServer::limited(|limits| limits.bodies_bytes_max = MAX);
+    let flag = |id: &str, length: usize| {
+        format!(r#"{{"resourceType":"Flag","id":"{id}","status":"{}"}}"#, "x".repeat(length))
+    };
+    let first = flag("a", MAX * 2);
+    let mut slow = server.connect();
+    let head = format!(
+        "PUT /R4/Flag/a HTTP/1.1\r\nHost: server.example\r\nExpect: 100-continue\r\nContent-Length: {}\r\n\r\n",
+        first.len()
+    );
+    assert_eq!(raw(&mut slow, head.as_bytes()).status, 100);
+    let (some, rest) = first.as_bytes().split_at(MAX - 100);
+    slow.write(some).expect("write");
+    // As soon as the server has read it, there is no room for another one.
+    let put = Request::put("/R4/Flag/b", flag("b", 200));
+    let refused =
+        (0..10_000).map(|_| server.send(&put)).find(|answer| answer.status >= 300).expect("refused");
+    check_outcome(&refused, 503, "the second");
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    let mut packed = GzEncoder::new(Vec::new(), Compression::best());
+    packed.write_all(flag("b", 5000).as_bytes()).expect("pack");
+    let packed = packed.finish().expect("pack");
+    assert!(packed.len() < 100, "{}", packed.len());
+    let packed = Request::put("/R4/Flag/b", packed).header("Content-Encoding", "gzip");
+    check_outcome(&server.send(&packed), 503, "one that is large when it is unpacked");
+    assert_eq!(server.send(&Request::get("/R4/Flag/a")).status, 404, "who sends nothing goes on");
+    // The only one may have what a single one may have.
+    assert_eq!(raw(&mut slow, rest).status, 201);
+    assert!(server.send(&put).status < 300);
+    assert_eq!(server.send(&packed).status, 200);
 }
 
 /// A client that asks first is told without having to send anything.

@@ -14,6 +14,7 @@ use crate::bad_input::{check_outcome, goes_on};
 use crate::client::Request;
 use crate::harness::TestServer;
 use crate::mounts::{PATHS, parse};
+use crate::protocol::raw;
 
 /// What a store does with the ids that begin with `broken`.
 #[derive(Clone)]
@@ -28,6 +29,8 @@ enum Fault {
     Doubt,
     /// The same, and is well the next time.
     Recovery,
+    /// Has no room for a commit, and says so beforehand.
+    Queue,
 }
 
 struct Faulty {
@@ -43,7 +46,7 @@ impl Faulty {
         match &self.fault {
             Fault::Error(error) => Err(error.clone()),
             Fault::Panic => panic!("a secret of the inside"),
-            Fault::Unknown | Fault::Lost | Fault::Doubt | Fault::Recovery => Ok(()),
+            Fault::Unknown | Fault::Lost | Fault::Doubt | Fault::Recovery | Fault::Queue => Ok(()),
         }
     }
 }
@@ -109,7 +112,12 @@ impl Store for Faulty {
             Fault::Lost => Box::pin(async { Ok(Commit::Unknown) }),
             // The keys of such writes were read before, which failed already.
             Fault::Error(_) | Fault::Panic | Fault::Recovery => self.store.commit(set),
+            Fault::Queue => Box::pin(async { Err(StoreError::Busy) }),
         }
+    }
+
+    fn is_full(&self) -> bool {
+        matches!(self.fault, Fault::Queue)
     }
 
     fn index_generation(&self) -> IndexGeneration {
@@ -203,5 +211,31 @@ fn failure_20_an_unknown_outcome_blindly_retried_writes_twice() {
         let server = server(path, &Fault::Recovery);
         let created = server.send(&put(path));
         assert_eq!((created.status, created.etag().as_str()), (201, "W/\"1\""), "{path}");
+    }
+}
+
+/// While the queue is full a write is refused before its body is asked for, let alone parsed. Reads go on.
+#[test]
+fn a_full_queue_refuses_before_it_reads() {
+    for path in PATHS {
+        let server = server(path, &Fault::Queue);
+        let mut connection = server.connect();
+        let target = format!("{path}/Flag/a");
+        for request in [
+            put(path).body("no resource"),
+            Request::put(&target, "{").if_match("\"1\""),
+            Request::post(&format!("{path}/Flag"), "<"),
+            Request::delete(&target).if_match("\"1\""),
+        ] {
+            let answer = connection.send(&request);
+            check_outcome(&answer, 503, path);
+            assert_eq!(answer.header("retry-after"), Some("1"), "{path}");
+        }
+        let mut asking = server.connect();
+        let head = format!(
+            "PUT {target} HTTP/1.1\r\nHost: server.example\r\nIf-Match: \"1\"\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n"
+        );
+        check_outcome(&raw(&mut asking, head.as_bytes()), 503, path);
+        check_outcome(&connection.send(&Request::get(&target)), 404, path);
     }
 }
