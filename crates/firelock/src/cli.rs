@@ -129,7 +129,8 @@ pub(crate) struct BackupArguments {
     What was written after the backup is lost, but clients may still hold the version ids of it. So that \
     none of these ids comes back for another content, every resource gets a version like its newest, with a \
     number that is higher by --margin. Choose more than the number of times that any resource can have \
-    changed since the backup.")]
+    changed since the backup. Resources that were created since are not known to it: if somebody creates them \
+    anew under their ids, they begin with version 1.")]
 pub(crate) struct RestoreArguments {
     /// File that `firelock backup` wrote
     #[arg(value_name = "FILE")]

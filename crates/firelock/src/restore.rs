@@ -28,8 +28,9 @@ pub(crate) fn run(arguments: &RestoreArguments) -> Result<ExitCode> {
     if *margin > 0 {
         let raised: u64 = restored.iter().map(|partition| partition.raised).sum();
         say!(
-            "raised the version numbers of {raised} resources by {margin}, so that no version id given out \
-             after the backup comes back for another content"
+            "raised the version numbers of {raised} resources by {margin}, so that no version id of them given out \
+             after the backup comes back for another content; resources that were created after it are not in it, \
+             and begin with 1 if somebody creates them anew"
         );
     }
     say!("restored; to use it: firelock serve --data {}", data.display());

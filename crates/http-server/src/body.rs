@@ -17,6 +17,11 @@ use crate::{Limits, compression};
 pub(crate) struct Bodies(AtomicUsize);
 
 impl Bodies {
+    /// How much there is now.
+    pub(crate) fn bytes(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
     /// Adds to what one request has, which is `own` so far. A request that is the only one may have what a single one
     /// may have.
     fn add(&self, bytes: usize, own: usize, max: usize) -> Result<(), Failure> {

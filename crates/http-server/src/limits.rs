@@ -14,7 +14,7 @@ pub struct Limits {
     pub uri_bytes_max: usize,
     /// Bytes of all header lines together; above it 431.
     pub header_bytes_max: usize,
-    /// Lines of a header section; above it the protocol layer answers 431, without an outcome.
+    /// Lines of a header section of HTTP/1.1; above it the protocol layer answers 431, without an outcome.
     pub header_fields_max: usize,
     /// Bytes of a body; above it 413.
     pub body_bytes_max: usize,

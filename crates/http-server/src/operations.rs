@@ -62,6 +62,8 @@ impl Shared {
             let labels = format!("interaction=\"{interaction}\"");
             exposition.add(&Metric { name: "request_microseconds", help, value }, &labels);
         }
+        let bodies = gauge("body_bytes", "Bytes of request bodies in memory.", self.bodies.bytes() as u64);
+        exposition.add(&bodies, "");
         for mount in &self.mounts {
             let labels = format!("mount=\"{}\"", mount.path);
             mount_metrics(&mut exposition, &mount.service, &labels);

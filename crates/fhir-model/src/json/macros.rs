@@ -16,7 +16,7 @@
 #[macro_export]
 macro_rules! object {
     ($($name:literal : $value:expr),* $(,)?) => {{
-        #[allow(unused_mut)]
+        #[allow(unused_mut, reason = "an object without members is not changed")]
         let mut object = $crate::json::Object::new();
         $(object.insert($name, $value);)*
         object

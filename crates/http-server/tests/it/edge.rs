@@ -123,28 +123,39 @@ fn identity(authority: &CertifiedIssuer<'static, KeyPair>) -> Identity {
     Identity { certificate: certificate.der().clone(), key }
 }
 
-/// One GET over TLS; an error where the server ends the connection.
-fn get_over_tls(
+/// A connection over TLS by which these protocols are offered.
+fn over_tls(
     server: &TestServer,
     authority: &CertificateDer<'static>,
     client: Option<&Identity>,
-) -> std::io::Result<String> {
+    protocols: &[&[u8]],
+) -> std::io::Result<StreamOwned<ClientConnection, TcpStream>> {
     let mut roots = RootCertStore::empty();
     roots.add(authority.clone()).expect("a root");
     let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .expect("versions")
         .with_root_certificates(roots);
-    let config = match client {
+    let mut config = match client {
         None => config.with_no_client_auth(),
         Some(identity) => {
             let key = PrivateKeyDer::try_from(identity.key.serialize_der()).expect("a key");
             config.with_client_auth_cert(vec![identity.certificate.clone()], key).expect("a client")
         }
     };
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
     let name = ServerName::try_from("localhost").expect("a name");
     let connection = ClientConnection::new(Arc::new(config), name).expect("a connection");
-    let mut stream = StreamOwned::new(connection, TcpStream::connect(server.address)?);
+    Ok(StreamOwned::new(connection, TcpStream::connect(server.address)?))
+}
+
+/// One GET over TLS; an error where the server ends the connection.
+fn get_over_tls(
+    server: &TestServer,
+    authority: &CertificateDer<'static>,
+    client: Option<&Identity>,
+) -> std::io::Result<String> {
+    let mut stream = over_tls(server, authority, client, &[])?;
     stream.write_all(b"GET /R4/Flag/none HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
     let mut text = String::new();
     stream.read_to_string(&mut text)?;
@@ -176,6 +187,13 @@ fn tls_and_mutual_tls() {
     let files = tls_files(folder.path(), &server, None);
     let open = with(Settings { tls: Some(files), ..Settings::default() });
     assert!(get_over_tls(&open, &root, None).expect("an answer").starts_with("HTTP/1.1 404"));
+    // A client that offers HTTP/2 gets it: the first frame is the server's SETTINGS (RFC 9113 3.4).
+    let mut stream = over_tls(&open, &root, None, &[b"http/1.1", b"h2"]).expect("a connection");
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").expect("write");
+    let mut frame = [0; 9];
+    stream.read_exact(&mut frame).expect("a frame");
+    assert_eq!((stream.conn.alpn_protocol(), frame[3]), (Some(b"h2".as_slice()), 4));
+    drop(stream);
     drop(open);
 
     let files = tls_files(folder.path(), &server, Some(&root));

@@ -48,6 +48,7 @@ fn metrics_count_requests_by_interaction_and_refusals_by_code() {
         "firelock_refusals_total{mount=\"/R4\",code=\"malformed-header\"} 1",
         "firelock_conflicts_total{mount=\"/R4\"} 0",
         "# TYPE firelock_request_microseconds histogram",
+        "firelock_body_bytes 0",
     ] {
         assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
     }

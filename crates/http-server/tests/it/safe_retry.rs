@@ -240,3 +240,36 @@ fn keys_where_no_single_result_is() {
     assert_eq!(refused.status, 400, "{}", refused.body_text());
     assert!(refused.diagnostics().contains("never ignored"), "{}", refused.body_text());
 }
+
+/// Repetitions that race are answered alike, whether the first of them writes, finds or does nothing.
+#[test]
+fn racers_with_one_key() {
+    const RACERS: usize = 16;
+    for path in FHIR_PATHS {
+        let (patients, by_code) = (format!("{path}/Patient"), format!("{path}/Patient?identifier=s%7C1"));
+        let create = Request::post(&patients, patient("1")).header("If-None-Exist", "identifier=s|1");
+        for (request, status) in [
+            (Request::put(&format!("{path}/Flag/a"), flag("a", "active")), 200),
+            (Request::put(&format!("{path}/Flag/b"), flag("b", "active")), 201),
+            (Request::delete(&format!("{path}/Flag/never")), 204),
+            (create, 201),
+            (Request::put(&by_code, patient("1")), 201),
+            (Request::delete(&by_code), 204),
+        ] {
+            let server = TestServer::start();
+            assert_eq!(
+                server.send(&Request::put(&format!("{path}/Flag/a"), flag("a", "active"))).status,
+                201
+            );
+            let answers = server.race(vec![traced(&request).header(KEY, "k"); RACERS]);
+            let what = format!("{} {}", request.method, request.target);
+            assert_eq!(answers[0].status, status, "{what}: {}", answers[0].body_text());
+            for answer in &answers {
+                assert_eq!(result(answer), result(&answers[0]), "{what}");
+            }
+            let history = server.send(&Request::get(&format!("{patients}/_history"))).json();
+            let written = history.get("entry").and_then(|entries| entries.as_array()).map_or(0, <[_]>::len);
+            assert!(written <= 1, "{what}: {written} versions");
+        }
+    }
+}
