@@ -58,6 +58,8 @@ pub struct VersionChange {
     pub from: Option<VersionId>,
     /// Its own id.
     pub to: VersionId,
+    /// What it holds, or what was deleted by it, where the API keeps records.
+    pub content: Option<Bytes>,
 }
 
 /// Content of an answer.

@@ -4,8 +4,8 @@
 use fhir_model::json::{self, Value};
 use rulebook::{Change, Failure, Found, Interaction, Lookup, SideWrite, Transition, Unique};
 use storage_api::{
-    Body, Current, Guard, Head, HeadGuard, IndexGeneration, Key, Method, Query, SearchRequest, VersionToken,
-    VersionWrite, WriteSet,
+    Body, Current, Guard, Head, HeadGuard, IndexGeneration, Key, Method, Query, SearchRequest, VersionNumber,
+    VersionToken, VersionWrite, WriteSet,
 };
 
 use crate::answer::VersionChange;
@@ -33,6 +33,8 @@ pub(crate) struct Joint {
     changes: Vec<VersionChange>,
     /// The generation of the terms that are written, if there are any.
     index: Option<IndexGeneration>,
+    /// The number of the first version of what is created, where the rules have one of their own.
+    first: Option<VersionNumber>,
 }
 
 impl Joint {
@@ -58,6 +60,14 @@ impl Joint {
             storage_api::Write::Version(version) => Some((&version.key, version.next)),
             _ => None,
         })
+    }
+
+    /// The number of a version that is written together with it. `usual` is the one that the core would give it.
+    pub(crate) fn number(&self, usual: VersionNumber, change: versioning_core::Change) -> VersionNumber {
+        match self.first {
+            Some(first) if change == versioning_core::Change::Created => first.max(usual),
+            _ => usual,
+        }
     }
 
     /// Which versions become which.
@@ -169,7 +179,7 @@ impl Service {
         let lookups = self.rulebook.lookups(&change, after.as_ref())?;
         let looked = self.look(lookups, &context.base).await?;
         let mut transition = self.rulebook.transition(&change, after, &looked.found)?;
-        let mut joint = Joint::default();
+        let mut joint = Joint { first: transition.first, ..Joint::default() };
         for side in std::mem::take(&mut transition.also) {
             self.join_side_write(side, judged.key, &looked, &mut joint, &context.base)?;
         }
@@ -274,6 +284,7 @@ impl Service {
             key: key.clone(),
             from: Some(self.version_id(&key.kind, head.version)),
             to: self.version_id(&key.kind, next),
+            content: None,
         });
         joint.writes.push(storage_api::Write::Version(VersionWrite {
             key,

@@ -336,19 +336,21 @@ impl Service {
                         WriteOperation::Delete => self.judge_deletion(&write, stored.as_ref()).await?,
                         _ => None,
                     };
-                    let next = VersionToken {
-                        number: committing.next(),
-                        tag: write.context.planned.tag.unwrap_or_else(|| self.ids.version_tag()),
-                    };
                     let joint =
                         deletion.as_ref().or(prepared.as_ref().and_then(|ready| ready.joint.as_deref()));
+                    let usual = committing.next();
+                    let next = VersionToken {
+                        number: joint.map_or(usual, |joint| joint.number(usual, committing.change())),
+                        tag: write.context.planned.tag.unwrap_or_else(|| self.ids.version_tag()),
+                    };
                     let settled = self.commit(&write, &committing, next, (prepared.as_ref(), joint)).await?;
                     *in_doubt = settled.leaves_doubt().unwrap_or(*in_doubt);
                     // What was read belongs to a head that is no longer the newest.
-                    stored = None;
+                    let deleted = stored.take();
                     match settled {
                         Settled::Committed(committed) => {
-                            let changes = self.changes(write.key, (before, next), joint);
+                            let content = prepared.as_ref().map(|ready| &ready.body).or(deleted.as_ref());
+                            let changes = self.changes(write.key, (before, next), content, joint);
                             let made = (committing.change(), next, committed.at);
                             let written = Written::made(write.key, made, prepared, changes);
                             return Ok(Driven::Written(written));
@@ -410,10 +412,12 @@ impl Service {
         &self,
         key: &Key,
         (from, to): (Option<VersionToken>, VersionToken),
+        body: Option<&Body>,
         joint: Option<&Joint>,
     ) -> Vec<VersionChange> {
         let print = |version| self.version_id(&key.kind, version);
-        let own = VersionChange { key: key.clone(), from: from.map(print), to: print(to) };
+        let content = body.filter(|_| self.rulebook.is_audited()).map(|body| body.bytes.clone());
+        let own = VersionChange { key: key.clone(), from: from.map(print), to: print(to), content };
         let others = joint.map(Joint::changes).unwrap_or_default();
         std::iter::once(own).chain(others.iter().cloned()).collect()
     }

@@ -74,12 +74,12 @@ async fn serve(config: Config) -> Result<()> {
         // One that panicked has left its store as after a kill.
         let _ = index.join();
     }
-    if let Some(audit) = audit {
-        audit.close()?;
-    }
+    // Records that cannot be written are no reason to leave stores open.
+    let recorded = audit.map_or(Ok(()), AuditLog::close);
     for store in stores {
         store.close().await.context("closing a store")?;
     }
+    recorded?;
     tracing::info!("stopped");
     Ok(())
 }

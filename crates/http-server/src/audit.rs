@@ -106,6 +106,12 @@ pub(crate) struct Audited {
 }
 
 impl Shared {
+    /// Whether a record is kept of requests to this path.
+    pub(crate) fn is_audited(&self, path: &str) -> bool {
+        self.audit.is_some()
+            && self.mount(path).is_some_and(|(mount, _)| mount.service.rulebook().is_audited())
+    }
+
     /// Hands the record of a request over, if its API is audited.
     pub(crate) fn record(
         &self,
@@ -122,7 +128,7 @@ impl Shared {
         if !rulebook.is_audited() {
             return;
         }
-        let Audited { mut caller, changes } = known.unwrap_or_default();
+        let Audited { mut caller, mut changes } = known.unwrap_or_default();
         // A caller that was not admitted is named as it named itself.
         let sent = |name| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         caller.system = caller.system.or_else(|| sent("fromasid"));
@@ -133,8 +139,14 @@ impl Shared {
         let url = parts.uri.path_and_query().map_or("", |target| target.as_str()).to_owned();
         let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
         let bodies = [request_body.map(Bytes::as_ref), response_body.as_deref()];
-        let texts: Vec<&[u8]> = [Some(url.as_bytes())].into_iter().chain(bodies).flatten().collect();
+        // Of a change by id only the resource says whose it is.
+        let changed = changes.iter().filter_map(|change| change.content.as_deref());
+        let sent = [Some(url.as_bytes())].into_iter().chain(bodies).flatten();
+        let texts: Vec<&[u8]> = sent.chain(changed).collect();
         let nhs_number = rulebook.subject(&texts);
+        for change in &mut changes {
+            change.content = None;
+        }
         let took_us = i64::try_from(took.as_micros()).unwrap_or(i64::MAX);
         audit.record(AuditRecord {
             trace: trace.to_owned(),

@@ -12,7 +12,7 @@ use hyper::body::{Body as _, Incoming};
 use hyper::header::{ALLOW, CONTENT_LENGTH, HeaderMap, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Response, StatusCode};
-use rulebook::{Failure, Interaction, Rulebook};
+use rulebook::{Caller, Failure, Interaction, Rulebook};
 
 use crate::audit::Audited;
 use crate::body::Upload;
@@ -27,6 +27,31 @@ use crate::{compression, prefer};
 const CORRELATION_ID_LEN_MAX: usize = 256;
 
 impl Shared {
+    /// Answers one request of a connection, which may end before the answer is there. What an audited API did is
+    /// recorded all the same.
+    pub(crate) async fn serve(
+        self: Arc<Self>,
+        request: hyper::Request<Incoming>,
+        peer: Peer,
+    ) -> Response<Full<Bytes>> {
+        if !self.is_audited(request.uri().path()) {
+            return self.handle(request, peer).await;
+        }
+        // Never closed.
+        let permit = Arc::clone(&self.recording).acquire_owned().await;
+        let shared = Arc::clone(&self);
+        let handled = tokio::spawn(async move {
+            let answer = shared.handle(request, peer).await;
+            drop(permit);
+            answer
+        });
+        handled.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "a request was dropped");
+            let trace = self.fallback.ids().trace_id().to_string();
+            response(self.fallback.refuse(&Failure::Internal, &trace), &trace)
+        })
+    }
+
     /// Answers one request. Never fails: what goes wrong becomes an answer.
     pub(crate) async fn handle(
         self: Arc<Self>,
@@ -86,12 +111,12 @@ impl Shared {
             return response(self.fallback.present(answer, &presentation, trace), trace);
         };
         let service = &mount.service;
-        match self.prepare(mount, below, (parts, peer), upload, trace).await {
+        let mut caller = Caller::default();
+        match self.prepare(mount, below, (parts, peer), (upload, &mut caller), trace).await {
             Ok(Prepared::Request(prepared)) => {
                 let (request, presentation) = *prepared;
                 let handling = request.preferences.handling;
                 let interaction = request.operation.interaction();
-                let caller = request.caller.clone();
                 let mut answer = service.handle(request).await;
                 let changes = std::mem::take(&mut answer.changes);
                 tell(service.rulebook(), parts, trace, answer.status);
@@ -118,7 +143,12 @@ impl Shared {
                 refusal.accepts_patch = parts.method == Method::PATCH
                     && service.rulebook().patches_freely()
                     && matches!(failure, Failure::UnsupportedMediaType { .. });
-                response(service.present(refusal, &presentation, trace), trace)
+                let mut response = response(service.present(refusal, &presentation, trace), trace);
+                // Whoever was admitted is known, whatever was wrong with the rest.
+                if self.audit.is_some() {
+                    response.extensions_mut().insert(Audited { caller, changes: Vec::new() });
+                }
+                response
             }
         }
     }

@@ -10,7 +10,7 @@ use hyper::header::{ACCESS_CONTROL_REQUEST_METHOD, HOST, HeaderMap};
 use hyper::http::request::Parts;
 use hyper::http::uri::Authority;
 use hyper::{Method, Version};
-use rulebook::{Failure, Interaction, ParameterProblem, Rulebook};
+use rulebook::{Caller, Failure, Interaction, ParameterProblem, Rulebook};
 use storage_api::HistoryScope;
 use versioning_core::{Precondition, Usage};
 
@@ -29,7 +29,7 @@ impl Shared {
         mount: &Mount,
         below: &str,
         (parts, peer): (&Parts, Peer),
-        upload: &mut Upload<'_>,
+        (upload, caller): (&mut Upload<'_>, &mut Caller),
         trace: &str,
     ) -> Result<Prepared, Failure> {
         check_host(parts)?;
@@ -46,7 +46,7 @@ impl Shared {
         };
         check_offered(rulebook, &target, interaction)?;
         self.check_sizes(parts)?;
-        let caller = admit(&mount.service, &target, interaction, headers)?;
+        *caller = admit(&mount.service, &target, interaction, headers)?;
         target.check_id()?;
         // A write that would find the queue full is refused before it is read.
         if !interaction.is_safe() && mount.service.store().is_full() {
@@ -63,6 +63,7 @@ impl Shared {
             target.is_form().then(|| upload.unpack(headers, bytes.clone(), &self.limits)).transpose()?;
         if let Some(form) = &form {
             query.extend(criteria::in_form(headers, form)?);
+            rulebook.check_query(interaction, query.pairs())?;
         }
         // What shapes the layout stands in the links of a search too.
         let parameters = if searches { query.clone().into_pairs() } else { Vec::new() };
@@ -100,7 +101,7 @@ impl Shared {
             retries_max,
             base,
             trace,
-            caller,
+            caller: caller.clone(),
         };
         Ok(Prepared::Request(Box::new((request, presentation))))
     }
@@ -296,8 +297,9 @@ fn precondition(
 pub(crate) fn presentation_of_failure(parts: &Parts, rulebook: &dyn Rulebook) -> Presentation {
     let mut query = Query::parse(parts.uri.query()).unwrap_or_default();
     let format = query.take("_format").unwrap_or_default();
-    let format =
-        negotiate::accepted(&parts.headers, format.as_deref(), rulebook).unwrap_or(rulebook.default_format());
+    let format = negotiate::accepted(&parts.headers, format.as_deref(), rulebook)
+        .or_else(|_| negotiate::accepted(&parts.headers, None, rulebook))
+        .unwrap_or(rulebook.default_format());
     let pretty = query.take("_pretty").unwrap_or_default().is_some_and(|pretty| pretty != "false");
     Presentation { format, pretty, subset: Subset::Whole, native: false }
 }

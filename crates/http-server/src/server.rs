@@ -32,6 +32,9 @@ use crate::streams::{Streams, Verdict};
 use crate::tls::{TlsError, TlsFiles};
 use crate::traffic::Traffic;
 
+/// So many requests that leave a record are carried out at once.
+const RECORDING_MAX: u32 = 64 * 1024;
+
 /// An API at a path.
 #[derive(Clone)]
 pub struct Mount {
@@ -76,6 +79,8 @@ pub(crate) struct Shared {
     pub(crate) traffic: Traffic,
     pub(crate) bodies: Bodies,
     pub(crate) audit: Option<Arc<dyn Audit>>,
+    /// One permit for each request that leaves a record and is not done yet.
+    pub(crate) recording: Arc<Semaphore>,
 }
 
 impl Server {
@@ -95,7 +100,9 @@ impl Server {
         let Settings { base_url, trusted_proxies, cors, tls, limits, audit } = settings;
         let origin = Origin { base_url, trusted_proxies, local_authority };
         let (traffic, bodies) = (Traffic::default(), Bodies::default());
-        let shared = Arc::new(Shared { mounts, fallback, origin, cors, limits, traffic, bodies, audit });
+        let recording = Arc::new(Semaphore::new(RECORDING_MAX as usize));
+        let shared = Shared { mounts, fallback, origin, cors, limits, traffic, bodies, audit, recording };
+        let shared = Arc::new(shared);
         let tls = tls.map(|files| files.acceptor()).transpose()?;
         Ok(Self { listener, tls, shared })
     }
@@ -129,7 +136,12 @@ impl Server {
         drop(self.listener);
         // Where there is no connection, nobody listens.
         let _ = stop.send(());
-        if tokio::time::timeout(limits.shutdown_time_max, stop.closed()).await.is_err() {
+        let done = async {
+            stop.closed().await;
+            // Requests whose clients are gone.
+            let _ = self.shared.recording.acquire_many(RECORDING_MAX).await;
+        };
+        if tokio::time::timeout(limits.shutdown_time_max, done).await.is_err() {
             tracing::warn!("some requests did not end in time and were dropped");
         }
     }
@@ -185,7 +197,7 @@ async fn connection<S>(
         let shared = Arc::clone(&shared);
         let handled = (request.version() == Version::HTTP_2).then(|| watched.begin());
         async move {
-            let response = shared.handle(request, peer).await;
+            let response = shared.serve(request, peer).await;
             Ok::<_, Infallible>(match handled {
                 Some(handled) => handled.answer(response),
                 None => response,

@@ -4,7 +4,7 @@
 use fhir_model::IssueType;
 use fhir_model::json::Value;
 use storage_api::{Scope, Timestamp, VersionToken};
-use versioning_core::Precondition;
+use versioning_core::{Precondition, VersionNumber};
 
 use crate::{Caller, Failure, Interaction, Rule, RuleCoding};
 
@@ -80,6 +80,9 @@ pub struct Transition {
     pub unique: Vec<Unique>,
     /// What the client should know although the change is made.
     pub warnings: Vec<Warning>,
+    /// The number of the first version of a resource that is created, where it is not the usual one. Numbers only ever
+    /// go up: a lower one than is free does not count.
+    pub first: Option<VersionNumber>,
 }
 
 impl Transition {

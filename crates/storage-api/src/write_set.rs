@@ -140,6 +140,8 @@ pub enum Write {
 /// A version to append. Its key must be guarded by [`HeadGuard::Absent`] or
 /// [`HeadGuard::Exactly`] in the same write set, and `next` must be one above what the guard
 /// names: stores refuse anything else as [`StoreError::Unguarded`](crate::StoreError::Unguarded).
+/// Only the first version of a key may pass over numbers; they are never used then, as if they had
+/// been purged.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VersionWrite {
     /// Where.
@@ -220,7 +222,7 @@ impl WriteSet {
                     let deletes = version.method == Method::Delete;
                     version.body.is_none() == deletes
                         && (version.terms.is_empty() || !deletes)
-                        && pins.number(&version.key).and_then(following) == Some(version.next.number)
+                        && pins.precede(&version.key, version.next.number)
                         && written.insert(&version.key)
                 }
                 Write::Terms { key, terms } => {
@@ -283,13 +285,13 @@ impl<'a> Pins<'a> {
         Ok(Self { heads, unclaimed })
     }
 
-    /// The newest number of `key` if the guards hold.
-    fn number(&self, key: &Key) -> Option<VersionNumber> {
-        self.heads.get(key).and_then(|pin| match pin {
-            HeadGuard::Absent { floor } => Some(*floor),
-            HeadGuard::Exactly(number) => Some(*number),
-            HeadGuard::Live => None,
-        })
+    /// Whether `next` may be the number of the version that follows, if the guards hold.
+    fn precede(&self, key: &Key, next: VersionNumber) -> bool {
+        match self.heads.get(key) {
+            Some(HeadGuard::Absent { floor }) => *floor < next,
+            Some(HeadGuard::Exactly(number)) => following(*number) == Some(next),
+            Some(HeadGuard::Live) | None => false,
+        }
     }
 
     /// Whether the guards say that `key` has a newest version.

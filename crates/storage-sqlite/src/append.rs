@@ -63,6 +63,9 @@ impl Group<'_> {
         } else {
             row.res = self.insert_resource(kind, &write.key.id, &row)?;
         }
+        if newest.is_none() && row.number > before.map_or(1, |row| row.number.saturating_add(1)) {
+            self.raise_floor(&row)?;
+        }
         self.effects.heads.insert(write.key.clone(), Some(row));
         let terms = self.replace_entries(row.res, before, &write.terms)?;
         let content = match (&write.body, file) {
@@ -125,6 +128,13 @@ impl Group<'_> {
             row.tag.cast_signed(),
             row.previous_at,
         ))?;
+        Ok(())
+    }
+
+    /// The first version of a key passed over numbers: the chain of its versions ends above them.
+    fn raise_floor(&self, row: &ResourceRow) -> rusqlite::Result<()> {
+        let sql = "UPDATE resource SET floor = ver - 1 WHERE res = ?1";
+        self.connection.prepare_cached(sql)?.execute([row.res])?;
         Ok(())
     }
 

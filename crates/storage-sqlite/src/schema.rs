@@ -17,7 +17,7 @@ const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3];
 /// - `version`: every version, append only; `prev` is the seq of the version before it, `codec`
 ///   says what `body` is (0 none, 1 the bytes, 2 the hash of a file), `terms` what it is found by.
 /// - `resource`: the newest state of each key. `state`: 0 never stored (only referred to), 1 live,
-///   2 deleted, 3 purged. `ver` is the highest number used; `floor` the highest one purged.
+///   2 deleted, 3 purged. `ver` is the highest number used; `floor` the highest one purged or passed over.
 /// - `term`: what live resources are found by.
 /// - `claim`: `seq` is the last version of the write set that claimed, `count` how many it wrote.
 /// - `blob`: how many versions have the body in the file of that hash.

@@ -343,8 +343,13 @@ fn check_spine(rulebook: RulebookKind, spine: &SpineConfig, path: &str) -> Resul
     ensure!(
         rulebook == RulebookKind::SpineFlags
             || (readings.empty_search == default.empty_search
-                && readings.transition_issue == default.transition_issue),
-        "mount {path}: the readings empty_search and transition_issue belong to the rulebook spine-flags"
+                && readings.transition_issue == default.transition_issue
+                && readings.removal_if_match == default.removal_if_match),
+        "mount {path}: the readings empty_search, transition_issue and removal_if_match belong to the rulebook spine-flags"
+    );
+    ensure!(
+        rulebook == RulebookKind::SpineNrl || readings.replacement_version == default.replacement_version,
+        "mount {path}: the reading replacement_version belongs to the rulebook spine-nrl"
     );
     ensure!(
         rulebook != RulebookKind::SpineNrl

@@ -49,3 +49,46 @@ fn one_of_sixteen_replacements_is_stored() {
     assert!(said.contains("2 resources, 3 versions (0 deletions)"), "{said}");
     assert!(said.contains(" 2 claims"), "{said}");
 }
+
+/// Where the mount wants it a replacement counts on from what it replaces. The store is whole with the numbers that were
+/// passed over, and an export of it becomes the same store.
+#[test]
+fn a_replacement_counts_on_where_the_mount_wants_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (data, copy, file, config) = (path("data"), path("copy"), path("export"), path("firelock.toml"));
+    let text = "[[mount]]\npath = \"/nrl/STU3\"\nfhir = \"STU3\"\nrulebook = \"spine-nrl\"\nheaders = \"off\"\n\
+        [mount.readings]\nreplacement_version = \"successor\"\n";
+    std::fs::write(&config, text).unwrap();
+    let start = |data: &str| Server::start_with(data.as_ref(), &["--config", &config]);
+    let subject = "https://demographics.spineservices.nhs.uk/STU3/Patient/9876543210";
+    let found = |server: &Server| {
+        let target = format!("/nrl/STU3/DocumentReference?subject={subject}&_format=application/fhir%2Bjson");
+        request(&server.address, "GET", &target, "", "").body
+    };
+    let server = start(&data);
+    let post = |body: &str| request(&server.address, "POST", "/nrl/STU3/DocumentReference", "", body);
+    assert_eq!(post(POINTER).etag.as_deref(), Some("W/\"1\""));
+    let second = replacing(2);
+    assert_eq!(post(&second).etag.as_deref(), Some("W/\"2\""));
+    let third = second.replace("urn:oid:9.2", "urn:oid:9.3").replace(IDENTIFIER, "urn:oid:9.2");
+    assert_eq!(post(&third).etag.as_deref(), Some("W/\"3\""));
+    assert!(found(&server).contains("\"versionId\":\"3\""), "{}", found(&server));
+    server.stop();
+    // The first two pointers have two versions each, the last has one.
+    let check = |data: &str| {
+        let said = succeed(&["check", "--pages", "--data", data]);
+        assert!(said.contains("3 resources, 5 versions (0 deletions)"), "{said}");
+    };
+    check(&data);
+    let export = |data: &str| {
+        let said = succeed(&["export", "-", "--data", data]);
+        let mut lines: Vec<String> = said.lines().map(str::to_owned).collect();
+        lines.sort_unstable();
+        lines
+    };
+    succeed(&["export", &file, "--data", &data]);
+    succeed(&["import", &file, "--mount", "/nrl/STU3", "--data", &copy]);
+    check(&copy);
+    assert_eq!(export(&copy), export(&data));
+}

@@ -207,6 +207,14 @@ impl Connection {
         Ok(response)
     }
 
+    /// Reads until these bytes came.
+    #[track_caller]
+    pub(crate) fn read_until(&mut self, bytes: &[u8]) {
+        while !self.ahead.windows(bytes.len()).any(|window| window == bytes) {
+            self.read_more().expect("more bytes");
+        }
+    }
+
     /// Whether the server has closed the connection, or does so within the read timeout.
     pub(crate) fn is_closed(&mut self) -> bool {
         let mut buffer = [0; 1];

@@ -3,6 +3,7 @@
 mod bad_input;
 mod bundle_failures;
 mod bundles;
+mod cancelled;
 mod client;
 mod conditional;
 mod diff;

@@ -47,7 +47,8 @@ fn the_profiles_of_pointers_stay() {
     let own = [("NRL-DocumentReference-1", "DocumentReference")];
     let server = server(&format!("{} nrl/STU3", nrl::BASE), &own, ("DocumentReference", "description"));
     let answer = |edits: &[&str]| {
-        let answer = server.send(&nrl::in_json(nrl::post(&pointer(edits.iter().copied()))));
+        let answer = server
+            .send(&nrl::post(&pointer(edits.iter().copied())).header("Accept", "application/fhir+json"));
         (answer.status, answer.body_text())
     };
     let described = "description = \"one\"";

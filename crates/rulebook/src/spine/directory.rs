@@ -93,7 +93,10 @@ impl Directory {
             expect(is_asid(&asid), "system.asid", &asid, "12 digits")?;
             let known = directory.knows_organization(&organization);
             expect(known, "system.organization", &organization, "the code of an [[organization]]")?;
-            directory.systems.insert(asid, System { organization, interactions });
+            let system = System { organization, interactions };
+            if directory.systems.insert(asid.clone(), system).is_some() {
+                return Err(DirectoryError(format!("system.asid {asid:?} is there twice")));
+            }
         }
         for number in file.patients {
             expect(is_nhs_number(&number), "patients", &number, "NHS numbers")?;

@@ -93,6 +93,7 @@ pub fn admit(
         return Ok(Caller::default());
     }
     let directory = &*security.directory;
+    check_single(head, names)?;
     let sent = |field: &str| head.field(field).filter(|value| !value.is_empty());
     let from = sent("fromasid");
     let token = match sent("authorization") {
@@ -143,6 +144,27 @@ pub fn admit(
         interaction: interaction.map(str::to_owned),
         scopes: has_token.then_some(claims.scopes),
     })
+}
+
+/// Of two lines of one field only one could count, and who reads the other would take the request
+/// for another's.
+fn check_single(head: &RequestHead<'_>, names: &HeaderNames) -> Result<(), Failure> {
+    let lines = |field: &str| head.fields.iter().filter(|(known, _)| *known == field).count();
+    if lines("authorization") > 1 {
+        let why = "The Authorisation header must be supplied once";
+        return Err(Breach::failure(rows::MISSING_OR_INVALID_TOKEN, why));
+    }
+    let fields = [
+        ("fromasid", Some(names.from)),
+        ("toasid", Some(names.to)),
+        ("interactionid", names.interaction),
+        ("traceid", names.trace),
+    ];
+    let repeated = fields.into_iter().find(|(field, name)| name.is_some() && lines(field) > 1);
+    match repeated.and_then(|(_, name)| name) {
+        Some(name) => Err(header(format!("{name} HTTP Header is sent more than once"))),
+        None => Ok(()),
+    }
 }
 
 /// The refusal of an interaction id that is none of those that fit.

@@ -35,8 +35,8 @@ pub enum TimeCheck {
     /// They must be there, and are not compared with the clock.
     #[default]
     Off,
-    /// Issued not after now, not expired, and valid for five minutes at most; a minute of
-    /// difference between clocks is allowed.
+    /// Issued not after now, not expired, and valid for five minutes at most, `nbf` not in the
+    /// future where there is one; a minute of difference between clocks is allowed.
     Strict,
 }
 
@@ -104,6 +104,7 @@ pub fn check(
     let expires_s = token.seconds("exp")?;
     if rules.times == TimeCheck::Strict {
         check_times(issued_s, expires_s, now)?;
+        check_beginning(&token, now)?;
     }
     let subject = token.mandatory("sub")?;
     let user = check_user(&token, subject, rules)?;
@@ -186,8 +187,21 @@ pub(super) fn absent(name: &str) -> Failure {
     ))
 }
 
+/// So much may clocks differ.
+const CLOCKS_DIFFER_S: i64 = 60;
+
+/// `nbf`, which nothing of Spine asks for, counts where it is sent (RFC 7519 4.1.5).
+fn check_beginning(token: &Token, now: Timestamp) -> Result<(), Failure> {
+    let begins_s = token.0.get("nbf").map(|_| token.seconds("nbf")).transpose()?;
+    match begins_s {
+        Some(begins_s) if begins_s > now.0.div_euclid(1_000_000).saturating_add(CLOCKS_DIFFER_S) => {
+            Err(invalid(format!("The JWT is not valid yet (nbf {begins_s})")))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn check_times(issued_s: i64, expires_s: i64, now: Timestamp) -> Result<(), Failure> {
-    const CLOCKS_DIFFER_S: i64 = 60;
     const VALID_S: i64 = 300;
     let now_s = now.0.div_euclid(1_000_000);
     if issued_s > now_s.saturating_add(CLOCKS_DIFFER_S) {
@@ -239,7 +253,21 @@ fn check_patient(token: &Token, subject: &str, has_user: bool) -> Result<Option<
             "requesting_patient ({patient}) and sub ({subject}) claim's values must match"
         )));
     }
+    check_actor(token)?;
     Ok(Some(number.to_owned()))
+}
+
+/// `act`: the citizen who asks for another one, if that is so.
+fn check_actor(token: &Token) -> Result<(), Failure> {
+    let Some(actor) = token.0.get("act") else { return Ok(()) };
+    let named = actor.get("sub").and_then(Value::as_str).unwrap_or_default();
+    let number = systems::NHS_NUMBER.iter().find_map(|system| value_of(named, system));
+    if number.is_some_and(is_nhs_number) {
+        return Ok(());
+    }
+    Err(invalid(format!(
+        "act.sub ({named}) must be of the form [https://fhir.nhs.uk/Id/nhs-number/[NHSNumber]]"
+    )))
 }
 
 fn differs(texts: JwtTexts, claim: &str, value: &str, subject: &str) -> String {
@@ -348,12 +376,22 @@ fn check_organization(
         }));
     };
     if !directory.knows_organization(code) {
-        return Err(invalid(format!("The ODS code defined in the {PRINTED}({code}) is unknown")));
+        return Err(invalid(match rules.texts {
+            JwtTexts::SpineCore => format!("The ODS code defined in the {PRINTED}({code}) is unknown"),
+            JwtTexts::Nrl230 => format!("The ODS code of the {PRINTED} must be known to Spine"),
+        }));
     }
     if !directory.is_affiliated(asid, code) {
-        return Err(invalid(format!(
-            "requesting_system ASID ({asid}) is not associated with the {PRINTED} ODS code ({code})"
-        )));
+        return Err(invalid(match rules.texts {
+            JwtTexts::SpineCore => {
+                format!(
+                    "requesting_system ASID ({asid}) is not associated with the {PRINTED} ODS code ({code})"
+                )
+            }
+            JwtTexts::Nrl230 => {
+                format!("The requesting_system ASID must be associated with the {PRINTED} ODS code")
+            }
+        }));
     }
     Ok(Some(code.to_owned()))
 }

@@ -110,6 +110,20 @@ readings! {
         /// 404 `NO_RECORD_FOUND`, as before.
         NoRecordFound
     }
+    /// Whether `$removerarecord` of the flags has to say which version of the Consent it ends.
+    RemovalIfMatch {
+        /// As in the guide, which does not speak of it.
+        Optional,
+        /// As in the proxied product.
+        Required
+    }
+    /// The version of a pointer that takes the place of another, in the record locator.
+    ReplacementVersion {
+        /// 1, as for every new pointer.
+        One,
+        /// One more than that of its predecessor, as up to version 2.3.0.
+        Successor
+    }
 }
 
 /// Which reading is followed, question by question.
@@ -148,6 +162,10 @@ pub struct Readings {
     pub deletion: Deletion,
     /// What a search of the flags answers that finds nothing.
     pub empty_search: EmptySearch,
+    /// Whether `$removerarecord` of the flags has to say which version of the Consent it ends.
+    pub removal_if_match: RemovalIfMatch,
+    /// The version of a pointer that takes the place of another, in the record locator.
+    pub replacement_version: ReplacementVersion,
 }
 
 impl Readings {

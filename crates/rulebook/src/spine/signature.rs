@@ -3,6 +3,9 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use fhir_model::json::{self, Limits};
 use jsonwebtoken::{Algorithm, DecodingKey, crypto, decode_header};
 
 /// The public keys that may have signed a token.
@@ -32,15 +35,25 @@ pub struct TokenKeyError;
 
 impl fmt::Display for TokenKeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("expected a public key in PEM: RSA, elliptic curve or Ed25519")
+        f.write_str(
+            "expected one public key in PEM (\"PUBLIC KEY\"): RSA, elliptic curve P-256 or P-384, or Ed25519",
+        )
     }
 }
 
 impl std::error::Error for TokenKeyError {}
 
 impl TokenKeys {
-    /// Adds a public key in PEM.
+    /// Adds a public key in PEM. Anything else could be read as a key that verifies nothing: a
+    /// private key, a certificate, or what stands behind the first of several keys.
     pub fn add_pem(&mut self, pem: &[u8]) -> Result<(), TokenKeyError> {
+        let text = str::from_utf8(pem).map_err(|_| TokenKeyError)?;
+        let mut begins = text.lines().map(str::trim).filter(|line| line.starts_with("-----BEGIN "));
+        let is_public =
+            |line: &str| matches!(line, "-----BEGIN PUBLIC KEY-----" | "-----BEGIN RSA PUBLIC KEY-----");
+        if !begins.next().is_some_and(is_public) || begins.next().is_some() {
+            return Err(TokenKeyError);
+        }
         let read = [
             (RSA, DecodingKey::from_rsa_pem(pem)),
             (ELLIPTIC, DecodingKey::from_ec_pem(pem)),
@@ -52,16 +65,28 @@ impl TokenKeys {
     }
 
     /// Whether one of the keys signed this token. A token without a signature is signed by none,
-    /// and the algorithm that it names must be one of the key's.
+    /// and the algorithm that it names must be one of the key's. Keys that the token brings along or
+    /// points to do not count; what its header calls critical is not understood (RFC 7515 4.1.11).
     pub fn signed(&self, token: &str) -> bool {
         let Ok(header) = decode_header(token) else { return false };
         let Some((message, signature)) = token.rsplit_once('.') else { return false };
+        if has_critical(token) {
+            return false;
+        }
         let by = |key: &&Key| {
             key.algorithms.contains(&header.alg)
                 && crypto::verify(signature, message.as_bytes(), &key.key, header.alg).unwrap_or(false)
         };
         self.0.iter().any(|key| by(&key))
     }
+}
+
+/// Whether the header of a token has `crit`, or cannot be read unambiguously.
+fn has_critical(token: &str) -> bool {
+    let header = token.split('.').next().unwrap_or_default();
+    let header = URL_SAFE_NO_PAD.decode(header).ok();
+    let header = header.and_then(|header| json::parse(&header, &Limits::default()).ok());
+    header.is_none_or(|header| header.get("crit").is_some())
 }
 
 impl fmt::Debug for TokenKeys {

@@ -64,6 +64,13 @@ fn a_directory_of_another_form_is_refused_with_the_key() {
             ),
             "system.asid",
         ),
+        (
+            format!(
+                "{SPINE}[[organization]]\ncode = \"RR8\"\n{0}{0}",
+                "[[system]]\nasid = \"200000000118\"\norganization = \"RR8\"\ninteractions = []\n"
+            ),
+            "there twice",
+        ),
     ] {
         let refused = Directory::from_toml(&text).expect_err(named).to_string();
         assert!(refused.contains(named), "{named}: {refused}");

@@ -137,6 +137,60 @@ fn times_are_compared_where_they_are_checked() {
     assert_eq!(refusal(&long, &rules(JwtTexts::SpineCore, TimeCheck::Off), issued), None);
 }
 
+/// A token that begins later is not good yet, where times are compared.
+#[test]
+fn a_beginning_counts_where_it_is_sent() {
+    let strict = rules(JwtTexts::SpineCore, TimeCheck::Strict);
+    let issued = 1_527_264_590;
+    for (begins, now_s, good) in [
+        (Value::from(issued), issued, true),
+        (Value::from(issued + 100), issued, false),
+        (Value::from(issued + 100), issued + 40, true),
+        (Value::from("soon"), issued, false),
+    ] {
+        let mut claims = claims();
+        claims.insert("nbf", begins);
+        assert_eq!(refusal(&claims, &strict, now_s).is_none(), good, "{now_s}");
+        assert_eq!(refusal(&claims, &rules(JwtTexts::SpineCore, TimeCheck::Off), now_s), None);
+    }
+}
+
+/// Times at the ends of what a number can be are compared like any others.
+#[test]
+fn absurd_times_are_refused() {
+    let strict = rules(JwtTexts::SpineCore, TimeCheck::Strict);
+    for (issued, expires) in
+        [(i64::MIN, i64::MAX), (i64::MAX, i64::MIN), (0, i64::MAX), (i64::MIN, 1_527_264_890)]
+    {
+        let mut odd = claims();
+        odd.insert("iat", issued);
+        odd.insert("exp", expires);
+        assert!(refusal(&odd, &strict, 1_527_264_590).is_some(), "{issued} {expires}");
+    }
+    for time in ["1.5e9", "9223372036854775808", "0x10", "", " "] {
+        let mut odd = claims();
+        odd.insert("exp", time);
+        assert!(refusal(&odd, &strict, 1_527_264_590).is_some(), "{time}");
+    }
+}
+
+/// Of two claims of one name nobody can tell which one counts.
+#[test]
+fn a_claim_that_is_there_twice_is_refused() {
+    let rules = rules(JwtTexts::SpineCore, TimeCheck::Off);
+    let text = String::from_utf8(claims().to_bytes()).expect("text");
+    let twice = text.replacen('{', "{\"scope\":\"user/Consent.write\",", 1);
+    let token = format!("Bearer e30.{}.", URL_SAFE_NO_PAD.encode(twice));
+    let refused = check(&token, None, &rules, &Directory::demo(), Timestamp(0)).unwrap_err();
+    assert_eq!(refused.to_string(), "The Authorisation header must be supplied as a valid JWT.");
+    let long = format!("Bearer e30.{}.", URL_SAFE_NO_PAD.encode(format!("{text}{}", " ".repeat(20_000))));
+    assert!(check(&long, None, &rules, &Directory::demo(), Timestamp(0)).is_err());
+    let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+    let deep =
+        format!("Bearer e30.{}.", URL_SAFE_NO_PAD.encode(text.replacen('{', &format!("{{\"x\":{deep},"), 1)));
+    assert!(check(&deep, None, &rules, &Directory::demo(), Timestamp(0)).is_err());
+}
+
 /// Whatever stands in the header field is answered, and never with a panic.
 #[test]
 fn nonsense_is_refused() {
@@ -189,4 +243,80 @@ fn signatures_are_verified_where_keys_are_known() {
         let why = refusal(&bad).expect("refused");
         assert!(why.contains("is not signed"), "{why}");
     }
+}
+
+/// A token says nothing of how it is to be verified that could make it good: neither the algorithm, nor a key that it
+/// brings along, nor one that it points to.
+#[test]
+fn a_token_does_not_choose_how_it_is_verified() {
+    let [own, other] = [0, 1].map(|_| rcgen::KeyPair::generate().expect("a key"));
+    let mut keys = TokenKeys::default();
+    keys.add_pem(own.public_key_pem().as_bytes()).expect("a public key");
+    let body = URL_SAFE_NO_PAD.encode(claims().to_bytes());
+    let message = |header: &str| format!("{}.{body}", URL_SAFE_NO_PAD.encode(header));
+    let sign = |header: &str, key: &rcgen::KeyPair| {
+        let key = jsonwebtoken::EncodingKey::from_ec_pem(key.serialize_pem().as_bytes()).expect("a key");
+        let message = message(header);
+        let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key, jsonwebtoken::Algorithm::ES256);
+        format!("{message}.{}", signature.expect("signed"))
+    };
+    // What is said besides does not matter.
+    for header in [r#"{"alg":"ES256"}"#, r#"{"typ":"JWT","alg":"ES256","kid":"../../key"}"#] {
+        assert!(keys.signed(&sign(header, &own)), "{header}");
+        assert!(!keys.signed(&sign(header, &other)), "{header}");
+    }
+    // The public key as the secret of a symmetric algorithm.
+    let pem = own.public_key_pem();
+    for secret in [pem.as_bytes(), own.public_key_raw()] {
+        let secret = jsonwebtoken::EncodingKey::from_secret(secret);
+        let message = message(r#"{"alg":"HS256","typ":"JWT"}"#);
+        let signature =
+            jsonwebtoken::crypto::sign(message.as_bytes(), &secret, jsonwebtoken::Algorithm::HS256);
+        assert!(!keys.signed(&format!("{message}.{}", signature.expect("signed"))));
+    }
+    for header in [
+        r#"{"alg":"none"}"#,
+        r#"{"alg":"NONE"}"#,
+        r#"{"alg":""}"#,
+        r#"{"alg":"ES384"}"#,
+        r#"{"alg":"RS256"}"#,
+        r#"{"alg":"EdDSA"}"#,
+        r#"{"typ":"JWT"}"#,
+        r#"{"alg":"none","alg":"ES256"}"#,
+        r#"{"alg":"ES256","alg":"none"}"#,
+        r#"{"alg":"ES256","crit":["b64"],"b64":false}"#,
+        r#"{"alg":"ES256","crit":[]}"#,
+        "[]",
+        "",
+    ] {
+        assert!(!keys.signed(&sign(header, &own)), "{header}");
+        assert!(!keys.signed(&format!("{}.", message(header))), "{header}");
+    }
+    // A signature of the same claims under another header.
+    let good = sign(r#"{"alg":"ES256"}"#, &own);
+    let signature = good.rsplit('.').next().unwrap_or_default();
+    assert!(!keys.signed(&format!("{}.{signature}", message(r#"{"alg":"ES256","typ":"JWT"}"#))));
+    assert!(!keys.signed(&format!("{good}=")));
+    assert!(!TokenKeys::default().signed(&good), "without a key nothing is signed");
+}
+
+/// A file that would be read as a key that verifies nothing is refused when the server starts.
+#[test]
+fn only_one_public_key_is_a_key() {
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let (public, private) = (key.public_key_pem(), key.serialize_pem());
+    let parameters = rcgen::CertificateParams::new(vec!["spine.example".to_owned()]).expect("parameters");
+    let certificate = parameters.self_signed(&key).expect("a certificate").pem();
+    for (what, text) in [
+        ("a private key", private.clone()),
+        ("a certificate", certificate),
+        ("two keys", format!("{public}{public}")),
+        ("a private key behind the public one", format!("{public}{private}")),
+        ("half a key", public.chars().take(60).collect()),
+        ("nothing", String::new()),
+    ] {
+        assert!(TokenKeys::default().add_pem(text.as_bytes()).is_err(), "{what}");
+    }
+    assert!(TokenKeys::default().add_pem(&[0xff, 0xfe]).is_err());
+    assert!(TokenKeys::default().add_pem(format!("a comment\n{public}").as_bytes()).is_ok());
 }

@@ -47,6 +47,8 @@ fn each_other_reading_changes_its_rows() {
     }
     assert_eq!(changed(with("deletion", "outcome")), [""; 0]);
     assert_eq!(changed(with("empty_search", "no-record-found")), [""; 0]);
+    assert_eq!(changed(with("removal_if_match", "required")), [""; 0]);
+    assert_eq!(changed(with("replacement_version", "successor")), [""; 0]);
 }
 
 /// The rows of the error table that no request triggers, as it prints them.

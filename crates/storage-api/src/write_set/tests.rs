@@ -47,6 +47,12 @@ fn a_version_needs_the_guard_of_the_version_before() {
     for guards in [vec![], vec![exactly("b", 2)], vec![exactly("a", 1)], vec![exactly("a", 3)], vec![live]] {
         assert_eq!(check(guards.clone(), vec![put("a", 3)]), Err(StoreError::Unguarded), "{guards:?}");
     }
+    // The first version of a key may pass over numbers, and uses none again.
+    assert_eq!(check(vec![absent("a", 4)], vec![put("a", 9)]), Ok(()));
+    for number in [0, 3, 4] {
+        assert_eq!(check(vec![absent("a", 4)], vec![put("a", number)]), Err(StoreError::Unguarded));
+    }
+    assert_eq!(check(vec![exactly("a", 4)], vec![put("a", 9)]), Err(StoreError::Unguarded));
     // A guard that only wants the resource to exist may stand beside.
     let live = Guard::Head(key("a"), HeadGuard::Live);
     assert_eq!(check(vec![live, exactly("a", 2)], vec![put("a", 3)]), Ok(()));

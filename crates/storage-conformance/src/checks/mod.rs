@@ -82,6 +82,11 @@ pub const CHECKS: &[Check] = &[
         notices: &[Flaw::ForgetsFloors],
     },
     Check {
+        name: "versions: the first may pass over numbers",
+        run: versions::first_passes_over_numbers,
+        notices: &[Flaw::ForgetsFloors],
+    },
+    Check {
         name: "versions: each by its number and tag",
         run: versions::selectors,
         notices: &[Flaw::ServesNewestVersion],

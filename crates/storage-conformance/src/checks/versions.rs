@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use pollster::block_on;
 use storage_api::{
-    Body, Current, HistoryScope, Key, Method, VersionNumber, VersionSelector, VersionTag, VersionToken,
-    VersionWrite, Write,
+    Body, Commit, Current, HistoryScope, Key, Method, VersionNumber, VersionSelector, VersionTag,
+    VersionToken, VersionWrite, Write,
 };
 
 use crate::bench::{Bench, absent, key, pin, put, token};
@@ -73,6 +73,33 @@ pub(super) fn numbers_survive_purges(harness: &dyn Harness) -> Verdict {
     // Once more, so that the floor moves.
     bench.purge(&a)?;
     ensure_eq!(bench.current(&a)?, Current::Absent { floor: VersionNumber::new(3) }, "the second floor");
+    Ok(())
+}
+
+/// A key may begin above its floor. What was passed over is nobody's, and is never used.
+pub(super) fn first_passes_over_numbers(harness: &dyn Harness) -> Verdict {
+    let mut bench = Bench::new(harness);
+    let a = key("a");
+    bench.must(vec![absent(&a)], vec![Write::Version(put(&a, 4, "5"))])?;
+    ensure_eq!(bench.current(&a)?.number().get(), 5, "number of a first version");
+    for number in 1..=4 {
+        ensure_eq!(bench.version(&a, number)?, None, "version {number}, which was passed over");
+    }
+    let version = bench.version(&a, 5)?.ok_or_else(|| Fault("no first version".to_owned()))?;
+    ensure_eq!(version.previous_at, None, "stamp before the first version");
+    bench.put(&a, "6")?;
+    ensure_eq!(numbers(&bench, HistoryScope::Key(a.clone()))?, [5, 6], "numbers above those passed over");
+    let again = bench.commit(vec![absent(&a)], vec![Write::Version(put(&a, 8, "9"))])?;
+    ensure!(matches!(again, Commit::Lost(_)), "a key that is there begins once more: {again:?}");
+    bench.purge(&a)?;
+    if bench.instance.reopen() {
+        bench.store = bench.instance.store();
+    }
+    let floor = Current::Absent { floor: VersionNumber::new(6) };
+    ensure_eq!(bench.current(&a)?, floor, "state after a purge");
+    // Above a floor as well.
+    bench.must(vec![pin(&a, &floor)], vec![Write::Version(put(&a, 8, "9"))])?;
+    ensure_eq!(numbers(&bench, HistoryScope::Key(a))?, [9], "numbers above a floor that was passed over");
     Ok(())
 }
 

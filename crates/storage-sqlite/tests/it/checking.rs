@@ -4,7 +4,9 @@ use std::path::Path;
 
 use pollster::block_on;
 use rusqlite::Connection;
-use storage_api::{Coding, Current, Guard, Key, Reference, Scope, Store, Term, Value, Words, Write};
+use storage_api::{
+    Coding, Current, Guard, Key, Reference, Scope, Store, Term, Value, VersionNumber, Words, Write,
+};
 use storage_sqlite::{CheckDepth, CheckReport, OpenError, Options, Problem, check};
 
 use crate::{committed, delete, key, next, open, purge, put, set};
@@ -54,6 +56,24 @@ fn a_whole_store_has_no_faults_and_counts_are_right() {
     assert_eq!(found, expected);
     assert!(found.is_whole());
     assert_eq!(told.last().map(|progress| (progress.done, progress.total)), Some((10, 10)));
+}
+
+/// What a first version passed over is no gap, also where there was a row for its key already.
+#[test]
+fn numbers_that_were_passed_over_are_no_gap() {
+    let directory = tempfile::tempdir().unwrap();
+    fill(directory.path());
+    let store = open(directory.path(), Options::default());
+    for key in [key("above"), Key::new("Patient", "never")] {
+        let mut set = next(&key, &Current::NEVER, Some(vec![1]), vec![]);
+        let Some(Write::Version(version)) = set.writes.first_mut() else { panic!("{set:?}") };
+        version.next.number = VersionNumber::new(7);
+        committed(block_on(store.commit(set)));
+        put(&store, &key, "8");
+        assert_eq!(block_on(store.read(&key)).unwrap().current.number().get(), 8);
+    }
+    let report = report(directory.path());
+    assert!(report.is_whole(), "{:?}", report.faults);
 }
 
 #[test]

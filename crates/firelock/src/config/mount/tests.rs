@@ -87,6 +87,14 @@ fn mistakes_are_named() {
             "spine-flags",
         ),
         (
+            "[[mount]]\npath = \"/a\"\nfhir = \"STU3\"\nrulebook = \"spine\"\n[mount.readings]\nremoval_if_match = \"required\"",
+            "spine-flags",
+        ),
+        (
+            "[[mount]]\npath = \"/a\"\nfhir = \"STU3\"\nrulebook = \"spine-flags\"\n[mount.readings]\nreplacement_version = \"successor\"",
+            "spine-nrl",
+        ),
+        (
             "[[mount]]\npath = \"/a\"\nfhir = \"STU3\"\nrulebook = \"spine\"\n[mount.readings]\ndisplays = \"other\"",
             "displays",
         ),

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use http_server::{Audit, AuditRecord, Settings};
 
-use super::{BASE, id_of, in_json, make, post, replacing};
+use super::{BASE, id_of, in_json, make, patch, post, replacing, signed};
 use crate::client::Request;
 use crate::harness::TestServer;
 use crate::mounts;
@@ -47,5 +47,52 @@ fn a_replacement_is_one_record_of_two_changes() {
     assert_eq!(changes, expected);
     for record in [replaced, searched] {
         assert_eq!(record.nhs_number.as_deref(), Some("9876543210"), "{}", record.url);
+    }
+}
+
+/// A change by id says nothing of the patient; the pointer does, also one that is deleted.
+#[test]
+fn changes_by_id_tell_whose_pointer_it_was() {
+    let kept = Arc::new(Kept::default());
+    let settings = Settings { audit: Some(kept.clone()), ..Settings::default() };
+    let server = TestServer::with(&[mounts::parse(&format!("{BASE} nrl/STU3"))], settings);
+    let id = make(&server, []);
+    let target = format!("{BASE}/DocumentReference/{id}");
+    assert_eq!(server.send(&patch(&id)).status, 200);
+    assert_eq!(server.send(&in_json(Request::delete(&target))).status, 200);
+    let records = kept.0.lock().expect("records").clone();
+    let [_, patched, deleted] = records.as_slice() else { panic!("{records:?}") };
+    for (record, method) in [(patched, "PATCH"), (deleted, "DELETE")] {
+        assert_eq!(record.method, method);
+        assert_eq!(record.nhs_number.as_deref(), Some("9876543210"), "{method}");
+    }
+    let line = String::from_utf8(deleted.to_object().to_bytes()).expect("text");
+    assert!(!line.contains("masterIdentifier"), "only who and what: {line}");
+}
+
+/// Whoever was admitted is named in the record of a failure as well, however early it fails.
+#[test]
+fn failures_name_who_asked() {
+    let kept = Arc::new(Kept::default());
+    let settings = Settings { audit: Some(kept.clone()), ..Settings::default() };
+    let server = TestServer::with(&[mounts::parse(&format!("{BASE} nrl/STU3"))], settings);
+    let target = format!("{BASE}/DocumentReference");
+    let plain = Request::new("POST", &target).header("Content-Type", "text/plain").body("x");
+    let requests = [
+        (signed(plain), 415),
+        (signed(Request::post(&target, "{")), 400),
+        (signed(Request::get(&format!("{target}?subject=x&_summary=true"))), 400),
+        (patch("x").header("If-Match", "x"), 400),
+        (signed(Request::get(&format!("{target}/unknown"))), 404),
+    ];
+    for (request, status) in &requests {
+        assert_eq!(server.send(request).status, *status, "{request:?}");
+    }
+    let records = kept.0.lock().expect("records").clone();
+    assert_eq!(records.len(), requests.len());
+    for record in records {
+        let caller = (record.caller.system, record.caller.organization, record.caller.user);
+        let expected = ["200000000118", "RR8", "100"].map(|text| Some(text.to_owned()));
+        assert_eq!(caller, expected.into(), "{} {}", record.method, record.url);
     }
 }

@@ -2,9 +2,10 @@
 
 use fhir_model::json::Value;
 
-use super::{BASE, PATCH, in_json, make, post, server, signed};
+use super::{BASE, PATCH, PROVIDER, in_json, make, post, replacing, server, signed};
 use crate::client::Request;
 use crate::pointers::{self, pointer, value};
+use crate::tokens::{bearer, claims};
 
 /// What takes the place of every element in turn.
 const JUNK: [&str; 9] = [
@@ -92,5 +93,48 @@ fn junk_in_a_query_is_refused_in_words() {
                 assert!(matches!(answer.status, 400 | 404), "{method} {target}: {}", answer.body_text());
             }
         }
+    }
+}
+
+/// A form is held to the parameters of a URL.
+#[test]
+fn a_form_cannot_ask_for_more_than_a_url() {
+    let server = server("");
+    let old = make(&server, []);
+    let new = server.send(&post(&replacing(&old, 1)));
+    assert_eq!(new.status, 201, "{}", new.body_text());
+    let subject = "subject=https://demographics.spineservices.nhs.uk/STU3/Patient/9876543210";
+    let (asid, ods_code) = PROVIDER;
+    let token = bearer(&claims(asid, ods_code, "patient/DocumentReference.read"));
+    let send = |more: &str| {
+        let form = Request::new("POST", &format!("{BASE}/DocumentReference/_search"))
+            .header("Authorization", &token)
+            .header("fromASID", asid)
+            .header("toASID", "999999999999")
+            .header("Accept", "application/fhir+json")
+            .header("Content-Type", "application/x-www-form-urlencoded")
+            .body(format!("{subject}{more}"));
+        server.send(&form)
+    };
+    let found = send("");
+    assert_eq!((found.status, found.text("entry.0.resource.status")), (200, "current".to_owned()));
+    for more in
+        ["&_include=DocumentReference:relatesto", "&_summary=true", "&_elements=status", "&_sort=type"]
+    {
+        let refused = send(more);
+        assert_eq!(refused.status, 400, "{more}: {}", refused.body_text());
+        assert!(refused.diagnostics().starts_with("Unsupported search parameter - _"), "{more}");
+    }
+}
+
+/// A client that says which format it reads is refused in it, also where it names one that there is not.
+#[test]
+fn a_refusal_is_written_as_accept_asks() {
+    let server = server("");
+    for media in ["application/fhir+json", "application/fhir+xml"] {
+        let target = format!("{BASE}/DocumentReference/x?_format=text/html");
+        let answer = server.send(&signed(Request::get(&target)).header("Accept", media));
+        assert_eq!(answer.status, 400, "{}", answer.body_text());
+        assert!(answer.header("content-type").is_some_and(|found| found.starts_with(media)), "{answer:?}");
     }
 }

@@ -275,6 +275,10 @@ impl Rulebook for FlagsRulebook {
         search::rewrite(resource_type, parameters, &self.security.directory, caller)
     }
 
+    fn check_query(&self, interaction: Interaction, parameters: &[(String, String)]) -> Result<(), Failure> {
+        search::check_query(interaction, parameters)
+    }
+
     fn judges_searches(&self) -> bool {
         self.core.readings().empty_search == EmptySearch::NoRecordFound
     }
@@ -300,7 +304,16 @@ impl Rulebook for FlagsRulebook {
     }
 
     fn judges(&self, interaction: Interaction, _resource_type: &str) -> bool {
-        matches!(interaction, Interaction::Create | Interaction::Update | Interaction::Operation)
+        use Interaction::{Create, Operation, Read, Update};
+        matches!(interaction, Create | Update | Operation | Read)
+    }
+
+    /// A token that names a patient is good for that one.
+    fn show(&self, resource_type: &str, _id: &str, resource: &Value, caller: &Caller) -> Result<(), Failure> {
+        match record::number(resource, resource_type) {
+            Some(number) => record::check_caller(number, caller),
+            None => Ok(()),
+        }
     }
 
     fn lookups(&self, change: &Change<'_>, after: Option<&Value>) -> Result<Vec<Lookup>, Failure> {

@@ -18,8 +18,13 @@ pub(super) enum Activity {
 /// Adds a Provenance of this change to what the resource contains.
 pub(super) fn append(resource: &mut Value, change: &Change<'_>, activity: Activity) {
     let Some(object) = resource.as_object_mut() else { return };
-    let count = object.get("contained").and_then(Value::as_array).map_or(0, <[Value]>::len);
-    let provenance = Value::from(made(change, activity, count + 1));
+    let contained = object.get("contained").and_then(Value::as_array).unwrap_or_default();
+    let is_taken =
+        |id: &str| contained.iter().any(|inner| inner.get("id").and_then(Value::as_str) == Some(id));
+    // Clients name what they send as they like.
+    let mut ids = (contained.len() + 1..).map(|number| format!("provenance-{number}"));
+    let id = ids.find(|id| !is_taken(id)).unwrap_or_default();
+    let provenance = Value::from(made(change, activity, &id));
     if let Some(contained) = object.get_mut("contained").and_then(Value::as_array_mut) {
         contained.push(provenance);
         return;
@@ -29,7 +34,7 @@ pub(super) fn append(resource: &mut Value, change: &Change<'_>, activity: Activi
     object.insert_at(place, "contained", array![provenance]);
 }
 
-fn made(change: &Change<'_>, activity: Activity, number: usize) -> Object {
+fn made(change: &Change<'_>, activity: Activity, id: &str) -> Object {
     let (code, display) = match activity {
         Activity::Create => ("CREATE", "create"),
         Activity::Update => ("UPDATE", "revise"),
@@ -38,7 +43,7 @@ fn made(change: &Change<'_>, activity: Activity, number: usize) -> Object {
     Instant::from_micros(change.now.0).cut_to_millis().write(&mut recorded);
     object! {
         "resourceType": "Provenance",
-        "id": format!("provenance-{number}"),
+        "id": id,
         "meta": object! { "profile": array![PROFILE] },
         "target": array![object! { "reference": "#" }],
         "recorded": String::from_utf8(recorded).unwrap_or_default(),

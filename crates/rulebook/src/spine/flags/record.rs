@@ -54,6 +54,11 @@ pub(super) fn check_number(number: &str, directory: &Directory, caller: &Caller)
             format!("The given NHS number could not be found {number}"),
         ));
     }
+    check_caller(number, caller)
+}
+
+/// Whether the caller may ask for a patient.
+pub(super) fn check_caller(number: &str, caller: &Caller) -> Result<(), Failure> {
     if caller.patient.as_ref().is_some_and(|patient| patient != number) {
         return Err(Breach::failure(
             rows::REQUEST_UNMATCHED,

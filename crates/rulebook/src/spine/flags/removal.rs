@@ -5,9 +5,10 @@ use fhir_model::{array, object};
 use versioning_core::Refusal;
 
 use super::{FlagsRulebook, provenance, record, status_rule};
-use crate::rule::Rulebook as _;
-use crate::spine::catalogue::rows;
+use crate::rule::{Rule, Rulebook as _};
+use crate::spine::catalogue::{concept, rows};
 use crate::spine::directory::Directory;
+use crate::spine::readings::RemovalIfMatch;
 use crate::{Breach, Caller, Change, Failure, Found, Lookup, Refused, Resource, SideWrite, Transition};
 
 /// The extension that says why something was removed.
@@ -125,31 +126,50 @@ pub(super) fn perform(
     Ok(Transition { also, ..Transition::default() })
 }
 
-/// If-Match is not compulsory here. Where it is sent it names the Consent, whose existence is the
-/// record's.
+/// If-Match is not compulsory here unless a mount wants it. Where it is sent it names the Consent, whose existence is
+/// the record's: the active one, or one that has ended if there is no other.
 fn check_precondition(
     change: &Change<'_>,
     found: &[Vec<Found>],
     rulebook: &FlagsRulebook,
 ) -> Result<(), Failure> {
-    if !change.precondition.names_a_version() {
+    let scheme = rulebook.lock_policy("Consent").scheme;
+    let is_named = |consent: &&Found| change.precondition.names(consent.version, scheme);
+    let consents = || found.iter().flatten().filter(|found| found.resource_type == "Consent");
+    let open = consents().find(|consent| is_open(consent));
+    let consent = match open {
+        Some(_) => open,
+        None => consents().find(is_named).or_else(|| consents().next_back()),
+    };
+    let sent = change.precondition.names_a_version();
+    if !sent && rulebook.core.readings().removal_if_match == RemovalIfMatch::Optional {
         return Ok(());
     }
-    let scheme = rulebook.lock_policy("Consent").scheme;
-    let consent = found.iter().flatten().find(|found| found.resource_type == "Consent" && is_open(found));
-    let refusal = match consent {
-        Some(consent) if change.precondition.names(consent.version, scheme) => return Ok(()),
-        Some(consent) => Refusal::Stale(consent.version),
-        None => return Ok(()),
+    let Some(consent) = consent else {
+        let is_empty = !found.iter().flatten().any(is_open);
+        return if is_empty { Ok(()) } else { Err(unmatched()) };
     };
-    let id = consent.map(|consent| consent.id.clone()).unwrap_or_default();
+    let refusal = match (sent, is_named(&consent)) {
+        (true, true) => return Ok(()),
+        (true, false) => Refusal::Stale(consent.version),
+        (false, _) => Refusal::IfMatchMissing(Some(consent.version)),
+    };
     Err(Failure::Refused(Box::new(Refused {
         refusal,
-        resource: Resource { resource_type: "Consent".to_owned(), id },
+        resource: Resource { resource_type: "Consent".to_owned(), id: consent.id.clone() },
         interaction: change.interaction,
-        current: consent.map(|consent| scheme.print(consent.version)),
+        current: Some(scheme.print(consent.version)),
         received: change.precondition.if_match().map(ToString::to_string),
     })))
+}
+
+/// A version cannot be that of a Consent where there is none.
+fn unmatched() -> Failure {
+    let rule = Rule { status: 412, coding: concept::PRECONDITION_FAILED, ..rows::MISSING_OR_INVALID_TOKEN };
+    Breach::failure(
+        rule,
+        "If-Match names the Consent of the record, and there is none. Send the request without it.",
+    )
 }
 
 fn is_open(found: &Found) -> bool {

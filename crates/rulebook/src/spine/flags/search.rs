@@ -10,7 +10,7 @@ use super::{offers, record};
 use crate::spine::catalogue::rows;
 use crate::spine::directory::Directory;
 use crate::spine::identifiers::{PATIENT_URL, patient_number, systems};
-use crate::{Breach, Caller, Failure};
+use crate::{Breach, Caller, Failure, Interaction};
 
 /// STU3 finds no Flag by its status or its category; this API does.
 pub(super) fn extractor() -> &'static Extractor {
@@ -36,6 +36,20 @@ pub(super) fn extractor() -> &'static Extractor {
     })
 }
 
+/// Refuses parameters that bring resources of other types along, or what others contain: for each type a caller needs
+/// a scope and an interaction of its own.
+pub(super) fn check_query(interaction: Interaction, parameters: &[(String, String)]) -> Result<(), Failure> {
+    const BRINGING: [&str; 4] = ["_include", "_revinclude", "_contained", "_containedType"];
+    let brings = |name: &str| name.split(':').next().is_some_and(|name| BRINGING.contains(&name));
+    match parameters.iter().find(|(name, _)| brings(name)) {
+        Some((name, _)) if interaction == Interaction::SearchType => Err(Breach::failure(
+            rows::INVALID_PARAMETER,
+            format!("{} is not a parameter here: ask for each type by itself.", record::shortened(name)),
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// Parameters as they are carried out: an NHS number is the URL of its patient.
 pub(super) fn rewrite(
     resource_type: &str,
@@ -48,10 +62,10 @@ pub(super) fn rewrite(
     let names: Vec<&str> =
         offer.map(|offer| offer.search).unwrap_or_default().iter().map(|search| search.name).collect();
     let narrow = ["patient", "_list", "_id", "subject"];
+    let parameter = if resource_type == "Consent" { "patient" } else { "subject" };
     let mut rewritten = Vec::new();
     for (name, value) in parameters {
         if name == "patient" || name == "subject" {
-            let parameter = if resource_type == "Consent" { "patient" } else { "subject" };
             rewritten.push((parameter.to_owned(), patient(&value, directory, caller)?));
         } else if names.contains(&name.as_str()) || name == "_id" {
             rewritten.push((name, value));
@@ -68,6 +82,10 @@ pub(super) fn rewrite(
         return Err(invalid(format!(
             "Name whose {resource_type} is asked for: patient=[NHS number]{or_list}."
         )));
+    }
+    // A token that names a patient finds what is that one's, also by id.
+    if let Some(number) = &caller.patient {
+        rewritten.push((parameter.to_owned(), format!("{PATIENT_URL}{number}")));
     }
     Ok(rewritten)
 }

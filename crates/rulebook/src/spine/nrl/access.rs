@@ -1,7 +1,8 @@
 //! Who may do what: the header fields, the scopes and the access modes of tokens.
 
-use crate::spine::catalogue::rows::{ACCESS_DENIED, MISSING_OR_INVALID_TOKEN};
+use crate::spine::catalogue::rows::{ACCESS_DENIED, MISSING_OR_INVALID_TOKEN, REQUEST_UNMATCHED};
 use crate::spine::headers::{self, Demands, HeaderNames, Security};
+use crate::spine::identifiers::PATIENT_URL;
 use crate::spine::jwt::{self, JwtTexts, TokenRules};
 use crate::{Breach, Caller, Failure, Interaction, RequestHead};
 
@@ -55,6 +56,24 @@ fn check_mode(caller: &Caller, consumes: bool) -> Result<(), Failure> {
         }
         _ => Ok(()),
     }
+}
+
+/// Whether a request about this patient is that of the token: a citizen's is about the patient in
+/// `requesting_patient` and nobody else.
+pub(super) fn check_patient(caller: &Caller, nhs_number: &str) -> Result<(), Failure> {
+    match &caller.patient {
+        Some(patient) if patient != nhs_number => Err(Breach::failure(
+            REQUEST_UNMATCHED,
+            format!("The request is for the patient {nhs_number}, the claim requesting_patient for another."),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The criterion that a citizen's search has besides its own.
+pub(super) fn own(caller: &Caller) -> Option<(String, String)> {
+    let number = caller.patient.as_ref()?;
+    Some(("subject".to_owned(), format!("{PATIENT_URL}{number}")))
 }
 
 /// The last part of an interaction's id, and the scope that it needs; nothing for what is open to

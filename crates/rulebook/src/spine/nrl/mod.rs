@@ -26,7 +26,7 @@ use versioning_core::{IfMatchPolicy, LockPolicy, VersionScheme};
 use self::pointer::Pointer;
 use self::status::{Event, Status, next};
 use super::headers::Security;
-use super::readings::Readings;
+use super::readings::{Readings, ReplacementVersion};
 use super::{ConflictBody, Directory, SpineRulebook, identifiers};
 use crate::fhir::LockSettings;
 use crate::{Change, Failure, Found, Rule, SideWrite, Transition, Unique, scopes};
@@ -124,7 +124,7 @@ impl NrlRulebook {
             value: identifier.claim(checked.nhs_number),
             otherwise: Box::new(rows::duplicate(identifier.system, identifier.value)),
         });
-        let mut also = Vec::new();
+        let (mut also, mut first) = (Vec::new(), None);
         if pointer.relates() {
             let found = found.first().map(Vec::as_slice).unwrap_or_default();
             let is_own = |custodian: &str| {
@@ -132,6 +132,9 @@ impl NrlRulebook {
                 rules::check_sender(code, change.caller, self.directory()).is_ok()
             };
             let (old, status) = supersede::replace(pointer, found, is_own)?;
+            if self.core.readings().replacement_version == ReplacementVersion::Successor {
+                first = Some(old.version.number.next());
+            }
             also.push(SideWrite {
                 resource_type: TYPE.to_owned(),
                 id: old.id.clone(),
@@ -145,6 +148,7 @@ impl NrlRulebook {
             also,
             unique: unique.into_iter().collect(),
             warnings: Vec::new(),
+            first,
         })
     }
 

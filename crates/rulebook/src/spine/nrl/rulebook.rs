@@ -14,7 +14,7 @@ use super::status::{Event, next};
 use super::terminology::Terminology;
 use super::{
     NrlErrors, NrlRulebook, NrlSpec, TYPE, access, check_current, offers, patch, rows, rules, supersede,
-    with_status,
+    urls, with_status,
 };
 use crate::spine::catalogue::concept;
 use crate::spine::catalogue::rows::NOT_IMPLEMENTED;
@@ -79,11 +79,15 @@ impl Rulebook for NrlRulebook {
         &self,
         _resource_type: &str,
         parameters: Vec<(String, String)>,
-        _caller: &Caller,
+        caller: &Caller,
     ) -> Result<Vec<(String, String)>, Failure> {
         match search::search(&parameters, self.directory())? {
-            Search::Id(_) => Ok(parameters),
-            Search::Patient { criteria, .. } => Ok(criteria),
+            // A citizen finds what is the citizen's.
+            Search::Id(_) => Ok(parameters.into_iter().chain(access::own(caller)).collect()),
+            Search::Patient { criteria, nhs_number } => {
+                access::check_patient(caller, &nhs_number)?;
+                Ok(criteria)
+            }
         }
     }
 
@@ -199,9 +203,11 @@ impl Rulebook for NrlRulebook {
         _resource_type: &str,
         _id: &str,
         resource: &Value,
-        _caller: &Caller,
+        caller: &Caller,
     ) -> Result<(), Failure> {
-        check_current(Pointer(resource))
+        let pointer = Pointer(resource);
+        access::check_patient(caller, urls::patient(pointer.subject().unwrap_or_default())?)?;
+        check_current(pointer)
     }
 
     fn nothing_to_delete(&self, resource: &Resource) -> Option<Failure> {

@@ -3,6 +3,7 @@
 
 use fhir_model::json::Value;
 
+use super::access;
 use super::pointer::{Identifier, Pointer};
 use super::rows;
 use super::status::Status;
@@ -52,6 +53,7 @@ pub(super) fn check<'a>(
         ));
     }
     let nhs_number = urls::patient(pointer.subject().unwrap_or_default())?;
+    access::check_patient(caller, nhs_number)?;
     let author = urls::organisation(pointer.author().unwrap_or_default())?;
     let custodian = urls::organisation(pointer.custodian().unwrap_or_default())?;
     check_codings(pointer.0)?;
@@ -96,6 +98,7 @@ pub(super) fn check_owner(
     caller: &Caller,
     directory: &Directory,
 ) -> Result<(), Failure> {
+    access::check_patient(caller, urls::patient(pointer.subject().unwrap_or_default())?)?;
     check_sender(urls::organisation(pointer.custodian().unwrap_or_default())?, caller, directory)
 }
 

@@ -74,6 +74,10 @@ pub(super) fn check_query(interaction: Interaction, parameters: &[(String, Strin
                     ));
                 }
             }
+            // What else shapes an answer could show more than the current pointers of one patient.
+            (name, Interaction::SearchType) if name.starts_with('_') && !SHAPES.contains(&name) => {
+                return Err(unsupported(name, value));
+            }
             ("_summary" | "_elements", _)
             | (_, Interaction::Read | Interaction::Create | Interaction::Patch | Interaction::Delete) => {
                 return Err(unsupported(name, value));
@@ -83,6 +87,10 @@ pub(super) fn check_query(interaction: Interaction, parameters: &[(String, Strin
     }
     Ok(())
 }
+
+/// The parameters of a search that begin with an underscore, besides those that shape every answer: the id, and the
+/// pages of the first drafts with the place at which a link goes on.
+const SHAPES: [&str; 3] = ["_id", "_count", "_cursor"];
 
 fn unsupported(name: &str, value: &str) -> Failure {
     let sent = urls::shortened(&format!("{name}={value}"));
