@@ -124,6 +124,12 @@ impl Parameters {
         for custom in customs.iter().filter(|custom| custom.is_for(owner)) {
             compiled.add_custom(custom, owner);
         }
+        if customs.is_empty() {
+            // These are compiled once, and a transaction holds their names in a hundred thousand terms.
+            for rule in &mut compiled.rules {
+                rule.term = lasting(std::mem::take(&mut rule.term));
+            }
+        }
         compiled.all.sort_by(|a, b| a.definition.code().cmp(b.definition.code()));
         compiled.opened.sort_unstable_by_key(|(name, _)| *name);
         compiled
@@ -339,6 +345,15 @@ pub(crate) fn missing_name(owner: TypeDef, code: &str) -> CompactString {
 /// The name of a parameter's terms: those that every resource has are found across types.
 fn term_name(owner: TypeDef, code: &str) -> CompactString {
     if code.starts_with('_') { code.into() } else { format_compact!("{}.{code}", owner.name()) }
+}
+
+/// The same name, of which copies take no memory of their own. It is never freed.
+fn lasting(name: CompactString) -> CompactString {
+    if name.is_heap_allocated() {
+        CompactString::const_new(Box::leak(name.into_string().into_boxed_str()))
+    } else {
+        name
+    }
 }
 
 /// The parameter and the expression whose terms hold a parameter's values, and the type that it is restricted to.

@@ -1,5 +1,5 @@
-//! batch: each entry as if it had been sent alone. Entries on one resource keep their order, others are carried out
-//! side by side.
+//! batch: each entry as if it had been sent alone. Entries on one resource, or with the same criteria, keep their order,
+//! others are carried out side by side.
 
 use std::collections::HashMap;
 
@@ -14,6 +14,23 @@ use crate::bundle::{bad_entry, entry_context};
 use crate::bundle_time::Deadline;
 use crate::service::{Context, Planned, Service};
 
+/// What an entry calls the resource that it is about.
+#[derive(PartialEq, Eq, Hash)]
+enum Identity {
+    Key(Key),
+    Criteria(String, Vec<(String, String)>),
+}
+
+impl Identity {
+    fn of(entry: &Entry) -> Option<Self> {
+        let by_criteria = || {
+            let criteria = entry.criteria()?;
+            Some(Self::Criteria(entry.target.resource_type()?.to_owned(), criteria))
+        };
+        entry.key().cloned().map(Self::Key).or_else(by_criteria)
+    }
+}
+
 impl Service {
     /// The answers to the entries, in their order. Failures are answers too.
     pub(crate) async fn batch(
@@ -24,10 +41,11 @@ impl Service {
     ) -> Vec<Answer> {
         let count = entries.len();
         let mut lines: Vec<Vec<(usize, Result<Entry, EntryError>)>> = Vec::new();
-        let mut by_key: HashMap<Key, usize> = HashMap::new();
+        let mut by_identity: HashMap<Identity, usize> = HashMap::new();
         for (place, entry) in entries.into_iter().enumerate() {
-            let key = entry.as_ref().ok().and_then(Entry::key).cloned();
-            let line = key.map_or(lines.len(), |key| *by_key.entry(key).or_insert(lines.len()));
+            let identity = entry.as_ref().ok().and_then(Identity::of);
+            let line =
+                identity.map_or(lines.len(), |identity| *by_identity.entry(identity).or_insert(lines.len()));
             match lines.get_mut(line) {
                 Some(line) => line.push((place, entry)),
                 None => lines.push(vec![(place, entry)]),
@@ -69,7 +87,7 @@ impl Service {
         self.expect_entry_in_time(deadline)?;
         self.admit_entry(&entry, context)?;
         let resource = self.sent_by(&entry)?;
-        let asked = self.asked_by(&entry, resource)?;
+        let asked = self.asked_by(&entry, resource, context.preferences)?;
         let own = entry_context(asked.precondition, Planned::default(), context);
         let answered = self.dispatch(asked.operation, &own).await;
         // What is answered from memory waited for nothing, and other requests must have their turn.

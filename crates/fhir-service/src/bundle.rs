@@ -19,7 +19,8 @@ use crate::blame::{FAILURES_TOLD_MAX, several};
 use crate::content::expect_content;
 use crate::present::{Format, Presentation};
 use crate::request::{
-    CapabilityMode, Content, Criteria, Encoding, Operation, Patch, PatchFormat, SearchScope,
+    CapabilityMode, Content, Criteria, Encoding, Handling, Operation, Patch, PatchFormat, Preferences,
+    SearchScope,
 };
 use crate::service::{Context, Planned, Service};
 use crate::subset::Subset;
@@ -81,7 +82,7 @@ impl Service {
                 self.batch(entries, deadline, context).await
             }
         };
-        Ok(bundle_answer(kind, answers, context))
+        self.bundle_answer(kind, answers, context)
     }
 
     /// The resource that an entry sends, as a tree.
@@ -91,34 +92,43 @@ impl Service {
     }
 
     /// What an entry asks for. `resource` is the one that it sends, with its references resolved.
-    pub(crate) fn asked_by(&self, entry: &Entry, resource: Option<Value>) -> Result<Asked, Failure> {
+    pub(crate) fn asked_by(
+        &self,
+        entry: &Entry,
+        resource: Option<Value>,
+        preferences: Preferences,
+    ) -> Result<Asked, Failure> {
         let precondition = entry
             .precondition(self.rulebook.lenient_tags())
             .map_err(|problem| bad_entry(&problem, self.rulebook.version()))?;
-        let is_search = matches!(entry.target, Target::Base | Target::Type(_) | Target::Compartment(..));
-        let mut query = entry.query.clone();
-        let subset = if entry.method.is_safe() { take_subset(&mut query, is_search)? } else { Subset::Whole };
-        // A search has them in its links.
-        let query = if is_search { entry.query.clone() } else { query };
-        let operation = self.operation_of(entry, query, resource)?;
+        let (subset, mut query) = shown_of(entry)?;
+        let operation = self.operation_of(entry, &mut query, resource)?;
         self.rulebook.check_query(operation.interaction(), &entry.query)?;
-        Ok(Asked { operation, precondition, subset })
+        match query.into_iter().next() {
+            Some((name, _)) if preferences.handling == Some(Handling::Strict) => {
+                let name = name.chars().take(64).collect();
+                Err(Failure::Parameter { name, problem: ParameterProblem::Unknown })
+            }
+            _ => Ok(Asked { operation, precondition, subset }),
+        }
     }
 
+    /// Leaves in `query` what it does not know.
     fn operation_of(
         &self,
         entry: &Entry,
-        query: Vec<(String, String)>,
+        query: &mut Vec<(String, String)>,
         resource: Option<Value>,
     ) -> Result<Operation, Failure> {
+        let version = self.rulebook.version();
         let content = |resource: Option<Value>| Content::tree(resource.unwrap_or_default());
-        let history = |scope| {
-            let (parameters, _) = HistoryParameters::parse(query.clone(), self.rulebook.version())?;
+        let mut history = |scope| {
+            let (parameters, rest) = HistoryParameters::parse(std::mem::take(query), version)?;
+            *query = rest;
             Ok(Operation::History { scope, parameters })
         };
         let criteria = entry.criteria().map(Criteria);
-        let impossible =
-            || bad_entry(&Problem::NoSuchRequest(entry.method, entry.url.clone()), self.rulebook.version());
+        let impossible = || bad_entry(&Problem::NoSuchRequest(entry.method, entry.url.clone()), version);
         match (entry.method, entry.target.clone(), criteria) {
             (Method::Post, Target::Type(resource_type), None) => {
                 Ok(Operation::Create { resource_type, body: content(resource) })
@@ -143,18 +153,21 @@ impl Service {
             (Method::Get | Method::Head, target, _) => match target {
                 Target::Instance(key) => Ok(Operation::Read(key)),
                 Target::Version(key, version_id) => Ok(Operation::Vread { key, version_id }),
-                Target::Type(name) => {
-                    Ok(Operation::Search { scope: SearchScope::Type(name), parameters: query })
+                Target::Type(name) => Ok(search(SearchScope::Type(name), query)),
+                Target::Compartment(key, member) => {
+                    Ok(search(SearchScope::Compartment { key, member }, query))
                 }
-                Target::Compartment(key, member) => Ok(Operation::Search {
-                    scope: SearchScope::Compartment { key, member },
-                    parameters: query,
-                }),
-                Target::Base => Ok(Operation::Search { scope: SearchScope::System, parameters: query }),
+                Target::Base => Ok(search(SearchScope::System, query)),
                 Target::InstanceHistory(key) => history(HistoryScope::Key(key)),
                 Target::TypeHistory(kind) => history(HistoryScope::Kind(kind.into())),
                 Target::SystemHistory => history(HistoryScope::All),
-                Target::Metadata => Ok(Operation::Capabilities(CapabilityMode::Full)),
+                Target::Metadata if version == FhirVersion::Stu3 => {
+                    Ok(Operation::Capabilities(CapabilityMode::Full))
+                }
+                Target::Metadata => {
+                    let mode = taken(query, "mode")?;
+                    CapabilityMode::parse(mode.as_deref()).map(Operation::Capabilities)
+                }
             },
             _ => Err(impossible()),
         }
@@ -191,50 +204,63 @@ impl Service {
     /// An answer in the part that the entry asked for; HEAD shows nothing.
     pub(crate) fn entry_answer(&self, entry: &Entry, answer: Answer, subset: Subset, trace: &str) -> Answer {
         if entry.method == Method::Head {
-            return Answer { payload: None, ..answer };
+            return Answer { payload: None, about: None, ..answer };
         }
         self.present(answer, &Presentation { subset, ..Presentation::default() }, trace)
     }
-}
 
-/// The answer to a Bundle, from the answers to its entries in the order of the request.
-fn bundle_answer(kind: Kind, answers: Vec<Answer>, context: &Context) -> Answer {
-    let room = answers.iter().map(|answer| 512 + answer.payload.as_ref().map_or(0, payload_len)).sum();
-    let mut writer = ResponseWriter::start(kind, Some(&context.trace), room);
-    let mut changes = Vec::new();
-    let preferred = context.preferences.returning;
-    let mut applied = None;
-    // A Bundle names a version by fullUrl once (rule bdl-7), however often it shows it.
-    let mut named = HashSet::new();
-    for answer in answers {
-        let json = answer.payload.as_ref().and_then(|payload| match payload {
-            Payload::Json(bytes) => Some(&bytes[..]),
-            Payload::Xml(_) | Payload::Native { .. } => None,
-        });
-        let is_outcome = json.is_some_and(|json| json.starts_with(br#"{"resourceType":"OperationOutcome""#))
-            && answer.about.as_ref().is_none_or(|about| about.body.is_none());
-        let (outcome, resource) = if is_outcome { (json, None) } else { (None, json) };
-        let shown = answer.about.as_ref().filter(|_| resource.is_some());
-        let named_first = shown.filter(|about| named.insert((about.key.clone(), about.version)));
-        let full_url = named_first.map(|about| format!("{}/{}", context.base, about.key));
-        writer.entry(&ResponseEntry {
-            status: answer.status,
-            full_url: full_url.as_deref(),
-            location: answer.location.as_deref(),
-            version_id: answer.etag.as_ref().map(versioning_core::VersionId::as_str),
-            last_modified: answer.last_modified.map(|at| Instant::from_micros(at.0)),
-            resource,
-            outcome,
-        });
-        applied = applied.or(answer.applied.filter(|applied| Some(*applied) == preferred));
-        changes.extend(answer.changes);
+    /// What an answer shows: its payload, or the stored content that it is about.
+    pub(crate) fn payload_of(&self, answer: &Answer) -> Result<Option<Payload>, Failure> {
+        let about = answer.about.as_ref().and_then(|about| Some((about, about.body.as_ref()?)));
+        match (&answer.payload, about, answer.last_modified) {
+            (None, Some((about, body)), Some(at)) => {
+                self.represent(&about.key, about.version, at, body).map(Some)
+            }
+            (payload, ..) => Ok(payload.clone()),
+        }
     }
-    Answer {
-        status: Success::Shown.status(true),
-        payload: Some(Payload::Json(Bytes::from(writer.finish()))),
-        applied,
-        changes,
-        ..Answer::default()
+
+    /// The answer to a Bundle, from the answers to its entries in the order of the request.
+    fn bundle_answer(&self, kind: Kind, answers: Vec<Answer>, context: &Context) -> Result<Answer, Failure> {
+        let room = answers.iter().map(|answer| 512 + shown_len(answer)).sum();
+        let mut writer = ResponseWriter::start(kind, Some(&context.trace), room);
+        let mut changes = Vec::new();
+        let preferred = context.preferences.returning;
+        let mut applied = None;
+        // A Bundle names a version by fullUrl once (rule bdl-7), however often it shows it.
+        let mut named = HashSet::new();
+        for answer in answers {
+            let payload = self.payload_of(&answer)?;
+            let json = payload.as_ref().and_then(|payload| match payload {
+                Payload::Json(bytes) => Some(&bytes[..]),
+                Payload::Xml(_) | Payload::Native { .. } => None,
+            });
+            let is_outcome = json
+                .is_some_and(|json| json.starts_with(br#"{"resourceType":"OperationOutcome""#))
+                && answer.about.as_ref().is_none_or(|about| about.body.is_none());
+            let (outcome, resource) = if is_outcome { (json, None) } else { (None, json) };
+            let shown = answer.about.as_ref().filter(|_| resource.is_some());
+            let named_first = shown.filter(|about| named.insert((about.key.clone(), about.version)));
+            let full_url = named_first.map(|about| format!("{}/{}", context.base, about.key));
+            writer.entry(&ResponseEntry {
+                status: answer.status,
+                full_url: full_url.as_deref(),
+                location: answer.location.as_deref(),
+                version_id: answer.etag.as_ref().map(versioning_core::VersionId::as_str),
+                last_modified: answer.last_modified.map(|at| Instant::from_micros(at.0)),
+                resource,
+                outcome,
+            });
+            applied = applied.or(answer.applied.filter(|applied| Some(*applied) == preferred));
+            changes.extend(answer.changes);
+        }
+        Ok(Answer {
+            status: Success::Shown.status(true),
+            payload: Some(Payload::Json(Bytes::from(writer.finish()))),
+            applied,
+            changes,
+            ..Answer::default()
+        })
     }
 }
 
@@ -253,28 +279,45 @@ pub(crate) fn entry_context(precondition: Precondition, planned: Planned, bundle
     }
 }
 
-fn payload_len(payload: &Payload) -> usize {
-    match payload {
-        Payload::Json(bytes) | Payload::Xml(bytes) | Payload::Native { bytes, .. } => bytes.len(),
+/// About how many bytes an answer shows.
+fn shown_len(answer: &Answer) -> usize {
+    match (&answer.payload, answer.about.as_ref().and_then(|about| about.body.as_ref())) {
+        (Some(Payload::Json(bytes) | Payload::Xml(bytes) | Payload::Native { bytes, .. }), _) => bytes.len(),
+        (None, body) => body.map_or(0, |body| body.bytes.len()),
     }
 }
 
-/// Takes the parameters that say how an answer is shown. A Bundle has one format, so that of an entry is passed over.
-fn take_subset(query: &mut Vec<(String, String)>, is_search: bool) -> Result<Subset, Failure> {
-    let mut take = |name: &str| {
-        let mut taken = query.extract_if(.., |(candidate, _)| candidate == name).map(|(_, value)| value);
-        match (taken.next(), taken.next()) {
-            (_, Some(_)) => {
-                let problem = ParameterProblem::Repeated;
-                Err(Failure::Parameter { name: name.to_owned(), problem })
-            }
-            (first, None) => Ok(first),
+/// How the answer to an entry is shown, and the parameters that do not say that. A Bundle has one format, so that of an
+/// entry is passed over.
+pub(crate) fn shown_of(entry: &Entry) -> Result<(Subset, Vec<(String, String)>), Failure> {
+    let is_search = matches!(entry.target, Target::Base | Target::Type(_) | Target::Compartment(..));
+    let mut query = entry.query.clone();
+    if !entry.method.is_safe() {
+        return Ok((Subset::Whole, Vec::new()));
+    }
+    taken(&mut query, "_format")?;
+    taken(&mut query, "_pretty")?;
+    let elements = taken(&mut query, "_elements")?;
+    let subset = Subset::parse(taken(&mut query, "_summary")?.as_deref(), elements.as_deref(), is_search)?;
+    // A search has them in its links.
+    Ok((subset, if is_search { entry.query.clone() } else { query }))
+}
+
+/// Takes out a parameter that may be given once.
+fn taken(query: &mut Vec<(String, String)>, name: &str) -> Result<Option<String>, Failure> {
+    let mut taken = query.extract_if(.., |(candidate, _)| candidate == name).map(|(_, value)| value);
+    match (taken.next(), taken.next()) {
+        (_, Some(_)) => {
+            let problem = ParameterProblem::Repeated;
+            Err(Failure::Parameter { name: name.to_owned(), problem })
         }
-    };
-    take("_format")?;
-    take("_pretty")?;
-    let elements = take("_elements")?;
-    Subset::parse(take("_summary")?.as_deref(), elements.as_deref(), is_search)
+        (first, None) => Ok(first),
+    }
+}
+
+/// A search, which judges its parameters itself.
+fn search(scope: SearchScope, query: &mut Vec<(String, String)>) -> Operation {
+    Operation::Search { scope, parameters: std::mem::take(query) }
 }
 
 /// An entry that cannot be carried out, in the words of single requests where they have some.
@@ -285,6 +328,9 @@ pub(crate) fn bad_entry(problem: &Problem, version: FhirVersion) -> Failure {
         Problem::Condition(error) => Failure::MalformedField(*error),
         Problem::IllegalId(id) => Failure::IllegalId { id: id.clone() },
         Problem::NoResource(_) => Failure::EmptyBody,
+        Problem::Encoding(part) => {
+            Failure::Parameter { name: part.clone(), problem: ParameterProblem::Encoding }
+        }
         problem => Failure::BadEntry { why: problem.to_string() },
     }
 }

@@ -42,7 +42,7 @@ impl Service {
 
     /// Answers one of them.
     pub(crate) async fn look_at(&self, entry: &Entry, context: &Context) -> Result<Answer, Failure> {
-        let asked = self.asked_by(entry, None)?;
+        let asked = self.asked_by(entry, None, context.preferences)?;
         let own = entry_context(asked.precondition, Planned::default(), context);
         let answer = self.dispatch(asked.operation, &own).await?;
         Ok(self.entry_answer(entry, answer, asked.subset, &context.trace))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use fhir_model::json::Value;
-use rulebook::{Caller, Interaction, Return};
+use rulebook::{Caller, Failure, Interaction, ParameterProblem, Return};
 use storage_api::{HistoryScope, Key};
 use versioning_core::Precondition;
 
@@ -351,4 +351,20 @@ pub enum CapabilityMode {
     Normative,
     /// A TerminologyCapabilities.
     Terminology,
+}
+
+impl CapabilityMode {
+    /// Reads the parameter; what is no mode is refused with those that are.
+    pub fn parse(mode: Option<&str>) -> Result<Self, Failure> {
+        match mode {
+            None | Some("full") => Ok(Self::Full),
+            Some("normative") => Ok(Self::Normative),
+            Some("terminology") => Ok(Self::Terminology),
+            Some(value) => {
+                let (value, expected) = (value.chars().take(64).collect(), "full, normative or terminology");
+                let problem = ParameterProblem::Malformed { value, expected };
+                Err(Failure::Parameter { name: "mode".to_owned(), problem })
+            }
+        }
+    }
 }

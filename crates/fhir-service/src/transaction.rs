@@ -22,9 +22,9 @@ use storage_api::{
 use transaction_engine::{Entry, EntryError, Links, Method, Overlay, Phase, Plan, Target};
 use versioning_core::{Precondition, Refusal};
 
-use crate::answer::Answer;
+use crate::answer::{About, Answer};
 use crate::blame::{FAILURES_TOLD_MAX, missing, several, stands_alone, still_referred};
-use crate::bundle::{entry_context, entry_failure, unplanned};
+use crate::bundle::{entry_context, entry_failure, shown_of, unplanned};
 use crate::bundle_time::Deadline;
 use crate::request::Criteria;
 use crate::service::{Context, Planned, Service, resource, store_failure};
@@ -52,7 +52,7 @@ struct Assumed {
     drawn: HashMap<usize, Id>,
     /// The tag of an entry's version.
     tags: HashMap<usize, VersionTag>,
-    /// What an entry writes, or finds.
+    /// What an entry writes, or finds, if that is not a new one under the drawn id.
     keys: HashMap<usize, Key>,
     /// What conditional references mean.
     references: BTreeMap<String, Key>,
@@ -60,11 +60,24 @@ struct Assumed {
     versions: HashMap<Key, String>,
 }
 
+impl Assumed {
+    /// What an entry without an id of its own writes, or finds.
+    fn key(&self, entry: &Entry) -> Option<Key> {
+        let drawn = || match &entry.target {
+            Target::Type(name) => Some(Key::new(name.as_str(), self.drawn.get(&entry.index)?.as_str())),
+            _ => None,
+        };
+        self.keys.get(&entry.index).cloned().or_else(drawn)
+    }
+}
+
 /// A transaction that was tried out.
 struct Tried {
     overlay: Overlay,
     /// By places of entries.
     answers: Vec<Option<Answer>>,
+    /// Which of them are about a version that the transaction writes.
+    own: Vec<bool>,
 }
 
 /// How a commit ended.
@@ -162,7 +175,10 @@ impl Service {
             };
             if round.run(assumed).await? {
                 let Round { overlay, answers, .. } = round;
-                return Ok(Tried { overlay, answers });
+                let is_own = |about: &About| overlay.version(&about.key) == Some(about.version);
+                let about = answers.iter().map(|answer| answer.as_ref()?.about.as_ref());
+                let own = about.map(|about| about.is_some_and(is_own)).collect();
+                return Ok(Tried { overlay, answers, own });
             }
         }
         Err(Failure::BadEntry {
@@ -176,7 +192,7 @@ impl Service {
     async fn commit_overlay(
         &self,
         plan: &Plan,
-        Tried { overlay, answers }: &Tried,
+        Tried { overlay, answers, .. }: &Tried,
     ) -> Result<Settled, Failure> {
         let request = self.ids.request_id();
         let set = overlay.take_write_set(request);
@@ -221,38 +237,30 @@ impl Service {
         }
     }
 
-    /// Puts the time of the commit into the answers, and answers the searches.
+    /// Puts the time of the commit into the answers, and answers the searches. What writes show is left for the response.
     async fn answers(
         &self,
         Sent { plan, deadline, .. }: Sent<'_>,
-        tried: Tried,
+        Tried { mut answers, own, .. }: Tried,
         at: Timestamp,
         context: &Context,
     ) -> Result<Vec<Answer>, Failure> {
         let mut looked = self.answer_looks(plan, deadline, context).await;
-        let Tried { overlay, answers } = tried;
-        let mut done = Vec::with_capacity(answers.len());
-        for (entry, answer) in plan.entries().iter().zip(answers) {
-            let Some(mut answer) = answer else {
-                done.extend(looked.remove(&entry.index));
+        for ((entry, place), is_own) in plan.entries().iter().zip(&mut answers).zip(own) {
+            let Some(answer) = place else {
+                *place = looked.remove(&entry.index);
                 continue;
             };
-            if let Some(about) = &answer.about
-                && overlay.version(&about.key) == Some(about.version)
-            {
+            if is_own {
                 answer.last_modified = answer.last_modified.map(|_| at);
-                if let Some(body) = &about.body {
-                    answer.payload = Some(self.represent(&about.key, about.version, at, body)?);
-                }
             }
-            let subset = self.asked_subset(entry)?;
-            done.push(self.entry_answer(entry, answer, subset, &context.trace));
+            if entry.method.is_safe() {
+                let (subset, _) = shown_of(entry)?;
+                let shown = Answer { payload: self.payload_of(answer)?, ..std::mem::take(answer) };
+                *answer = self.entry_answer(entry, shown, subset, &context.trace);
+            }
         }
-        Ok(done)
-    }
-
-    fn asked_subset(&self, entry: &Entry) -> Result<crate::Subset, Failure> {
-        if entry.method.is_safe() { Ok(self.asked_by(entry, None)?.subset) } else { Ok(crate::Subset::Whole) }
+        Ok(answers.into_iter().flatten().collect())
     }
 }
 
@@ -323,18 +331,10 @@ impl Round<'_> {
                 let id = self.service.new_id(resource_type, &Planned::default());
                 vacant.insert(id.map_err(|failure| entry_failure(entry, failure))?);
             }
-            let Some(drawn) =
-                assumed.drawn.get(&index).map(|id| Key::new(resource_type.as_str(), id.as_str()))
-            else {
-                continue;
-            };
             if assumed.keys.contains_key(&index) {
                 continue;
             }
-            let Some(criteria) = entry.criteria() else {
-                assumed.keys.insert(index, drawn);
-                continue;
-            };
+            let (Some(criteria), Some(drawn)) = (entry.criteria(), assumed.key(entry)) else { continue };
             let found = self.find(resource_type, criteria.clone(), interaction(entry)).await;
             let key = match found.map_err(|failure| entry_failure(entry, failure))? {
                 Found::One(key) => key,
@@ -407,9 +407,13 @@ impl Round<'_> {
     fn links(&self, assumed: &Assumed) -> Links {
         let mut links = Links::default();
         for entry in self.sent.plan.in_phases(&[Phase::Create, Phase::Update]) {
-            let key = entry.key().or_else(|| assumed.keys.get(&entry.index));
-            if let (Some(full_url), Some(key)) = (&entry.full_url, key) {
-                links.add(full_url, key.clone());
+            let Some(full_url) = entry.full_url.as_deref() else { continue };
+            let Some(key) = entry.key().cloned().or_else(|| assumed.key(entry)) else { continue };
+            let url = entry.resource.as_ref().and_then(|sent| sent.url());
+            if url == Some(full_url) && !full_url.starts_with("urn:") {
+                links.add_definition(full_url, key);
+            } else {
+                links.add(full_url, key);
             }
         }
         for (key, version_id) in &assumed.versions {
@@ -488,10 +492,14 @@ impl Round<'_> {
         planned: Planned,
     ) -> Result<(), Failure> {
         self.service.expect_transaction_in_time(self.sent.deadline)?;
-        let asked = self.service.asked_by(entry, resource)?;
+        let asked = self.service.asked_by(entry, resource, self.context.preferences)?;
         let planned = Planned { in_transaction: true, ..planned };
         let own = entry_context(asked.precondition, planned, self.context);
-        let answer = self.service.dispatch(asked.operation, &own).await?;
+        let mut answer = self.service.dispatch(asked.operation, &own).await?;
+        // It is made of the stored content again: thousands of answers may wait for one commit.
+        if answer.about.as_ref().is_some_and(|about| about.body.is_some()) {
+            answer.payload = None;
+        }
         for key in self.overlay.take_fresh() {
             let first = *self.writers.entry(key.clone()).or_insert(entry.index);
             if first != entry.index {
@@ -514,7 +522,7 @@ impl Round<'_> {
                 .and_then(Option::as_ref)
                 .and_then(|answer| answer.about.as_ref());
             let Some(about) = about else { continue };
-            if matches!(entry.target, Target::Type(_)) && assumed.keys.get(&entry.index) != Some(&about.key) {
+            if matches!(entry.target, Target::Type(_)) && assumed.key(entry).as_ref() != Some(&about.key) {
                 assumed.keys.insert(entry.index, about.key.clone());
                 settled = false;
             }
@@ -581,7 +589,7 @@ impl Round<'_> {
                 Target::Version(..) => self.service.look_at(entry, self.context).await.map(drop),
                 // It has no history, but will have one.
                 Target::InstanceHistory(key) if self.overlay.version(key).is_some() => {
-                    self.service.asked_by(entry, None).map(drop)
+                    self.service.asked_by(entry, None, self.context.preferences).map(drop)
                 }
                 _ => self.below.look_at(entry, self.context).await.map(drop),
             };

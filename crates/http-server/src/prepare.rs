@@ -393,12 +393,7 @@ fn capability_mode(query: &mut Query, version: FhirVersion) -> Result<Capability
     if version == FhirVersion::Stu3 {
         return Ok(CapabilityMode::Full);
     }
-    match query.take("mode")?.as_deref() {
-        None | Some("full") => Ok(CapabilityMode::Full),
-        Some("normative") => Ok(CapabilityMode::Normative),
-        Some("terminology") => Ok(CapabilityMode::Terminology),
-        Some(value) => Err(malformed("mode", value, "full, normative or terminology")),
-    }
+    CapabilityMode::parse(query.take("mode")?.as_deref())
 }
 
 /// Parameters that nothing took are passed over, unless the client asked for strictness.

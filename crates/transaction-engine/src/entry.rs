@@ -10,7 +10,7 @@ use versioning_core::{ConditionalFields, Field, FieldError, HttpDate, Preconditi
 
 use crate::bundle::Reading;
 use crate::sent::Sent;
-use crate::target::{Target, short};
+use crate::target::{Target, pairs, short};
 
 /// `Entry.request.method`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -136,6 +136,8 @@ pub enum Problem {
     Condition(FieldError),
     /// `ifModifiedSince` is no instant.
     Instant(String),
+    /// A parameter is not percent-encoded UTF-8.
+    Encoding(String),
 }
 
 impl fmt::Display for Problem {
@@ -187,6 +189,7 @@ impl fmt::Display for Problem {
                 f,
                 "ifModifiedSince \"{text}\" cannot be read: write an instant such as 2018-05-25T16:09:50.000Z."
             ),
+            Self::Encoding(part) => write!(f, "The parameter \"{part}\" is not percent-encoded UTF-8."),
         }
     }
 }
@@ -226,7 +229,11 @@ impl Entry {
         let method = text(request, "method")?.unwrap_or_default();
         let method = Method::named(&method).ok_or_else(|| Problem::Method(short(&method)))?;
         let url = text(request, "url")?.ok_or(Problem::NoUrl)?;
-        let (target, query) = Target::parse(&url, reading.definitions, reading.base)?;
+        let (target, mut query) = Target::parse(&url, reading.definitions, reading.base)?;
+        if !method.is_safe() {
+            // They are no criteria, and a Bundle has one format.
+            query.retain(|(name, _)| !matches!(name.as_str(), "_format" | "_pretty"));
+        }
         let conditions = Conditions {
             if_match: text(request, "ifMatch")?,
             if_none_match: text(request, "ifNoneMatch")?,
@@ -253,7 +260,7 @@ impl Entry {
             (Target::Type(_) | Target::Instance(_), Method::Put | Method::Patch | Method::Delete) => {
                 matches!(self.target, Target::Type(_)) != self.query.is_empty()
             }
-            (Target::Base, Method::Get | Method::Head) => !self.query.is_empty(),
+            (Target::Base, Method::Get | Method::Head) => !self.url.is_empty(),
             (_, Method::Get | Method::Head) => true,
             _ => false,
         };
@@ -265,6 +272,9 @@ impl Entry {
         }
         if self.conditions.if_none_exist.is_some() && method != Method::Post {
             return Err(Problem::IfNoneExist(method));
+        }
+        if let Some(query) = self.if_none_exist() {
+            pairs(query)?;
         }
         // A write that ignored it would overwrite what the client wanted to keep.
         if self.conditions.if_modified_since.is_some() && !method.is_safe() {
@@ -289,15 +299,18 @@ impl Entry {
     /// The criteria that name what it writes: in the URL, or in `ifNoneExist`.
     pub fn criteria(&self) -> Option<Vec<(String, String)>> {
         match (&self.target, self.method) {
-            (Target::Type(name), Method::Post) => {
-                let sent = self.conditions.if_none_exist.as_deref()?.trim();
-                let query = sent.strip_prefix(name.as_str()).filter(|rest| rest.starts_with('?'));
-                let query = query.unwrap_or(sent).trim_start_matches('?');
-                Some(form_urlencoded::parse(query.as_bytes()).into_owned().collect())
-            }
+            // It was read before; criteria that are none are refused.
+            (Target::Type(_), Method::Post) => Some(pairs(self.if_none_exist()?).unwrap_or_default()),
             (Target::Type(_), Method::Put | Method::Patch | Method::Delete) => Some(self.query.clone()),
             _ => None,
         }
+    }
+
+    /// The query of `ifNoneExist`, which may stand behind `?` or `[type]?`.
+    fn if_none_exist(&self) -> Option<&str> {
+        let sent = self.conditions.if_none_exist.as_deref()?.trim();
+        let named = self.target.resource_type().and_then(|name| sent.strip_prefix(name));
+        Some(named.filter(|rest| rest.starts_with('?')).unwrap_or(sent).trim_start_matches('?'))
     }
 
     /// What must hold of the version that is there. `lenient` accepts bare tokens on writes.

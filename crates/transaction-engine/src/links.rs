@@ -1,7 +1,7 @@
 //! References between the entries of a transaction (FHIR "Transaction", section "Resolving references").
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
 use fhir_definitions::{Definitions, FhirVersion, Fields};
@@ -18,6 +18,8 @@ const VERSION_SPECIFIC: &str = "http://hl7.org/fhir/StructureDefinition/resolve-
 #[derive(Clone, Debug, Default)]
 pub struct Links {
     by_url: HashMap<String, Key>,
+    /// Of the URLs those by which definitions call themselves.
+    names: HashSet<String>,
     conditional: HashMap<String, Key>,
     versions: HashMap<Key, String>,
 }
@@ -32,7 +34,14 @@ pub struct Named {
 impl Links {
     /// A resource of the transaction is called this by the others.
     pub fn add(&mut self, full_url: &str, key: Key) {
-        self.by_url.insert(full_url.to_owned(), key);
+        self.by_url.insert(spelled_once(full_url).into_owned(), key);
+    }
+
+    /// The same of a definition that has this URL as its canonical name: extensions, codes and other definitions go by
+    /// the name, so only what is a Reference or a link means the place.
+    pub fn add_definition(&mut self, url: &str, key: Key) {
+        self.names.insert(url.to_owned());
+        self.add(url, key);
     }
 
     /// A conditional reference means this resource.
@@ -100,11 +109,31 @@ impl Links {
         if place.is_empty() {
             return None;
         }
-        let known = self.by_url.get(place).or_else(|| {
+        let known = self.by_url.get(&*spelled_once(place)).or_else(|| {
             let base = base.filter(|_| !place.contains(':'))?;
             self.by_url.get(&format!("{base}/{place}"))
         })?;
         Some((known, version, fragment))
+    }
+}
+
+/// A UUID as a URN in the one spelling that others are equal to (RFC 9562 section 4, RFC 8141 section 3); anything else as
+/// it is.
+pub(crate) fn spelled_once(url: &str) -> Cow<'_, str> {
+    let is_digit = |(place, byte): (usize, u8)| match place {
+        8 | 13 | 18 | 23 => byte == b'-',
+        _ => byte.is_ascii_hexdigit(),
+    };
+    let is_uuid = |text: &str| text.len() == 36 && text.bytes().enumerate().all(is_digit);
+    match url.split_at_checked("urn:uuid:".len()) {
+        Some((scheme, uuid))
+            if url.bytes().any(|byte| byte.is_ascii_uppercase())
+                && scheme.eq_ignore_ascii_case("urn:uuid:")
+                && is_uuid(uuid) =>
+        {
+            Cow::Owned(url.to_ascii_lowercase())
+        }
+        _ => Cow::Borrowed(url),
     }
 }
 
@@ -178,6 +207,7 @@ impl Walk<'_> {
             }
             Value::String(text) => {
                 let replaced = match kind {
+                    "uri" | "url" | "oid" | "uuid" if self.links.names.contains(text.as_str()) => None,
                     "uri" | "url" | "oid" | "uuid" => self.replaced(text.as_str(), false),
                     "xhtml" => self.linked(text.as_str(), links_in_xhtml),
                     "markdown" if self.definitions.version() == FhirVersion::R5 => {

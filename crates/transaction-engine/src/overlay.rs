@@ -19,7 +19,7 @@ use versioning_core::Head;
 
 use crate::found_by::FoundBy;
 
-/// A query that finds more below an overlay is refused: a commit compares all that it found.
+/// What finds more below an overlay cannot be written by: a commit compares all that it found.
 const FOUND_MAX: usize = 1000;
 
 /// The low 48 bits of a tag.
@@ -55,8 +55,6 @@ struct State {
     claimed: BTreeSet<(Scope, Bytes)>,
     claims: Vec<Write>,
     written: BTreeMap<Key, Written>,
-    /// The versions that became a write set.
-    taken: HashMap<Key, VersionToken>,
     /// What `written` is found by, from the first query on.
     found_by: Option<FoundBy>,
     /// The generation of what was written first.
@@ -64,6 +62,12 @@ struct State {
     twice: Option<Key>,
     /// Keys that were written and not asked for yet.
     fresh: Vec<Key>,
+}
+
+/// What a query finds below.
+struct Below {
+    found: Vec<StoredVersion>,
+    is_all: bool,
 }
 
 /// A version that is not committed yet.
@@ -292,17 +296,14 @@ impl Overlay {
 
     /// The version that the transaction gives a resource, if it writes it.
     pub fn version(&self, key: &Key) -> Option<VersionToken> {
-        let state = self.state();
-        let written = state.written.get(key).map(|written| written.version.next);
-        written.or_else(|| state.taken.get(key).copied())
+        self.state().written.get(key).map(|written| written.version.next)
     }
 
     /// Takes all of it as one write set, sorted by key, of the generation that its terms were made with. What is left
-    /// knows the versions that were written, and who refers to what must exist below.
+    /// knows who refers to what must exist below.
     pub fn take_write_set(&self, request: RequestId) -> WriteSet {
         let mut state = self.state();
         let all = std::mem::take(&mut *state);
-        state.taken = all.written.iter().map(|(key, written)| (key.clone(), written.version.next)).collect();
         // A head that is pinned, or that the transaction writes, needs no second guard.
         state.live = all.live.into_iter().filter(|(key, _)| !all.heads.contains_key(key)).collect();
         let live: Vec<Guard> =
@@ -331,8 +332,9 @@ impl Overlay {
         Ok(record)
     }
 
-    /// What a query finds below, remembered with everything that it depends on.
-    async fn search_below(&self, query: &Query) -> Result<Vec<StoredVersion>, StoreError> {
+    /// What a query finds below, remembered with everything that it depends on. What finds too much is not remembered,
+    /// and gives a part.
+    async fn search_below(&self, query: &Query) -> Result<Below, StoreError> {
         if follows_references(query) && !self.state().written.is_empty() {
             // The state in between exists nowhere: neither below nor here.
             return Err(StoreError::TooCostly);
@@ -343,7 +345,7 @@ impl Overlay {
             let page = self.0.below.search(&request).await?;
             found.extend(page.found);
             if found.len() > FOUND_MAX {
-                return Err(StoreError::TooCostly);
+                return Ok(Below { found, is_all: false });
             }
             request.after = page.next;
             if request.after.is_none() {
@@ -353,7 +355,7 @@ impl Overlay {
         let keys: BTreeSet<Key> = found.iter().map(|version| version.key.clone()).collect();
         let mut state = self.state();
         state.matched.entry(query.clone()).or_insert_with(|| keys.into_iter().collect());
-        Ok(found)
+        Ok(Below { found, is_all: true })
     }
 
     async fn commit_here(self, set: WriteSet) -> Result<Commit, StoreError> {
@@ -365,7 +367,10 @@ impl Overlay {
             if let Guard::Matches(query, _) = guard
                 && !self.state().matched.contains_key(query)
             {
-                self.search_below(query).await?;
+                let below = self.search_below(query).await?;
+                if !below.is_all {
+                    return Err(StoreError::TooCostly);
+                }
             }
         }
         let now = self.0.now;
@@ -421,8 +426,14 @@ impl Store for Overlay {
                 let below = self.search_below(query).await?;
                 let mut state = self.state();
                 state.index_written();
-                found.extend(below.into_iter().filter(|version| !state.written.contains_key(&version.key)));
+                let start = found.len();
+                let kept = |version: &StoredVersion| !state.written.contains_key(&version.key);
+                found.extend(below.found.into_iter().filter(kept));
                 found.extend(state.own_matches(query, self.0.now));
+                // Of a part no more is certain than that there are several.
+                if !below.is_all && found.len() < start + 2 {
+                    return Err(StoreError::TooCostly);
+                }
             }
             let total = request.total.then_some(found.len() as u64);
             Ok(SearchPage { found, total, ..SearchPage::default() })

@@ -1,10 +1,12 @@
 //! In which order entries are carried out, and what their resources are called.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use storage_api::Key;
 
 use crate::entry::{Entry, EntryError, Method};
+use crate::links::spelled_once;
 use crate::target::Target;
 
 /// When an entry is carried out.
@@ -56,27 +58,21 @@ pub enum PlanError {
 impl Plan {
     /// Orders the entries, and checks what needs no look at what is stored.
     pub fn new(entries: Vec<Result<Entry, EntryError>>) -> Result<Self, PlanError> {
-        let (mut read, mut errors) = (Vec::with_capacity(entries.len()), Vec::new());
-        for entry in entries {
-            match entry {
-                Ok(entry) => read.push(entry),
-                Err(error) => errors.push(error),
-            }
+        if entries.iter().any(Result::is_err) {
+            return Err(PlanError::Entries(entries.into_iter().filter_map(Result::err).collect()));
         }
-        if !errors.is_empty() {
-            return Err(PlanError::Entries(errors));
-        }
-        let entries = read;
+        // In place: there may be a hundred thousand of them.
+        let entries: Vec<Entry> = entries.into_iter().filter_map(Result::ok).collect();
         check_written(entries.iter().filter(|entry| !entry.method.is_safe()).filter_map(|entry| {
             match &entry.target {
                 Target::Instance(key) => Some((key, entry.index)),
                 _ => None,
             }
         }))?;
-        let mut named: HashMap<&str, usize> = HashMap::new();
+        let mut named: HashMap<Cow<'_, str>, usize> = HashMap::new();
         for entry in entries.iter().filter(|entry| !entry.method.is_safe()) {
             let Some(full_url) = &entry.full_url else { continue };
-            if let Some(first) = named.insert(full_url, entry.index) {
+            if let Some(first) = named.insert(spelled_once(full_url), entry.index) {
                 let full_url = full_url.chars().take(200).collect();
                 return Err(PlanError::SameFullUrl { full_url, entries: [first, entry.index] });
             }

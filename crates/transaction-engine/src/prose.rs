@@ -53,11 +53,19 @@ fn attributes(text: &str, start: usize, found: &mut Vec<Range<usize>>) -> usize 
 pub(crate) fn links_in_markdown(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut at = 0;
+    // A label is looked at once a line: a long line may have as many brackets as characters.
+    let (mut line, mut seen, mut is_first) = (0, 0, true);
     while let Some(start) = find(text, at, "]") {
         at = start + 1;
+        let passed = text.get(seen..start).unwrap_or_default();
+        if let Some(newline) = passed.rfind('\n') {
+            (line, is_first) = (seen + newline + 1, true);
+        }
+        seen = start;
         let rest = text.get(at..).unwrap_or_default();
-        let is_definition =
-            rest.starts_with(':') && is_label_of_definition(text.get(..start).unwrap_or_default());
+        let is_definition = std::mem::take(&mut is_first)
+            && rest.starts_with(':')
+            && is_label_of_definition(text.get(line..start).unwrap_or_default());
         if !rest.starts_with('(') && !is_definition {
             continue;
         }
@@ -78,10 +86,9 @@ pub(crate) fn links_in_markdown(text: &str) -> Vec<Range<usize>> {
     found
 }
 
-/// Whether a text ends with `[label`, with which its line begins.
-fn is_label_of_definition(text: &str) -> bool {
-    let line = text.rsplit('\n').next().unwrap_or_default().trim_start();
-    line.strip_prefix('[').is_some_and(|label| !label.is_empty() && !label.contains(['[', ']']))
+/// Whether the beginning of a line is `[label`.
+fn is_label_of_definition(line: &str) -> bool {
+    line.trim_start().strip_prefix('[').is_some_and(|label| !label.is_empty() && !label.contains(['[', ']']))
 }
 
 /// Puts other texts in places that do not overlap and stand in their order; `None` if nothing changes.
@@ -148,10 +155,20 @@ mod tests {
         assert_eq!(markdown("[a](1) ![b](2 \"3\") [c]( <4 5> 'x')(6) <7:8> [d] (9)"), ["1", "2", "4 5"]);
         assert_eq!(markdown("[1]: a\n  [2]: <b>  \"t\"\nx [3]: c\n[é]:d"), ["a", "b", "d"]);
         assert_eq!(markdown("[![a](1)](2)"), ["1", "2"]);
+        assert_eq!(markdown("x]\n[1]: a\n[2] [3]: b\n[4](\nc\n[5]: d"), ["a", "c", "d"]);
         for broken in ["]", "](", "](<", "[]:"] {
             assert_eq!(markdown(broken).concat(), "", "{broken}");
         }
         assert_eq!(markdown("](é"), ["é"]);
+    }
+
+    /// Looking back to the start of the line at every bracket would take hours.
+    #[test]
+    fn one_long_line_is_read_once() {
+        for text in ["]:".repeat(500_000), format!("[{}", "]:".repeat(500_000)), "<a ".repeat(500_000)] {
+            assert!(markdown(&text).len() < 2);
+            assert!(xhtml(&text).is_empty());
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::links::Links;
 pub struct Sent {
     text: Bytes,
     id: Option<String>,
+    url: Option<Box<str>>,
     conditional: Vec<String>,
 }
 
@@ -21,8 +22,9 @@ impl Sent {
     /// A resource that was read from this text.
     pub(crate) fn new(text: Bytes, tree: &Value, definitions: Definitions) -> Self {
         let id = tree.get("id").and_then(Value::as_str).map(str::to_owned);
+        let url = tree.get("url").and_then(Value::as_str).map(Box::from);
         let conditional = Links::conditional_references(tree, definitions).into_iter().collect();
-        Self { text, id, conditional }
+        Self { text, id, url, conditional }
     }
 
     /// Its JSON.
@@ -38,6 +40,11 @@ impl Sent {
     /// Its `id`.
     pub fn id(&self) -> Option<&str> {
         self.id.as_deref()
+    }
+
+    /// Its `url`: of a definition the canonical name.
+    pub fn url(&self) -> Option<&str> {
+        self.url.as_deref()
     }
 
     /// Its conditional references, each once: `Patient?identifier=…`.

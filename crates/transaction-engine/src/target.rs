@@ -38,23 +38,26 @@ impl Target {
         base: &str,
     ) -> Result<(Self, Vec<(String, String)>), Problem> {
         let below = url.strip_prefix(base).filter(|rest| rest.is_empty() || rest.starts_with(['/', '?']));
-        if below.is_none() && url.contains("://") {
+        let (path, query) = below.unwrap_or(url).split_once('?').unwrap_or((below.unwrap_or(url), ""));
+        // Criteria name systems by URLs, which are not always percent-encoded.
+        if below.is_none() && path.contains("://") {
             return Err(Problem::ForeignUrl(short(url)));
         }
-        let url = below.unwrap_or(url);
-        let (path, query) = url.split_once('?').unwrap_or((url, ""));
         let path = path.strip_prefix('/').unwrap_or(path);
         let path = path.strip_suffix('/').unwrap_or(path);
-        let pairs = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-        Ok((Self::path(path, definitions)?, pairs))
+        Ok((Self::path(path, definitions)?, pairs(query)?))
     }
 
     fn path(path: &str, definitions: Definitions) -> Result<Self, Problem> {
+        let no_route = || Problem::NoRoute(short(&format!("/{path}")));
         let decoded = path.splitn(5, '/').map(|segment| percent_decode_str(segment).decode_utf8());
-        let decoded = decoded.collect::<Result<Vec<_>, _>>().map_err(|_| Problem::NoRoute(short(path)))?;
+        let decoded = decoded.collect::<Result<Vec<_>, _>>().map_err(|_| no_route())?;
         let segments: Vec<&str> = decoded.iter().map(AsRef::as_ref).collect();
         if segments.iter().any(|segment| segment.starts_with('$')) {
             return Err(Problem::Operation(short(path)));
+        }
+        if segments.len() > 1 && segments.contains(&"") {
+            return Err(no_route());
         }
         let named = |name: &str| {
             if is_resource_type(definitions.version(), name) {
@@ -72,17 +75,23 @@ impl Target {
             [""] => Ok(Self::Base),
             ["metadata"] => Ok(Self::Metadata),
             ["_history"] => Ok(Self::SystemHistory),
+            ["_search"] => Err(Problem::SearchByPost),
             [name] => named(name).map(Self::Type),
             [name, "_history"] => named(name).map(Self::TypeHistory),
-            [name, "_search"] => named(name).and(Err(Problem::SearchByPost)),
+            [name, .., "_search"] => named(name).and(Err(Problem::SearchByPost)),
             [name, id] => key(name, id).map(Self::Instance),
             [name, id, "_history"] => key(name, id).map(Self::InstanceHistory),
             [name, id, member] => {
+                let owner = key(name, id)?;
+                // Only some types have compartments.
+                if definitions.compartment(name).is_none() {
+                    return Err(no_route());
+                }
                 let member = if *member == "*" { None } else { Some(named(member)?) };
-                Ok(Self::Compartment(key(name, id)?, member))
+                Ok(Self::Compartment(owner, member))
             }
             [name, id, "_history", version] => Ok(Self::Version(key(name, id)?, (*version).to_owned())),
-            _ => Err(Problem::NoRoute(short(path))),
+            _ => Err(no_route()),
         }
     }
 
@@ -94,6 +103,16 @@ impl Target {
             Self::Base | Self::Metadata | Self::SystemHistory | Self::Compartment(..) => None,
         }
     }
+}
+
+/// The parameters in a query, decoded as those of single requests are.
+pub(crate) fn pairs(query: &str) -> Result<Vec<(String, String)>, Problem> {
+    let is_text = |part: &&str| percent_decode_str(part).decode_utf8().is_ok();
+    if !is_text(&query) {
+        let part = query.split(['&', '=']).find(|part| !is_text(part)).unwrap_or(query);
+        return Err(Problem::Encoding(short(part)));
+    }
+    Ok(form_urlencoded::parse(query.as_bytes()).into_owned().collect())
 }
 
 /// What a client sent, short enough to be quoted.

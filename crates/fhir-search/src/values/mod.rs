@@ -134,6 +134,12 @@ fn add_texts<'a>(texts: impl Iterator<Item = &'a str>, term: &str, terms: &mut V
     }
 }
 
+/// The name of a system. That of most quantities is one letter longer than what is held in place, and copied very often.
+fn system_name(system: &str) -> CompactString {
+    const UNITS: &str = "http://unitsofmeasure.org";
+    if system == UNITS { CompactString::const_new(UNITS) } else { system.into() }
+}
+
 fn member<'a>(object: &'a Object, name: &str) -> Option<&'a Object> {
     object.get(name).and_then(Json::as_object)
 }

@@ -4,7 +4,7 @@ use fhir_model::json::{Object, Value as Json};
 use fhirpath::Element;
 use storage_api::{Coding, Number, Value};
 
-use super::{Sink, string};
+use super::{Sink, string, system_name};
 
 /// The system of currencies.
 const ISO_4217: &str = "urn:iso:std:iso:4217";
@@ -41,7 +41,7 @@ fn quantity(object: &Object, sink: Sink<'_>) {
     };
     let named = unit.filter(|unit| code != Some(*unit)).map(|unit| (unit, None));
     let mut give = |unit: Option<(&str, Option<&str>)>| {
-        let unit = unit.map(|(code, system)| Coding { code: code.into(), system: system.map(Into::into) });
+        let unit = unit.map(|(code, system)| Coding { code: code.into(), system: system.map(system_name) });
         sink(Value::Quantity { value, unit });
     };
     match (coding, named) {

@@ -4,7 +4,7 @@ use fhir_model::json::{Object, Value as Json};
 use fhirpath::Element;
 use storage_api::{Coding, Value};
 
-use super::{Sink, each, string};
+use super::{Sink, each, string, system_name};
 
 pub(super) fn values(element: &Element<'_>, system: Option<&'static str>, sink: Sink<'_>) {
     match element.value() {
@@ -46,7 +46,7 @@ fn object_values(element: &Element<'_>, object: &Object, sink: Sink<'_>) {
 }
 
 pub(super) fn bare(code: &str, system: Option<&str>, sink: Sink<'_>) {
-    sink(Value::Token(Coding { code: code.into(), system: system.map(Into::into) }));
+    sink(Value::Token(Coding { code: code.into(), system: system.map(system_name) }));
 }
 
 pub(super) fn truth(value: bool, sink: Sink<'_>) {

@@ -62,6 +62,28 @@ fn all_searches_of_a_transaction_are_answered_from_one_moment() {
     assert_eq!(text("entry.5.resource.entry.0.resource.id"), "own");
 }
 
+/// More resources match than a commit could compare, so it is not found out how many: several is what counts.
+#[test]
+fn criteria_that_find_more_than_can_be_compared_find_several() {
+    let bench = Bench::new(ReferentialIntegrity::Off);
+    let many: Vec<String> = (0..1001)
+        .map(|_| {
+            r#"{"resource":{"resourceType":"Patient","active":true},"request":{"method":"POST","url":"Patient"}}"#
+                .to_owned()
+        })
+        .collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    assert_eq!(ask(&bench, &bench.service, bundle(&many)).status, 200);
+    for entry in [
+        r#"{"resource":{"resourceType":"Patient"},"request":{"method":"POST","url":"Patient","ifNoneExist":"active=true"}}"#,
+        r#"{"resource":{"resourceType":"Patient"},"request":{"method":"PUT","url":"Patient?active=true"}}"#,
+        r#"{"resource":{"resourceType":"Flag","subject":{"reference":"Patient?active=true"}},"request":{"method":"POST","url":"Flag"}}"#,
+        r#"{"request":{"method":"DELETE","url":"Patient?active=true"}}"#,
+    ] {
+        assert_eq!(ask(&bench, &bench.service, bundle(&[entry])).status, 412, "{entry}");
+    }
+}
+
 fn text_at(value: &Value, path: &str) -> String {
     let found = path.split('.').try_fold(value, |value, step| match (value, step.parse::<usize>()) {
         (Value::Array(items), Ok(index)) => items.get(index),

@@ -289,3 +289,27 @@ fn too_many_entries_are_refused() {
         assert_eq!(transaction(&service, &[a, b]).await.status, 200);
     });
 }
+
+/// In a batch those with the same criteria are about one resource, so the last of them is what stays.
+#[test]
+fn batch_entries_with_the_same_criteria_keep_their_order() {
+    on_every_store(|service| async move {
+        for round in 0..12 {
+            let entry = |version: u32| {
+                format!(
+                    r#"{{"resource":{{"resourceType":"Patient","multipleBirthInteger":{version},"identifier":[{{"system":"urn:s","value":"{round}"}}]}},"request":{{"method":"PUT","url":"Patient?identifier=urn:s|{round}"}}}}"#
+                )
+            };
+            let entries: Vec<String> = (1..=6).map(entry).collect();
+            let bundle =
+                format!(r#"{{"resourceType":"Bundle","type":"batch","entry":[{}]}}"#, entries.join(","));
+            let answer = tree(&ask(&service, Operation::Bundle(Content::json(bundle))).await);
+            let version = |entry: &Value| {
+                entry.get("response").unwrap().get("etag").unwrap().as_str().unwrap().to_owned()
+            };
+            let versions: Vec<String> =
+                answer.get("entry").unwrap().as_array().unwrap().iter().map(version).collect();
+            assert_eq!(versions, [1, 2, 3, 4, 5, 6].map(|version| format!("W/\"{version}\"")), "{round}");
+        }
+    });
+}

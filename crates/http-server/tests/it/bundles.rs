@@ -115,6 +115,20 @@ const REQUESTS: &[Single] = &[
     one("GET", "Flag/_history", ""),
     one("GET", "_history?_count=2", ""),
     one("GET", "metadata", ""),
+    one("GET", "metadata?mode=terminology", ""),
+    one("GET", "metadata?mode=perhaps", ""),
+    // What is not known, and what cannot be read
+    one("GET", "Flag/a?nonsense=1", ""),
+    one("GET", "Flag/a/_history?nonsense=1", ""),
+    one("GET", "Flag/a/Patient", ""),
+    one("GET", "Flag/a/b/c/d", ""),
+    one("GET", "Flag?identifier=%ff", ""),
+    one("PUT", "Patient?identifier=%ff", PATIENT),
+    on("POST", "Patient", if_none_exist!("identifier=%ff"), PATIENT),
+    // layout
+    one("PUT", "Flag/a?_format=json", OTHER),
+    one("POST", "Flag?_format=json&_pretty=true", FLAG),
+    one("DELETE", "Flag?identifier=s|none&_format=json", ""),
     // create
     one("POST", "Patient", FLAG),
     one("POST", "Patient", r#"{"resourceType":"Patient","id":"passed-over","gender":"male"}"#),
@@ -156,6 +170,15 @@ const REQUESTS: &[Single] = &[
     on("DELETE", "Patient?identifier=s|none", if_match!("W/\"1\""), ""),
     one("DELETE", "Patient?nonsense=1", ""),
     one("DELETE", "Patient?identifier=s|1", ""),
+    // systems as people write them
+    one(
+        "PUT",
+        "Patient?identifier=http://example.org/ids|1",
+        r#"{"resourceType":"Patient","identifier":[{"system":"http://example.org/ids","value":"1"}]}"#,
+    ),
+    on("POST", "Patient", if_none_exist!("identifier=http://example.org/ids|1"), PATIENT),
+    one("GET", "Patient?identifier=http://example.org/ids|1", ""),
+    one("DELETE", "Patient?identifier=http://example.org/ids|1", ""),
     // delete
     on("DELETE", "Flag/a", if_match!("W/\"1\""), ""),
     on("DELETE", "Flag/a", if_match!("one"), ""),

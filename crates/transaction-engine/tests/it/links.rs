@@ -33,7 +33,9 @@ fn cases(base: Option<&str>) -> Vec<Case> {
         cases.push((format!("{full_url}1"), None, None));
         cases.push((format!("{full_url}/1"), None, None));
         cases.push((format!("x{full_url}"), None, None));
-        cases.push((full_url.to_ascii_uppercase(), None, None));
+        // A UUID is the same in capitals (RFC 9562 section 4), and only that.
+        let same = full_url.starts_with("urn:uuid:").then(|| key.to_owned());
+        cases.push((full_url.to_ascii_uppercase(), same, None));
     }
     let relative = base.map(|_| "Patient/c".to_owned());
     cases.push(("Patient/1".to_owned(), relative, None));
@@ -124,6 +126,30 @@ fn what_names_a_resource_is_replaced_where_it_is_a_reference() {
         }
     }
     assert!(replaced > 1000, "only {replaced} were replaced");
+}
+
+/// A definition goes by its canonical name, which may be where it was published.
+#[test]
+fn the_name_of_a_definition_is_replaced_where_it_is_a_place() {
+    let name = "http://example.org/fhir/StructureDefinition/shoe";
+    let mut links = Links::default();
+    links.add_definition(name, Key::new("StructureDefinition", "1"));
+    for version in FhirVersion::ALL {
+        for (element, is_place) in [
+            (r#""subject":{"reference":"TEXT"}"#, true),
+            (r#""text":{"div":"<div><a href=\"TEXT\">x</a></div>"}"#, true),
+            (r#""extension":[{"url":"TEXT","valueCode":"x"}]"#, false),
+            (r#""extension":[{"url":"u","valueUri":"TEXT"}]"#, false),
+            (r#""meta":{"profile":["TEXT"]}"#, false),
+            (r#""code":{"coding":[{"system":"TEXT"}]}"#, false),
+            (r#""identifier":[{"system":"TEXT"}]"#, false),
+        ] {
+            let mut resource = basic(element, name);
+            links.rewrite(&mut resource, None, Definitions::of(version));
+            let expected = if is_place { "StructureDefinition/1" } else { name };
+            assert_eq!(resource, basic(element, expected), "{version:?} {element}");
+        }
+    }
 }
 
 /// Whatever is in them, texts for people and links in them come back as they were.
