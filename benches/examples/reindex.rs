@@ -105,7 +105,7 @@ fn request(operation: Operation) -> Request {
         idempotency_key: None,
         retries_max: None,
         base: "http://here/R4".to_owned(),
-        trace: String::new(),
+        trace: "".into(),
         caller: Caller::default(),
     }
 }

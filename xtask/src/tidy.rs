@@ -108,6 +108,7 @@ const NAMED_ONLY_BY: &[(&str, &[&str])] = &[
     ("quick-xml", &["fhir-model", "fhir-patch", "fhir-validate"]),
     ("tokio", &["fhir-service", "http-server", "firelock", "xtask", "benches"]),
     ("clap", &["firelock", "xtask"]),
+    ("tikv-jemallocator", &["firelock"]),
 ];
 
 /// Crates whose library part has no dependency at all.

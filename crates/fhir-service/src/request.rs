@@ -30,7 +30,7 @@ pub struct Request {
     /// The public base URL of the API, without a slash at its end.
     pub base: String,
     /// The id of the request, for logs and outcomes.
-    pub trace: String,
+    pub trace: Arc<str>,
     /// Who asks, as the rulebook admitted them.
     pub caller: Caller,
 }

@@ -158,7 +158,7 @@ impl Service {
 
     /// Carries out a request. Every failure becomes an answer too.
     pub async fn handle(&self, request: Request) -> Answer {
-        let trace: Arc<str> = request.trace.as_str().into();
+        let trace = Arc::clone(&request.trace);
         let interaction = request.operation.interaction();
         match TRACE.scope(Arc::clone(&trace), self.carry_out(request)).await {
             Ok(answer) => answer,
@@ -389,7 +389,7 @@ pub(crate) struct Context {
     /// See [`Request::retries_max`].
     pub(crate) retries_max: Option<u16>,
     pub(crate) base: String,
-    pub(crate) trace: String,
+    pub(crate) trace: Arc<str>,
     pub(crate) claim: Option<Claim>,
     pub(crate) caller: Caller,
     pub(crate) planned: Planned,

@@ -78,7 +78,7 @@ async fn create(mount: &Mount, base: &str, resource: &Value) -> Result<Stored> {
             retries_max: None,
             idempotency_key: None,
             base: base.to_owned(),
-            trace: "demo".to_owned(),
+            trace: "demo".into(),
             caller: Caller {
                 system: Some(ASID.to_owned()),
                 organization: Some(ORGANIZATION.to_owned()),

@@ -58,7 +58,7 @@ async fn create(mount: &Mount, base: &str, resource: &Value) -> Result<String> {
             retries_max: None,
             idempotency_key: None,
             base: base.to_owned(),
-            trace: "demo".to_owned(),
+            trace: "demo".into(),
             caller: Caller {
                 system: Some(ASID.to_owned()),
                 organization: Some(ORGANIZATION.to_owned()),

@@ -94,7 +94,7 @@ impl Shared {
         parts: &Parts,
         peer: Peer,
         upload: &mut Upload<'_>,
-        trace: &str,
+        trace: &Arc<str>,
     ) -> Response<Full<Bytes>> {
         let path = parts.uri.path();
         let Some((mount, below)) = self.mount(path) else {
@@ -163,14 +163,14 @@ impl Shared {
 
     /// The id that the client gave this request, if it can be a FHIR id too, or a new one: it
     /// names the request in logs, in `X-Request-Id` and in outcomes.
-    fn trace(&self, headers: &HeaderMap) -> String {
+    fn trace(&self, headers: &HeaderMap) -> Arc<str> {
         let legible = |id: &&str| {
             !id.is_empty()
                 && id.len() <= 64
                 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte))
         };
         let sent = headers.get(X_REQUEST_ID).and_then(|id| id.to_str().ok()).filter(legible);
-        sent.map_or_else(|| self.fallback.ids().trace_id().to_string(), str::to_owned)
+        sent.map_or_else(|| self.fallback.ids().trace_id().to_string().into(), Arc::from)
     }
 }
 

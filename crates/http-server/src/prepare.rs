@@ -1,5 +1,7 @@
 //! From the lines of a request to what it asks the service for: steps 1 to 5 of the order of checks.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use fhir_definitions::FhirVersion;
 use fhir_service::{
@@ -30,7 +32,7 @@ impl Shared {
         below: &str,
         (parts, peer): (&Parts, Peer),
         (upload, caller): (&mut Upload<'_>, &mut Caller),
-        trace: &str,
+        trace: &Arc<str>,
     ) -> Result<Prepared, Failure> {
         check_host(parts)?;
         let (rulebook, headers) = (mount.service.rulebook(), &parts.headers);
@@ -92,7 +94,6 @@ impl Shared {
         } else {
             (idempotency_key(headers)?, retry::retries_max(headers)?)
         };
-        let trace = trace.to_owned();
         let request = Request {
             operation,
             precondition,
@@ -100,7 +101,7 @@ impl Shared {
             idempotency_key,
             retries_max,
             base,
-            trace,
+            trace: Arc::clone(trace),
             caller: caller.clone(),
         };
         Ok(Prepared::Request(Box::new((request, presentation))))

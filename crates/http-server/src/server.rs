@@ -2,11 +2,12 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use fhir_service::Service;
@@ -209,6 +210,9 @@ async fn connection<S>(
     let mut look = pin!(sleep(limits.header_time_max.min(limits.send_time_max)));
     let (mut stopping, mut closing) = (false, false);
     let ended = loop {
+        // The protocol layer itself has an eye on clients of HTTP/1.1.
+        let time_to_look =
+            poll_fn(|task| if streams.are_spoken() { look.as_mut().poll(task) } else { Poll::Pending });
         tokio::select! {
             biased;
             ended = connection.as_mut() => break ended,
@@ -216,7 +220,7 @@ async fn connection<S>(
                 stopping = true;
                 connection.as_mut().graceful_shutdown();
             }
-            () = look.as_mut() => match streams.judge(Instant::now()) {
+            () = time_to_look => match streams.judge(Instant::now()) {
                 Verdict::Wait(until) => look.as_mut().reset(until),
                 // It is told first, so that a request that is on its way is sent elsewhere.
                 Verdict::Idle if !closing => {

@@ -5,6 +5,7 @@
 //! come, and who does not read blocks the connection, see [`crate::sending`].)
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,7 +20,13 @@ use crate::sending::BYTES_MIN;
 
 /// What a connection has under way.
 #[derive(Clone)]
-pub(crate) struct Streams(Arc<Mutex<State>>);
+pub(crate) struct Streams(Arc<Shared>);
+
+struct Shared {
+    /// Whether the client speaks HTTP/2.
+    spoken: AtomicBool,
+    state: Mutex<State>,
+}
 
 struct State {
     idle_time_max: Duration,
@@ -49,7 +56,7 @@ pub(crate) enum Verdict {
 
 impl Streams {
     pub(crate) fn new(limits: &Limits) -> Self {
-        Self(Arc::new(Mutex::new(State {
+        let state = State {
             idle_time_max: limits.header_time_max,
             send_time_max: limits.send_time_max,
             idle_since: None,
@@ -57,12 +64,19 @@ impl Streams {
             answers: BTreeMap::new(),
             bytes: 0,
             next: 0,
-        })))
+        };
+        Self(Arc::new(Shared { spoken: AtomicBool::new(false), state: Mutex::new(state) }))
+    }
+
+    /// Whether there is anything to judge: the client speaks HTTP/2.
+    pub(crate) fn are_spoken(&self) -> bool {
+        self.0.spoken.load(Ordering::Relaxed)
     }
 
     /// The client speaks HTTP/2, or is given its time once more.
     pub(crate) fn rest(&self) {
         self.state().idle_since = Some(Instant::now());
+        self.0.spoken.store(true, Ordering::Relaxed);
     }
 
     /// A request came.
@@ -87,7 +101,7 @@ impl Streams {
 
     fn state(&self) -> MutexGuard<'_, State> {
         // Every change under the lock is complete in itself.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -235,7 +235,7 @@ pub(crate) fn request(operation: Operation) -> Request {
         retries_max: None,
         idempotency_key: None,
         base: BASE.to_owned(),
-        trace: "t".to_owned(),
+        trace: "t".into(),
         caller: rulebook::Caller::default(),
     }
 }

@@ -43,7 +43,7 @@ async fn ask(service: &Service, operation: Operation) -> Answer {
         idempotency_key: None,
         retries_max: None,
         base: "http://server.example/flags/STU3".to_owned(),
-        trace: "test".to_owned(),
+        trace: "test".into(),
         caller: Caller::default(),
     };
     service.handle(request).await

@@ -42,7 +42,7 @@ async fn ask(service: &Service, operation: Operation) -> Answer {
         retries_max: None,
         idempotency_key: None,
         base: "http://server.example/R4".to_owned(),
-        trace: "test".to_owned(),
+        trace: "test".into(),
         caller: Caller::default(),
     };
     service.handle(request).await
