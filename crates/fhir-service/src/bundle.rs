@@ -19,8 +19,7 @@ use crate::blame::{FAILURES_TOLD_MAX, several};
 use crate::content::expect_content;
 use crate::present::{Format, Presentation};
 use crate::request::{
-    CapabilityMode, Content, Criteria, Encoding, Handling, Operation, Patch, PatchFormat, Preferences,
-    SearchScope,
+    CapabilityMode, Content, Criteria, Encoding, Operation, Patch, PatchFormat, Preferences, SearchScope,
 };
 use crate::service::{Context, Planned, Service};
 use crate::subset::Subset;
@@ -104,13 +103,8 @@ impl Service {
         let (subset, mut query) = shown_of(entry)?;
         let operation = self.operation_of(entry, &mut query, resource)?;
         self.rulebook.check_query(operation.interaction(), &entry.query)?;
-        match query.into_iter().next() {
-            Some((name, _)) if preferences.handling == Some(Handling::Strict) => {
-                let name = name.chars().take(64).collect();
-                Err(Failure::Parameter { name, problem: ParameterProblem::Unknown })
-            }
-            _ => Ok(Asked { operation, precondition, subset }),
-        }
+        preferences.expect_known(query)?;
+        Ok(Asked { operation, precondition, subset })
     }
 
     /// Leaves in `query` what it does not know.
@@ -291,10 +285,10 @@ fn shown_len(answer: &Answer) -> usize {
 /// entry is passed over.
 pub(crate) fn shown_of(entry: &Entry) -> Result<(Subset, Vec<(String, String)>), Failure> {
     let is_search = matches!(entry.target, Target::Base | Target::Type(_) | Target::Compartment(..));
-    let mut query = entry.query.clone();
     if !entry.method.is_safe() {
         return Ok((Subset::Whole, Vec::new()));
     }
+    let mut query = entry.query.clone();
     taken(&mut query, "_format")?;
     taken(&mut query, "_pretty")?;
     let elements = taken(&mut query, "_elements")?;

@@ -322,6 +322,19 @@ pub struct Preferences {
     pub rebase: bool,
 }
 
+impl Preferences {
+    /// Parameters that nothing took are passed over, unless the client asked for strictness.
+    pub fn expect_known(self, rest: Vec<(String, String)>) -> Result<(), Failure> {
+        match rest.into_iter().next() {
+            Some((name, _)) if self.handling == Some(Handling::Strict) => {
+                let name = name.chars().take(64).collect();
+                Err(Failure::Parameter { name, problem: ParameterProblem::Unknown })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// What a client wants done with parameters that are not known (`Prefer: handling=…`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Handling {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use fhir_definitions::FhirVersion;
 use fhir_service::{
-    CapabilityMode, Content, Criteria, DiffFormat, Encoding, Format, Handling, HistoryParameters, Operation,
-    Patch, Presentation, Request, SearchScope, Subset,
+    CapabilityMode, Content, Criteria, DiffFormat, Encoding, Format, HistoryParameters, Operation, Patch,
+    Presentation, Request, SearchScope, Subset,
 };
 use hyper::header::{ACCESS_CONTROL_REQUEST_METHOD, HOST, HeaderMap};
 use hyper::http::request::Parts;
@@ -87,7 +87,7 @@ impl Shared {
         } else {
             operation(target, (interaction, criteria, diff_format), content, &mut query, version)?
         };
-        refuse_unknown(query, preferences.handling)?;
+        preferences.expect_known(query.into_pairs())?;
         let base = format!("{}{}", self.origin.url(parts, peer), mount.path);
         let (idempotency_key, retries_max) = if interaction.is_safe() {
             (None, None)
@@ -395,15 +395,4 @@ fn capability_mode(query: &mut Query, version: FhirVersion) -> Result<Capability
         return Ok(CapabilityMode::Full);
     }
     CapabilityMode::parse(query.take("mode")?.as_deref())
-}
-
-/// Parameters that nothing took are passed over, unless the client asked for strictness.
-fn refuse_unknown(query: Query, handling: Option<Handling>) -> Result<(), Failure> {
-    match query.into_pairs().into_iter().next() {
-        Some((name, _)) if handling == Some(Handling::Strict) => Err(Failure::Parameter {
-            name: name.chars().take(64).collect(),
-            problem: ParameterProblem::Unknown,
-        }),
-        _ => Ok(()),
-    }
 }

@@ -4,10 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use fhir_model::json::Value;
 use http_server::Settings;
-use storage_api::{
-    Answer, Commit, HistoryPage, HistoryRequest, Index, IndexGeneration, Key, Record, SearchPage,
-    SearchRequest, Store, StoredVersion, VersionSelector, Write, WriteSet,
-};
+use storage_api::{Answer, Commit, Key, Store, Write, WriteSet};
 
 use crate::client::{Request, Response, at, text_at};
 use crate::harness::TestServer;
@@ -226,29 +223,7 @@ struct Noted {
 }
 
 impl Store for Noted {
-    fn read<'a>(&'a self, key: &'a Key) -> Answer<'a, Record> {
-        self.store.read(key)
-    }
-
-    fn read_version<'a>(
-        &'a self,
-        key: &'a Key,
-        version: VersionSelector,
-    ) -> Answer<'a, Option<StoredVersion>> {
-        self.store.read_version(key, version)
-    }
-
-    fn history<'a>(&'a self, request: &'a HistoryRequest) -> Answer<'a, HistoryPage> {
-        self.store.history(request)
-    }
-
-    fn search<'a>(&'a self, request: &'a SearchRequest) -> Answer<'a, SearchPage> {
-        self.store.search(request)
-    }
-
-    fn snapshot(&self) -> Answer<'_, Arc<dyn Store>> {
-        self.store.snapshot()
-    }
+    passed_on!(read read_version history search snapshot index_generation index close);
 
     fn commit(&self, set: WriteSet) -> Answer<'static, Commit> {
         let versions = set.writes.iter().filter_map(|write| match write {
@@ -257,18 +232,6 @@ impl Store for Noted {
         });
         self.commits.lock().expect("no panic").push(versions.collect());
         self.store.commit(set)
-    }
-
-    fn index_generation(&self) -> IndexGeneration {
-        self.store.index_generation()
-    }
-
-    fn index(&self) -> Answer<'_, Index> {
-        self.store.index()
-    }
-
-    fn close(&self) -> Answer<'static, ()> {
-        self.store.close()
     }
 }
 

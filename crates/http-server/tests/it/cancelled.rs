@@ -5,10 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http_server::{Audit, AuditRecord, Settings};
-use storage_api::{
-    Answer, Commit, HistoryPage, HistoryRequest, Index, IndexGeneration, Key, Record, SearchPage,
-    SearchRequest, Store, StoredVersion, VersionSelector, Write, WriteSet,
-};
+use storage_api::{Answer, Commit, Store, Write, WriteSet};
 use tokio::sync::Semaphore;
 
 use crate::client::Connection;
@@ -23,29 +20,7 @@ struct Held {
 }
 
 impl Store for Held {
-    fn read<'a>(&'a self, key: &'a Key) -> Answer<'a, Record> {
-        self.store.read(key)
-    }
-
-    fn read_version<'a>(
-        &'a self,
-        key: &'a Key,
-        version: VersionSelector,
-    ) -> Answer<'a, Option<StoredVersion>> {
-        self.store.read_version(key, version)
-    }
-
-    fn history<'a>(&'a self, request: &'a HistoryRequest) -> Answer<'a, HistoryPage> {
-        self.store.history(request)
-    }
-
-    fn search<'a>(&'a self, request: &'a SearchRequest) -> Answer<'a, SearchPage> {
-        self.store.search(request)
-    }
-
-    fn snapshot(&self) -> Answer<'_, Arc<dyn Store>> {
-        self.store.snapshot()
-    }
+    passed_on!(read read_version history search snapshot index_generation index close);
 
     fn commit(&self, set: WriteSet) -> Answer<'static, Commit> {
         let writes = set.writes.iter().any(|write| matches!(write, Write::Version(_)));
@@ -61,18 +36,6 @@ impl Store for Held {
             let _opened = open.acquire().await;
             ended
         })
-    }
-
-    fn index_generation(&self) -> IndexGeneration {
-        self.store.index_generation()
-    }
-
-    fn index(&self) -> Answer<'_, Index> {
-        self.store.index()
-    }
-
-    fn close(&self) -> Answer<'static, ()> {
-        self.store.close()
     }
 }
 

@@ -10,8 +10,8 @@ use fhir_service::{Entropy, Ids, Service, Slice, Validation};
 use http_server::{Limits, Mount, Server, Settings};
 use rulebook::{FhirRulebook, LockSettings, Rulebook};
 use storage_api::{
-    Answer, Clock, Commit, HistoryPage, HistoryRequest, Index, IndexGeneration, Key, Record, SearchPage,
-    SearchRequest, Store, StoredVersion, Timestamp, VersionSelector, WriteSet,
+    Answer, Clock, HistoryPage, HistoryRequest, Key, Record, SearchPage, SearchRequest, Store, StoredVersion,
+    Timestamp, VersionSelector,
 };
 use storage_memory::MemoryStore;
 use tokio::sync::oneshot;
@@ -60,6 +60,8 @@ struct Gate {
 }
 
 impl Store for Gate {
+    passed_on!(read_version history search snapshot commit index_generation index close);
+
     fn read<'a>(&'a self, key: &'a Key) -> Answer<'a, Record> {
         Box::pin(async move {
             let record = self.store.read(key).await;
@@ -69,42 +71,6 @@ impl Store for Gate {
             }
             record
         })
-    }
-
-    fn read_version<'a>(
-        &'a self,
-        key: &'a Key,
-        version: VersionSelector,
-    ) -> Answer<'a, Option<StoredVersion>> {
-        self.store.read_version(key, version)
-    }
-
-    fn history<'a>(&'a self, request: &'a HistoryRequest) -> Answer<'a, HistoryPage> {
-        self.store.history(request)
-    }
-
-    fn search<'a>(&'a self, request: &'a SearchRequest) -> Answer<'a, SearchPage> {
-        self.store.search(request)
-    }
-
-    fn snapshot(&self) -> Answer<'_, Arc<dyn Store>> {
-        self.store.snapshot()
-    }
-
-    fn commit(&self, set: WriteSet) -> Answer<'static, Commit> {
-        self.store.commit(set)
-    }
-
-    fn index_generation(&self) -> IndexGeneration {
-        self.store.index_generation()
-    }
-
-    fn index(&self) -> Answer<'_, Index> {
-        self.store.index()
-    }
-
-    fn close(&self) -> Answer<'static, ()> {
-        self.store.close()
     }
 }
 
@@ -124,6 +90,8 @@ impl Slow {
 }
 
 impl Store for Slow {
+    passed_on!(commit index_generation index close);
+
     fn read<'a>(&'a self, key: &'a Key) -> Answer<'a, Record> {
         self.pass();
         self.store.read(key)
@@ -154,22 +122,6 @@ impl Store for Slow {
             let slow: Arc<dyn Store> = Arc::new(Self { store, millis, clock });
             Ok(slow)
         })
-    }
-
-    fn commit(&self, set: WriteSet) -> Answer<'static, Commit> {
-        self.store.commit(set)
-    }
-
-    fn index_generation(&self) -> IndexGeneration {
-        self.store.index_generation()
-    }
-
-    fn index(&self) -> Answer<'_, Index> {
-        self.store.index()
-    }
-
-    fn close(&self) -> Answer<'static, ()> {
-        self.store.close()
     }
 }
 

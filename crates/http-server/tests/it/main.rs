@@ -1,5 +1,8 @@
 //! The HTTP edge as clients see it.
 
+#[macro_use]
+mod passed_on;
+
 mod bad_input;
 mod bundle_failures;
 mod bundles;

@@ -5,10 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http_server::Settings;
-use storage_api::{
-    Answer, Commit, HistoryPage, HistoryRequest, Index, IndexGeneration, Key, Record, SearchPage,
-    SearchRequest, Store, StoreError, StoredVersion, VersionSelector, WriteSet,
-};
+use storage_api::{Answer, Commit, Key, Record, Store, StoreError, StoredVersion, VersionSelector, WriteSet};
 
 use crate::bad_input::{check_outcome, goes_on};
 use crate::client::Request;
@@ -56,6 +53,8 @@ fn is_broken(key: &Key) -> bool {
 }
 
 impl Store for Faulty {
+    passed_on!(history search snapshot index_generation index close);
+
     fn read<'a>(&'a self, key: &'a Key) -> Answer<'a, Record> {
         Box::pin(async move {
             if is_broken(key) {
@@ -79,18 +78,6 @@ impl Store for Faulty {
             }
             self.store.read_version(key, version).await
         })
-    }
-
-    fn history<'a>(&'a self, request: &'a HistoryRequest) -> Answer<'a, HistoryPage> {
-        self.store.history(request)
-    }
-
-    fn search<'a>(&'a self, request: &'a SearchRequest) -> Answer<'a, SearchPage> {
-        self.store.search(request)
-    }
-
-    fn snapshot(&self) -> Answer<'_, Arc<dyn Store>> {
-        self.store.snapshot()
     }
 
     fn commit(&self, set: WriteSet) -> Answer<'static, Commit> {
@@ -118,18 +105,6 @@ impl Store for Faulty {
 
     fn is_full(&self) -> bool {
         matches!(self.fault, Fault::Queue)
-    }
-
-    fn index_generation(&self) -> IndexGeneration {
-        self.store.index_generation()
-    }
-
-    fn index(&self) -> Answer<'_, Index> {
-        self.store.index()
-    }
-
-    fn close(&self) -> Answer<'static, ()> {
-        self.store.close()
     }
 }
 
