@@ -19,5 +19,6 @@ mod records;
 mod references;
 mod repeats;
 mod replacements;
+mod stores;
 mod transactions;
 mod words;

@@ -4,54 +4,30 @@
 use std::sync::Arc;
 
 use fhir_model::json::{self, Value};
-use fhir_service::{
-    Answer, Content, Ids, Limits, Operation, Payload, Preferences, Request, Service, SystemClock,
-};
+use fhir_service::{Answer, Content, Ids, Limits, Operation, Service};
 use rulebook::spine::{FlagsRulebook, Security};
-use rulebook::{Caller, ConflictBody, SpineRulebook};
+use rulebook::{ConflictBody, SpineRulebook};
 use storage_api::{Key, Store};
-use storage_memory::MemoryStore;
-use storage_sqlite::{Options, SqliteStore};
-use tokio::runtime::Builder;
 use tokio::task::JoinSet;
-use versioning_core::Precondition;
 
 use crate::process::{Server, request};
+use crate::stores::{self, tree};
 
 const CLIENTS: usize = 16;
 
+fn service(store: Arc<dyn Store>) -> Service {
+    let rulebook =
+        FlagsRulebook::new(SpineRulebook::default_locks(), ConflictBody::default(), Security::default());
+    Service::new(Arc::new(rulebook), store, Ids::system(), Limits::default())
+}
+
 /// Runs a test on each store.
 fn on_every_store<F: Future<Output = ()>>(test: impl Fn(Service) -> F) {
-    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let directory = tempfile::tempdir().unwrap();
-    let sqlite = SqliteStore::open(directory.path(), Options::default(), Arc::new(SystemClock)).unwrap();
-    let stores: [Arc<dyn Store>; 2] = [Arc::new(MemoryStore::new(Arc::new(SystemClock))), Arc::new(sqlite)];
-    for store in stores {
-        let rulebook =
-            FlagsRulebook::new(SpineRulebook::default_locks(), ConflictBody::default(), Security::default());
-        let service = Service::new(Arc::new(rulebook), store.clone(), Ids::system(), Limits::default());
-        runtime.block_on(test(service));
-        runtime.block_on(store.close()).unwrap();
-    }
+    stores::on_every_store(service, test);
 }
 
 async fn ask(service: &Service, operation: Operation) -> Answer {
-    let request = Request {
-        operation,
-        precondition: Precondition::NONE,
-        preferences: Preferences::default(),
-        idempotency_key: None,
-        retries_max: None,
-        base: "http://server.example/flags/STU3".to_owned(),
-        trace: "test".into(),
-        caller: Caller::default(),
-    };
-    service.handle(request).await
-}
-
-fn tree(answer: &Answer) -> Value {
-    let Some(Payload::Json(bytes)) = &answer.payload else { panic!("JSON, not {answer:?}") };
-    json::parse(bytes, &json::Limits::default()).unwrap()
+    stores::ask(service, "http://server.example/flags/STU3", operation).await
 }
 
 fn text(value: &Value, path: &str) -> String {

@@ -3,17 +3,12 @@
 use std::sync::Arc;
 
 use fhir_definitions::FhirVersion;
-use fhir_model::json::{self, Value};
-use fhir_service::{
-    Answer, Content, Ids, Limits, Operation, Payload, Preferences, Request, SearchScope, Service,
-    SystemClock, Validation,
-};
-use rulebook::{Caller, FhirRulebook, LockSettings};
+use fhir_model::json::Value;
+use fhir_service::{Answer, Content, Ids, Limits, Operation, SearchScope, Service, Validation};
+use rulebook::{FhirRulebook, LockSettings};
 use storage_api::{Key, Store};
-use storage_memory::MemoryStore;
-use storage_sqlite::{Options, SqliteStore};
-use tokio::runtime::Builder;
-use versioning_core::Precondition;
+
+use crate::stores::{self, tree};
 
 const CLIENTS: u64 = 16;
 
@@ -24,39 +19,17 @@ fn service(store: Arc<dyn Store>) -> Service {
 
 /// Runs a test on each store.
 fn on_every_store<F: Future<Output = ()>>(test: impl Fn(Service) -> F) {
-    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let directory = tempfile::tempdir().unwrap();
-    let sqlite = SqliteStore::open(directory.path(), Options::default(), Arc::new(SystemClock)).unwrap();
-    let stores: [Arc<dyn Store>; 2] = [Arc::new(MemoryStore::new(Arc::new(SystemClock))), Arc::new(sqlite)];
-    for store in stores {
-        runtime.block_on(test(service(store.clone())));
-        runtime.block_on(store.close()).unwrap();
-    }
+    stores::on_every_store(service, test);
 }
 
 async fn ask(service: &Service, operation: Operation) -> Answer {
-    let request = Request {
-        operation,
-        precondition: Precondition::NONE,
-        preferences: Preferences::default(),
-        retries_max: None,
-        idempotency_key: None,
-        base: "http://server.example/R4".to_owned(),
-        trace: "test".into(),
-        caller: Caller::default(),
-    };
-    service.handle(request).await
+    stores::ask(service, "http://server.example/R4", operation).await
 }
 
 async fn transaction(service: &Service, entries: &[String]) -> Answer {
     let entries = entries.join(",");
     let bundle = format!(r#"{{"resourceType":"Bundle","type":"transaction","entry":[{entries}]}}"#);
     ask(service, Operation::Bundle(Content::json(bundle))).await
-}
-
-fn tree(answer: &Answer) -> Value {
-    let Some(Payload::Json(bytes)) = &answer.payload else { panic!("JSON, not {answer:?}") };
-    json::parse(bytes, &json::Limits::default()).unwrap()
 }
 
 /// The balance of an Observation, and its version.
